@@ -1,0 +1,11 @@
+//! Bodies of requests and answers, a module a feature.
+//!
+//! A request body refuses fields that it does not know; an answer may grow fields in later versions.
+
+pub mod audit;
+pub mod auth;
+pub mod bookings;
+pub mod flights;
+pub mod problem;
+pub mod search;
+pub mod users;

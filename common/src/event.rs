@@ -1,0 +1,84 @@
+//! What happened: the events that a transaction leaves in the outbox.
+
+use serde::{Deserialize, Serialize};
+
+use crate::booking::OperationKey;
+use crate::flight::FlightId;
+use crate::locator::Locator;
+use crate::user::{Office, UserId};
+
+/// One thing that happened, with the version of what it speaks of; consumers ignore older versions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type")]
+pub enum Event {
+    /// A flight came into the schedule.
+    #[serde(rename = "flight.created")]
+    FlightCreated {
+        /// Which flight.
+        flight: FlightId,
+        /// The flight's version.
+        version: u64,
+    },
+    /// A flight's times, aircraft, cabins or fares changed.
+    #[serde(rename = "flight.changed")]
+    FlightChanged {
+        /// Which flight.
+        flight: FlightId,
+        /// The flight's version.
+        version: u64,
+    },
+    /// A flight will not operate.
+    #[serde(rename = "flight.cancelled")]
+    FlightCancelled {
+        /// Which flight.
+        flight: FlightId,
+        /// The flight's version.
+        version: u64,
+    },
+    /// Seats of a flight were taken or given back.
+    #[serde(rename = "inventory.changed")]
+    InventoryChanged {
+        /// Which flights.
+        flights: Vec<FlightId>,
+    },
+    /// A booking was made.
+    #[serde(rename = "booking.created")]
+    BookingCreated(BookingEvent),
+    /// A booking was cancelled.
+    #[serde(rename = "booking.cancelled")]
+    BookingCancelled(BookingEvent),
+    /// A user may no longer use the system; tokens issued before are void.
+    #[serde(rename = "user.disabled")]
+    UserDisabled {
+        /// Which user.
+        user: UserId,
+    },
+}
+
+/// A booking's event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BookingEvent {
+    /// Which booking.
+    pub locator: Locator,
+    /// The booking's version after the event.
+    pub version: u64,
+    /// Whose booking.
+    pub office: Office,
+    /// The operation that caused it, for the console that sent it.
+    pub operation: Option<OperationKey>,
+}
+
+impl Event {
+    /// The event's type word, such as `booking.created`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::FlightCreated { .. } => "flight.created",
+            Self::FlightChanged { .. } => "flight.changed",
+            Self::FlightCancelled { .. } => "flight.cancelled",
+            Self::InventoryChanged { .. } => "inventory.changed",
+            Self::BookingCreated(_) => "booking.created",
+            Self::BookingCancelled(_) => "booking.cancelled",
+            Self::UserDisabled { .. } => "user.disabled",
+        }
+    }
+}
