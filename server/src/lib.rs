@@ -1,1 +1,15 @@
-//! Server.
+//! Airside's server: flight search and booking over HTTP, from one binary.
+//!
+//! `http -> features -> (traits) <- store, cache, bus`: a feature never imports another feature's store.
+
+pub mod app;
+pub mod bus;
+pub mod cache;
+pub mod clock;
+pub mod config;
+pub mod features;
+pub mod formats;
+pub mod http;
+pub mod reference;
+pub mod roles;
+pub mod store;

@@ -1,0 +1,9 @@
+//! What the server does, a module a feature: `api` (endpoints), `service` (no HTTP, no SQL), `decide` (rules, pure),
+//! `store` (the trait that the feature needs).
+
+pub mod audit;
+pub mod auth;
+pub mod bookings;
+pub mod flights;
+pub mod search;
+pub mod users;

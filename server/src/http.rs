@@ -1,0 +1,5 @@
+//! HTTP: everything between a socket and a feature.
+
+pub mod authentication;
+pub mod body;
+pub mod problem;

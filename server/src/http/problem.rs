@@ -1,0 +1,74 @@
+//! Where errors become problem answers (RFC 9457): the only place that knows how.
+
+use std::time::Duration;
+
+use airside_common::api::problem::{Code, Problem};
+use poem::error::ResponseError;
+use poem::http::{StatusCode, header};
+use poem::{Body, Response};
+
+/// A problem on its way out; the request id is filled in by the outermost layer.
+#[derive(Debug, Clone)]
+pub struct ProblemAnswer {
+    /// The body.
+    pub problem: Problem,
+    /// When to try again, for 429 and 503.
+    pub retry_after: Option<Duration>,
+}
+
+impl ProblemAnswer {
+    /// An answer of a kind, with what happened this time.
+    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+        let retry_after = (code == Code::Unavailable).then_some(Duration::from_secs(1));
+        Self {
+            problem: Problem::new(code, detail),
+            retry_after,
+        }
+    }
+
+    /// 422 for one field.
+    pub fn field(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Problem::field(field, message).into()
+    }
+
+    /// The same answer with a time to wait.
+    #[must_use]
+    pub fn retry_after(mut self, wait: Duration) -> Self {
+        self.retry_after = Some(wait);
+        self
+    }
+}
+
+impl From<Problem> for ProblemAnswer {
+    fn from(problem: Problem) -> Self {
+        Self {
+            problem,
+            retry_after: None,
+        }
+    }
+}
+
+impl std::fmt::Display for ProblemAnswer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.problem.fmt(f)
+    }
+}
+
+impl std::error::Error for ProblemAnswer {}
+
+impl ResponseError for ProblemAnswer {
+    fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    fn as_response(&self) -> Response {
+        let mut response = Response::builder()
+            .status(self.status())
+            .header(header::CONTENT_TYPE, "application/problem+json");
+        if let Some(wait) = self.retry_after {
+            response = response.header(header::RETRY_AFTER, wait.as_secs().max(1));
+        }
+        // A problem is made of texts and numbers, which always serialise.
+        response.body(Body::from_json(&self.problem).unwrap_or_default())
+    }
+}

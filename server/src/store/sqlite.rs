@@ -1,0 +1,153 @@
+//! SQLite: one file in WAL mode, one connection that writes, several that read.
+
+use std::fs::{File, OpenOptions};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use sqlx::SqlitePool;
+use sqlx::migrate::Migrator;
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
+    SqliteTransaction,
+};
+
+static MIGRATIONS: Migrator = sqlx::migrate!("../migrations/sqlite");
+
+/// The database: every feature's store is implemented on it.
+#[derive(Debug, Clone)]
+pub struct Sqlite {
+    writer: SqlitePool,
+    readers: SqlitePool,
+}
+
+/// Why the database cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The address is not one of SQLite's.
+    #[error("database.url: {0}")]
+    Url(sqlx::Error),
+    /// The file that guards the migration could not be locked.
+    #[error("cannot lock {path}: {source}")]
+    Lock {
+        /// The lock's file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The database was written by a newer release.
+    #[error(
+        "the database has schema version {found}, newer than {known}, the newest that this program knows; use a newer release"
+    )]
+    TooNew {
+        /// The database's version.
+        found: i64,
+        /// This program's version.
+        known: i64,
+    },
+    /// A migration failed.
+    #[error("migration: {0}")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+    /// The database said no.
+    #[error("database: {0}")]
+    Database(#[from] sqlx::Error),
+}
+
+impl Sqlite {
+    /// Opens the database of a URL such as `sqlite:///path/airside.db`, makes it if it is missing, and brings its
+    /// schema up to date. Any number of processes may do so at once: one migrates, the others wait.
+    pub async fn open(url: &str) -> Result<Self, OpenError> {
+        let options = SqliteConnectOptions::from_str(url)
+            .map_err(OpenError::Url)?
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            // NORMAL may lose acknowledged commits on a power cut.
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(Duration::from_secs(10))
+            .pragma("cache_size", "-65536")
+            .pragma("temp_store", "memory")
+            .statement_cache_capacity(500)
+            .optimize_on_close(true, Some(400));
+        let path = options.get_filename().to_path_buf();
+        {
+            let _lock = lock(&path).await?;
+            let first = SqlitePoolOptions::new()
+                .max_connections(1)
+                .connect_with(options.clone())
+                .await?;
+            migrate(&first).await?;
+            first.close().await;
+        }
+        let writer = SqlitePoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(Duration::from_secs(10))
+            .connect_with(options.clone())
+            .await?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(8)
+            .acquire_timeout(Duration::from_secs(10))
+            .connect_with(options.read_only(true).create_if_missing(false))
+            .await?;
+        Ok(Self { writer, readers })
+    }
+
+    /// A transaction that writes: it holds the only writing connection and SQLite's write lock (`BEGIN IMMEDIATE`).
+    pub(crate) async fn write(&self) -> Result<SqliteTransaction<'static>, sqlx::Error> {
+        self.writer.begin_with("BEGIN IMMEDIATE").await
+    }
+
+    /// Connections for reading; each statement is one consistent look.
+    pub(crate) fn readers(&self) -> &SqlitePool {
+        &self.readers
+    }
+
+    /// Closes all connections and folds the write-ahead log into the file.
+    pub async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+}
+
+/// Microseconds since 1970-01-01 UTC, as all times are stored.
+pub(crate) fn micros(instant: Timestamp) -> i64 {
+    instant.as_microsecond()
+}
+
+/// sqlx's migrator takes no lock on SQLite, so that the processes of one machine exclude each other by an OS lock.
+async fn lock(database: &Path) -> Result<File, OpenError> {
+    let path = database.with_added_extension("migrate.lock");
+    let failed = |source| OpenError::Lock {
+        path: path.clone(),
+        source,
+    };
+    let file = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(&path)
+        .map_err(failed)?;
+    tokio::task::spawn_blocking(move || file.lock().map(|()| file))
+        .await
+        .map_err(std::io::Error::other)
+        .flatten()
+        .map_err(failed)
+}
+
+async fn migrate(pool: &SqlitePool) -> Result<(), OpenError> {
+    let known = MIGRATIONS.iter().map(|m| m.version).max().unwrap_or(0);
+    let has_table: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM sqlite_schema WHERE name = '_sqlx_migrations'")
+            .fetch_one(pool)
+            .await?;
+    if has_table > 0 {
+        let found: Option<i64> = sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations")
+            .fetch_one(pool)
+            .await?;
+        if let Some(found) = found.filter(|found| *found > known) {
+            return Err(OpenError::TooNew { found, known });
+        }
+    }
+    MIGRATIONS.run(pool).await?;
+    Ok(())
+}
