@@ -1,1 +1,3 @@
-//! Console.
+//! Airside's console: search and book flights at typing speed.
+
+pub mod store;

@@ -1,0 +1,6 @@
+//! What touches the world: the network, the disk.
+
+pub mod disk;
+pub mod folders;
+pub mod http;
+pub mod session;
