@@ -35,6 +35,12 @@ pub enum Event {
         /// The flight's version.
         version: u64,
     },
+    /// A part of a file was merged into the schedule: flights that it made or changed.
+    #[serde(rename = "flights.imported")]
+    FlightsImported {
+        /// Which flights.
+        flights: Vec<FlightId>,
+    },
     /// Seats of a flight were taken or given back.
     #[serde(rename = "inventory.changed")]
     InventoryChanged {
@@ -75,6 +81,7 @@ impl Event {
             Self::FlightCreated { .. } => "flight.created",
             Self::FlightChanged { .. } => "flight.changed",
             Self::FlightCancelled { .. } => "flight.cancelled",
+            Self::FlightsImported { .. } => "flights.imported",
             Self::InventoryChanged { .. } => "inventory.changed",
             Self::BookingCreated(_) => "booking.created",
             Self::BookingCancelled(_) => "booking.cancelled",

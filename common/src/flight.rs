@@ -277,6 +277,18 @@ pub struct SeatNumber {
 }
 
 impl SeatNumber {
+    /// The seat in a row, 1 to 99, with a letter A to L without I.
+    pub fn new(row: u8, column: char) -> Result<Self, ParseError> {
+        if (1..=99).contains(&row) && ('A'..='L').contains(&column) && column != 'I' {
+            Ok(Self {
+                row,
+                column: column as u8,
+            })
+        } else {
+            Err(ParseError::new("a seat is a row and a letter, such as 12A"))
+        }
+    }
+
     /// The row, counted from the front.
     pub fn row(self) -> u8 {
         self.row
