@@ -11,5 +11,6 @@ pub mod features;
 pub mod formats;
 pub mod http;
 pub mod reference;
+pub mod relay;
 pub mod roles;
 pub mod store;

@@ -3,6 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -12,6 +13,9 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
     SqliteTransaction,
 };
+use tokio::sync::Notify;
+
+pub(crate) mod outbox;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("../migrations/sqlite");
 
@@ -20,6 +24,8 @@ static MIGRATIONS: Migrator = sqlx::migrate!("../migrations/sqlite");
 pub struct Sqlite {
     writer: SqlitePool,
     readers: SqlitePool,
+    /// Told after each commit that may have left events in the outbox.
+    appended: Arc<Notify>,
 }
 
 /// Why the database cannot be used.
@@ -90,12 +96,23 @@ impl Sqlite {
             .acquire_timeout(Duration::from_secs(10))
             .connect_with(options.read_only(true).create_if_missing(false))
             .await?;
-        Ok(Self { writer, readers })
+        Ok(Self {
+            writer,
+            readers,
+            appended: Arc::default(),
+        })
     }
 
     /// A transaction that writes: it holds the only writing connection and SQLite's write lock (`BEGIN IMMEDIATE`).
     pub(crate) async fn write(&self) -> Result<SqliteTransaction<'static>, sqlx::Error> {
         self.writer.begin_with("BEGIN IMMEDIATE").await
+    }
+
+    /// Commits a transaction that may have left events in the outbox, and wakes the relay.
+    pub(crate) async fn commit(&self, tx: SqliteTransaction<'static>) -> Result<(), sqlx::Error> {
+        tx.commit().await?;
+        self.appended.notify_one();
+        Ok(())
     }
 
     /// Connections for reading; each statement is one consistent look.

@@ -1,0 +1,70 @@
+//! The bus of a single process: bounded, in memory, one ring that all consumers read.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tokio::sync::broadcast;
+
+use super::{Bus, BusError, Delivery, Envelope, Subscription};
+
+/// Events that a consumer may be behind before it is told that it lagged.
+pub const QUEUE: usize = 16_384;
+
+/// A bus that lives and dies with its process. Publishing never waits: a consumer that is too slow loses the oldest
+/// events and is told so.
+#[derive(Debug, Clone)]
+pub struct MemoryBus {
+    sender: broadcast::Sender<Arc<Envelope>>,
+}
+
+impl MemoryBus {
+    /// A bus on which each consumer may be up to `queue` events behind (rounded up to a power of two).
+    pub fn new(queue: usize) -> Self {
+        Self {
+            sender: broadcast::Sender::new(queue),
+        }
+    }
+}
+
+impl Default for MemoryBus {
+    fn default() -> Self {
+        Self::new(QUEUE)
+    }
+}
+
+#[async_trait]
+impl Bus for MemoryBus {
+    async fn publish(&self, batch: Vec<Envelope>) -> Result<(), BusError> {
+        for envelope in batch {
+            // An error means that nobody listens, which is no fault.
+            let _ = self.sender.send(Arc::new(envelope));
+        }
+        Ok(())
+    }
+
+    async fn subscribe(&self, consumer: &'static str) -> Result<Box<dyn Subscription>, BusError> {
+        Ok(Box::new(MemorySubscription {
+            consumer,
+            receiver: self.sender.subscribe(),
+        }))
+    }
+}
+
+struct MemorySubscription {
+    consumer: &'static str,
+    receiver: broadcast::Receiver<Arc<Envelope>>,
+}
+
+#[async_trait]
+impl Subscription for MemorySubscription {
+    async fn next(&mut self) -> Option<Delivery> {
+        match self.receiver.recv().await {
+            Ok(envelope) => Some(Delivery::Event(envelope)),
+            Err(broadcast::error::RecvError::Lagged(missed)) => {
+                tracing::warn!(consumer = self.consumer, missed, "consumer lagged");
+                Some(Delivery::Lagged(missed))
+            }
+            Err(broadcast::error::RecvError::Closed) => None,
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! The relay: takes events from the outbox to the bus, in order, and forgets them once they are published.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::bus::{Envelope, SharedBus};
+
+/// Events of one step.
+const BATCH: u32 = 512;
+
+/// How long another process's events (an import's) may lie before they are seen without a call.
+const POLL: Duration = Duration::from_secs(1);
+
+/// How long published rows stay before they are deleted: one transaction for many.
+const PRUNE_AFTER: Duration = Duration::from_secs(1);
+
+/// Rows that are deleted without waiting for [`PRUNE_AFTER`].
+const PRUNE_AT: i64 = 20_000;
+
+/// How long to wait after a fault.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// The outbox as the relay needs it.
+#[async_trait]
+pub trait Outbox: Send + Sync + 'static {
+    /// Committed events after a position, in order, at most `limit`.
+    async fn read_after(&self, position: i64, limit: u32) -> Result<Vec<Envelope>, OutboxError>;
+
+    /// Deletes the events up to a position; answers how many there were.
+    async fn prune(&self, position: i64) -> Result<u64, OutboxError>;
+
+    /// Waits until this process has committed something; a call between two waits is not lost.
+    async fn appended(&self);
+}
+
+/// Why the outbox could not be read or pruned.
+#[derive(Debug, thiserror::Error)]
+pub enum OutboxError {
+    /// The database said no.
+    #[error("outbox: {0}")]
+    Database(#[from] sqlx::Error),
+    /// A row that this release cannot read. It and what follows stay until a release that can.
+    #[error("outbox row {id} cannot be read: {source}")]
+    Unreadable {
+        /// Which row.
+        id: i64,
+        /// Why.
+        source: serde_json::Error,
+    },
+}
+
+/// Carries events from one outbox to one bus, for as long as it runs. What a former run left is published first;
+/// what was published but not yet deleted is published again.
+pub struct Relay<O> {
+    outbox: O,
+    bus: SharedBus,
+    /// The last event that was published.
+    published: i64,
+    /// The last event that was deleted.
+    pruned: i64,
+    prune_at: Instant,
+}
+
+impl<O: Outbox> Relay<O> {
+    /// A relay that starts with the oldest event there is.
+    pub fn new(outbox: O, bus: SharedBus) -> Self {
+        Self {
+            outbox,
+            bus,
+            published: 0,
+            pruned: 0,
+            prune_at: Instant::now(),
+        }
+    }
+
+    /// Runs until told to stop; what was committed before that moment is published before it returns. A fault is
+    /// logged once, and tried again every second.
+    pub async fn run(mut self, stop: CancellationToken) {
+        let mut failing = false;
+        loop {
+            let stopping = stop.is_cancelled();
+            match self.step().await {
+                Ok(()) if failing => {
+                    failing = false;
+                    tracing::info!("relay works again");
+                }
+                Ok(()) => {}
+                Err(error) if stopping => {
+                    tracing::warn!(%error, "relay stops with events left; the next start publishes them");
+                    return;
+                }
+                Err(error) => {
+                    if !failing {
+                        tracing::error!(%error, "relay waits");
+                    }
+                    failing = true;
+                    tokio::select! {
+                        () = tokio::time::sleep(RETRY) => {}
+                        () = stop.cancelled() => {}
+                    }
+                    continue;
+                }
+            }
+            if stopping {
+                return;
+            }
+            tokio::select! {
+                () = self.outbox.appended() => {}
+                () = tokio::time::sleep(POLL) => {}
+                () = stop.cancelled() => self.prune_at = Instant::now(),
+            }
+        }
+    }
+
+    /// Publishes all that is there.
+    async fn step(&mut self) -> Result<(), RelayError> {
+        loop {
+            let batch = self.outbox.read_after(self.published, BATCH).await?;
+            let Some(last) = batch.last().map(|envelope| envelope.id) else {
+                break;
+            };
+            self.bus.publish(batch).await?;
+            self.published = last;
+        }
+        let waiting = self.published - self.pruned;
+        if waiting >= PRUNE_AT || (waiting > 0 && Instant::now() >= self.prune_at) {
+            self.outbox.prune(self.published).await?;
+            self.pruned = self.published;
+            self.prune_at = Instant::now() + PRUNE_AFTER;
+        }
+        Ok(())
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+enum RelayError {
+    #[error(transparent)]
+    Outbox(#[from] OutboxError),
+    #[error(transparent)]
+    Bus(#[from] crate::bus::BusError),
+}
