@@ -2,4 +2,5 @@
 
 pub mod authentication;
 pub mod body;
+pub mod context;
 pub mod problem;

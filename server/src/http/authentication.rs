@@ -1,1 +1,122 @@
-//! authentication
+//! Who may call: an endpoint takes [`AgentAuth`] or [`AdminAuth`] as its first argument, before its body, and so nothing
+//! is read of a request that is refused.
+
+use airside_common::api::problem::Code;
+use airside_common::user::Role;
+use poem::http::header;
+use poem::{Request, RequestBody, Result};
+use poem_openapi::registry::{MetaSecurityScheme, Registry};
+use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
+
+use super::context::RequestContext;
+use super::problem::ProblemAnswer;
+pub use crate::features::auth::caller::{Caller, SessionId};
+use crate::features::auth::tokens::Refused;
+
+const SCHEME: &str = "access_token";
+
+/// A logged-in user, agent or admin.
+#[derive(Debug, Clone)]
+pub struct AgentAuth(pub Caller);
+
+/// A logged-in admin; agents get 403.
+#[derive(Debug, Clone)]
+pub struct AdminAuth(pub Caller);
+
+fn authenticate(request: &Request) -> Result<Caller, ProblemAnswer> {
+    let token = request
+        .headers()
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| {
+            let (scheme, token) = value.split_once(' ')?;
+            scheme
+                .eq_ignore_ascii_case("bearer")
+                .then_some(token.trim())
+        })
+        .ok_or_else(|| {
+            ProblemAnswer::new(
+                Code::Unauthenticated,
+                "send an access token as `Authorization: Bearer …`",
+            )
+        })?;
+    let caller = RequestContext::of(request)?
+        .verifier
+        .verify(token)
+        .map_err(|refused| {
+            let code = match refused {
+                Refused::Expired => Code::TokenExpired,
+                Refused::Ended | Refused::NotYet | Refused::Invalid => Code::Unauthenticated,
+            };
+            ProblemAnswer::new(code, refused.to_string())
+        })?;
+    Ok(Caller::clone(&caller))
+}
+
+fn register_scheme(registry: &mut Registry) {
+    registry.create_security_scheme(
+        SCHEME,
+        MetaSecurityScheme {
+            ty: "http",
+            description: Some("The access token of `POST /v1/auth/login`; it lives 15 minutes."),
+            name: None,
+            key_in: None,
+            scheme: Some("bearer"),
+            bearer_format: Some("JWT"),
+            flows: None,
+            openid_connect_url: None,
+        },
+    );
+}
+
+impl<'a> ApiExtractor<'a> for AgentAuth {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
+
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        register_scheme(registry);
+    }
+
+    fn security_schemes() -> Vec<&'static str> {
+        vec![SCHEME]
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        _body: &mut RequestBody,
+        _options: ExtractParamOptions<()>,
+    ) -> Result<Self> {
+        Ok(Self(authenticate(request)?))
+    }
+}
+
+impl<'a> ApiExtractor<'a> for AdminAuth {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
+
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        register_scheme(registry);
+    }
+
+    fn security_schemes() -> Vec<&'static str> {
+        vec![SCHEME]
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        _body: &mut RequestBody,
+        _options: ExtractParamOptions<()>,
+    ) -> Result<Self> {
+        let caller = authenticate(request)?;
+        match caller.role {
+            Role::Admin => Ok(Self(caller)),
+            Role::Agent => {
+                Err(ProblemAnswer::new(Code::Forbidden, "only admins may do this").into())
+            }
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! What is known of a request before its endpoint is called.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::{Arc, OnceLock};
+
+use poem::http::HeaderValue;
+use poem::{FromRequest, Request, RequestBody, Result};
+
+use super::problem::ProblemAnswer;
+use crate::features::auth::tokens::Verifier;
+use airside_common::api::problem::Code;
+
+/// The longest request id that is taken over from a client.
+const LONGEST_ID: usize = 64;
+
+/// The name of one request: the client's own if it sent a fit `X-Request-Id`, else a random one.
+///
+/// An endpoint that takes one as an argument gets its request's.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RequestId(HeaderValue);
+
+impl RequestId {
+    /// A random one.
+    pub fn random() -> Self {
+        let text = format!("{:016x}", rand::random::<u64>());
+        // Sixteen hexadecimal digits are always a fit header value.
+        Self(
+            HeaderValue::from_maybe_shared(text.into_bytes())
+                .unwrap_or(HeaderValue::from_static("0")),
+        )
+    }
+
+    /// The client's own if it has 1 to 64 of `A-Z a-z 0-9 . _ -`, else a random one.
+    pub fn from_client(value: Option<&HeaderValue>) -> Self {
+        let fit = |value: &&HeaderValue| {
+            (1..=LONGEST_ID).contains(&value.len())
+                && value
+                    .as_bytes()
+                    .iter()
+                    .all(|b| b.is_ascii_alphanumeric() || b"._-".contains(b))
+        };
+        value
+            .filter(fit)
+            .map_or_else(Self::random, |value| Self(value.clone()))
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        // Only ASCII was let in.
+        self.0.to_str().unwrap_or_default()
+    }
+
+    /// The id as a header's value.
+    pub fn header_value(&self) -> HeaderValue {
+        self.0.clone()
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl<'a> FromRequest<'a> for RequestId {
+    async fn from_request(request: &'a Request, _body: &mut RequestBody) -> Result<Self> {
+        Ok(RequestContext::of(request)?.id.clone())
+    }
+}
+
+/// What the outermost layer puts into each request.
+#[derive(Clone)]
+pub struct RequestContext {
+    /// The request's name.
+    pub id: RequestId,
+    /// Whom the request comes from.
+    pub address: IpAddr,
+    /// Checks its access token.
+    pub verifier: Arc<Verifier>,
+    /// The position of its route in the table of routes, once it is found.
+    pub route: Arc<OnceLock<usize>>,
+}
+
+impl RequestContext {
+    /// The context of a request.
+    pub fn of(request: &Request) -> Result<&Self, ProblemAnswer> {
+        request
+            .data()
+            .ok_or_else(|| ProblemAnswer::new(Code::Internal, "the request has no context"))
+    }
+}
+
+/// The address that a request comes from; an endpoint that takes one as an argument gets its request's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ClientAddress(pub IpAddr);
+
+impl ClientAddress {
+    /// For requests that come through no socket.
+    pub const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+}
+
+impl<'a> FromRequest<'a> for ClientAddress {
+    async fn from_request(request: &'a Request, _body: &mut RequestBody) -> Result<Self> {
+        Ok(Self(RequestContext::of(request)?.address))
+    }
+}
