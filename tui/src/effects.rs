@@ -3,4 +3,5 @@
 pub mod disk;
 pub mod folders;
 pub mod http;
+pub mod server_url;
 pub mod session;

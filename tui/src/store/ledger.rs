@@ -308,22 +308,19 @@ impl Ledger {
     }
 
     /// An operation's record could not be written: it is not sent, and becomes a draft with all that depends on it.
-    pub fn not_journalled(&mut self, key: &OperationKey, why: &str) -> Vec<Draft> {
-        let first = self.drafts.len();
+    /// The effects try to write that down too, in case half of the record is on the disk.
+    pub fn not_journalled(&mut self, key: &OperationKey, why: &str) -> Vec<LedgerEffect> {
         let Some(at) = self.position(key) else {
             return Vec::new();
         };
         if self.entries[at].durability == Durability::Written {
             return Vec::new();
         }
-        let entry = self.entries.remove(at);
-        let mut gone = vec![entry.operation];
+        let mut gone = vec![self.entries.remove(at).operation];
         gone.extend(self.take_dependents(key));
-        self.drafts.extend(gone.into_iter().map(|operation| Draft {
-            operation,
-            reason: DraftReason::NotWritten(why.to_owned()),
-        }));
-        self.drafts[first..].to_vec()
+        gone.into_iter()
+            .map(|operation| self.keep_draft(operation, DraftReason::NotWritten(why.to_owned())))
+            .collect()
     }
 
     /// An operation's answer arrived.
