@@ -1,1 +1,3 @@
-//! formats
+//! File formats of schedules.
+
+pub mod airside_csv;

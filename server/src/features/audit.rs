@@ -1,1 +1,3 @@
-//! The feature `audit`.
+//! The audit log: who did what, append-only.
+
+pub mod entry;

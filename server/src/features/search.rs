@@ -1,1 +1,3 @@
-//! The feature `search`.
+//! Search: what can be flown, and what it costs.
+
+pub mod store;

@@ -15,7 +15,10 @@ use sqlx::sqlite::{
 };
 use tokio::sync::Notify;
 
+pub(crate) mod audit;
+mod flights;
 pub(crate) mod outbox;
+mod search;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("../migrations/sqlite");
 

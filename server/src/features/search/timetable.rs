@@ -1,0 +1,290 @@
+//! The schedule in memory: flights by origin, destination and departure, found without waiting.
+//!
+//! A timetable never changes; a change makes a new one that shares all routes but those concerned. Readers therefore
+//! hold one for as long as they like and never block.
+
+use std::sync::Arc;
+
+use airside_common::airport::CarrierCode;
+use airside_common::flight::{AircraftCode, FlightId, FlightNumber};
+use airside_common::time::OffsetTime;
+use jiff::Timestamp;
+use jiff::tz::Offset;
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::store::ScheduledFlight;
+use crate::reference::{AirportIndex, Reference};
+
+/// Minutes since 1970-01-01 UTC.
+pub type Minute = u32;
+
+/// A flight of a route: 36 bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry {
+    id: FlightId,
+    version: u32,
+    /// When it departs.
+    pub departure: Minute,
+    duration: u16,
+    departure_offset: i16,
+    arrival_offset: i16,
+    number: FlightNumber,
+    carrier: CarrierCode,
+    aircraft: AircraftCode,
+}
+
+impl Entry {
+    /// Its identity.
+    pub fn id(&self) -> FlightId {
+        self.id
+    }
+
+    /// When it arrives.
+    pub fn arrival(&self) -> Minute {
+        self.departure + u32::from(self.duration)
+    }
+
+    /// Departure with the origin's offset.
+    pub fn departure_time(&self) -> OffsetTime {
+        time(self.departure, self.departure_offset)
+    }
+
+    /// Arrival with the destination's offset.
+    pub fn arrival_time(&self) -> OffsetTime {
+        time(self.arrival(), self.arrival_offset)
+    }
+
+    /// Minutes of the day on the origin's clocks at departure.
+    pub fn local_minute(&self) -> u32 {
+        let local = i64::from(self.departure) + i64::from(self.departure_offset);
+        u32::try_from(local.rem_euclid(24 * 60)).unwrap_or(0)
+    }
+
+    /// Number.
+    pub fn number(&self) -> FlightNumber {
+        self.number
+    }
+
+    /// Carrier.
+    pub fn carrier(&self) -> CarrierCode {
+        self.carrier
+    }
+
+    /// Type of aircraft.
+    pub fn aircraft(&self) -> AircraftCode {
+        self.aircraft
+    }
+
+    /// `None` for what no airline flies: seconds from before 1970, or more than 45 days.
+    fn of(flight: &ScheduledFlight) -> Option<Self> {
+        let departure = minute(flight.departure.instant())?;
+        let arrival = minute(flight.arrival.instant())?;
+        let offset = |time: OffsetTime| i16::try_from(time.offset().seconds() / 60).ok();
+        Some(Self {
+            id: flight.id,
+            version: u32::try_from(flight.version).ok()?,
+            departure,
+            duration: u16::try_from(arrival.checked_sub(departure)?).ok()?,
+            departure_offset: offset(flight.departure)?,
+            arrival_offset: offset(flight.arrival)?,
+            number: flight.number,
+            carrier: flight.carrier,
+            aircraft: flight.aircraft,
+        })
+    }
+}
+
+/// The minute of an instant.
+pub fn minute(instant: Timestamp) -> Option<Minute> {
+    u32::try_from(instant.as_second().div_euclid(60)).ok()
+}
+
+fn time(minute: Minute, offset: i16) -> OffsetTime {
+    // Both were made from a time that was valid.
+    OffsetTime::new(
+        Timestamp::from_second(i64::from(minute) * 60).unwrap_or_default(),
+        Offset::from_seconds(i32::from(offset) * 60).unwrap_or(Offset::UTC),
+    )
+}
+
+/// Flights from one airport to another, by departure and id.
+type Flights = Arc<[Entry]>;
+
+/// Routes from one airport, by destination.
+#[derive(Debug, Default, Clone)]
+struct Origin {
+    routes: Vec<(AirportIndex, Flights)>,
+}
+
+impl Origin {
+    fn to(&self, destination: AirportIndex) -> &[Entry] {
+        self.routes
+            .binary_search_by_key(&destination, |(to, _)| *to)
+            .map_or(&[], |at| &self.routes[at].1)
+    }
+}
+
+/// The schedule at one moment.
+#[derive(Debug, Clone)]
+pub struct Timetable {
+    /// By the airport's position in the reference data.
+    origins: Vec<Option<Arc<Origin>>>,
+    generation: u64,
+}
+
+impl Timetable {
+    /// A schedule without flights.
+    pub fn empty(reference: &Reference) -> Self {
+        Self {
+            origins: vec![None; reference.airport_count()],
+            generation: 0,
+        }
+    }
+
+    /// Another one for every change: what was computed of one holds while this is the same.
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// How many flights there are.
+    pub fn len(&self) -> usize {
+        self.entries().count()
+    }
+
+    /// Whether there are no flights.
+    pub fn is_empty(&self) -> bool {
+        self.entries().next().is_none()
+    }
+
+    fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.origins
+            .iter()
+            .flatten()
+            .flat_map(|origin| origin.routes.iter().flat_map(|(_, flights)| flights.iter()))
+    }
+
+    /// Every flight's identity and version.
+    pub fn versions(&self) -> FxHashMap<FlightId, u64> {
+        self.entries()
+            .map(|entry| (entry.id, u64::from(entry.version)))
+            .collect()
+    }
+
+    /// Where one can fly from an airport without a stop.
+    pub fn destinations(&self, origin: AirportIndex) -> impl Iterator<Item = AirportIndex> {
+        self.origins
+            .get(usize::from(origin.0))
+            .into_iter()
+            .flatten()
+            .flat_map(|origin| origin.routes.iter().map(|(to, _)| *to))
+    }
+
+    /// The flights of a route that depart from `from` on and before `until`.
+    pub fn departures(
+        &self,
+        origin: AirportIndex,
+        destination: AirportIndex,
+        from: Minute,
+        until: Minute,
+    ) -> &[Entry] {
+        let flights = self
+            .origins
+            .get(usize::from(origin.0))
+            .and_then(Option::as_deref)
+            .map_or(&[][..], |origin| origin.to(destination));
+        let start = flights.partition_point(|entry| entry.departure < from);
+        let length = flights[start..].partition_point(|entry| entry.departure < until);
+        &flights[start..start + length]
+    }
+
+    /// Whether anything flies from one airport to the other.
+    pub fn has_route(&self, origin: AirportIndex, destination: AirportIndex) -> bool {
+        !self.departures(origin, destination, 0, Minute::MAX).is_empty()
+    }
+
+    /// The schedule in which the named flights are as given, and gone where they are not given; a flight of an older
+    /// version than the one here is ignored. Flights of airports that are not known are left out.
+    #[must_use]
+    pub fn with(&self, reference: &Reference, named: &[FlightId], now: &[ScheduledFlight]) -> Self {
+        let known = self.versions_of(named);
+        let fresh = |flight: &&ScheduledFlight| {
+            known
+                .get(&flight.id)
+                .is_none_or(|version| *version <= flight.version)
+        };
+        let stale: FxHashSet<FlightId> = now
+            .iter()
+            .filter(|flight| !fresh(flight))
+            .map(|flight| flight.id)
+            .collect();
+        let gone: FxHashSet<FlightId> = named
+            .iter()
+            .filter(|id| known.contains_key(id) && !stale.contains(id))
+            .copied()
+            .collect();
+        let mut added: FxHashMap<(AirportIndex, AirportIndex), Vec<Entry>> = FxHashMap::default();
+        for flight in now.iter().filter(fresh) {
+            let ends = reference.find(flight.origin).zip(reference.find(flight.destination));
+            if let Some((ends, entry)) = ends.zip(Entry::of(flight)) {
+                added.entry(ends).or_default().push(entry);
+            }
+        }
+        let mut next = self.clone();
+        next.generation += 1;
+        if !gone.is_empty() {
+            for slot in &mut next.origins {
+                let concerned = slot.as_ref().is_some_and(|origin| {
+                    origin
+                        .routes
+                        .iter()
+                        .any(|(_, flights)| flights.iter().any(|e| gone.contains(&e.id)))
+                });
+                if let Some(origin) = slot.as_mut().filter(|_| concerned) {
+                    let origin = Arc::make_mut(origin);
+                    for (_, flights) in &mut origin.routes {
+                        if flights.iter().any(|e| gone.contains(&e.id)) {
+                            *flights = flights
+                                .iter()
+                                .filter(|e| !gone.contains(&e.id))
+                                .copied()
+                                .collect();
+                        }
+                    }
+                    origin.routes.retain(|(_, flights)| !flights.is_empty());
+                }
+            }
+        }
+        for ((from, to), entries) in added {
+            let Some(slot) = next.origins.get_mut(usize::from(from.0)) else {
+                continue;
+            };
+            let origin = Arc::make_mut(slot.get_or_insert_with(Arc::default));
+            let at = match origin.routes.binary_search_by_key(&to, |(to, _)| *to) {
+                Ok(at) => at,
+                Err(at) => {
+                    origin.routes.insert(at, (to, Arc::from([])));
+                    at
+                }
+            };
+            let flights = &mut origin.routes[at].1;
+            let mut all: Vec<Entry> = flights.iter().copied().chain(entries).collect();
+            all.sort_unstable_by_key(|entry| (entry.departure, entry.id));
+            // The same flight given twice stands here once.
+            all.dedup_by_key(|entry| entry.id);
+            *flights = all.into();
+        }
+        next
+    }
+
+    /// The versions of the named flights that are here.
+    fn versions_of(&self, named: &[FlightId]) -> FxHashMap<FlightId, u64> {
+        let named: FxHashSet<FlightId> = named.iter().copied().collect();
+        self.entries()
+            .filter(|entry| named.contains(&entry.id))
+            .map(|entry| (entry.id, u64::from(entry.version)))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,366 @@
+//! Airside CSV: one flight a line, columns found by name (described in `server/data/README.md`).
+
+use std::io::{BufRead, Read};
+
+use airside_common::airport::AirportCode;
+use airside_common::flight::Cabin;
+use airside_common::money::{Currency, Money, parse_currency};
+use airside_common::time::{LocalTime, OffsetTime};
+
+use crate::features::flights::decide::{self, HIGHEST_FARE, Refusal};
+use crate::features::flights::seat_layout::MOST_SEATS;
+use crate::features::flights::store::{CabinTerms, FlightPlan};
+use crate::reference::Reference;
+
+/// The longest line that is read, in bytes.
+pub const LONGEST_LINE: usize = 64 * 1024;
+
+/// Where each column stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Header {
+    columns: usize,
+    carrier: usize,
+    number: usize,
+    origin: usize,
+    destination: usize,
+    departure: usize,
+    arrival: usize,
+    aircraft: usize,
+    currency: usize,
+    /// Seats and fare of each cabin that the file knows.
+    cabins: [Option<(usize, usize)>; 4],
+}
+
+/// Why a file is not in this format.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HeaderError {
+    /// A column is missing.
+    #[error("the header has no column {0}")]
+    Missing(String),
+    /// A column is there twice.
+    #[error("the header has column {0} twice")]
+    Twice(String),
+    /// A column that the format does not know.
+    #[error("the header has an unknown column {0:?}")]
+    Unknown(String),
+    /// The first line cannot be read.
+    #[error("the header cannot be read: {0}")]
+    Unreadable(&'static str),
+}
+
+/// What is wrong with a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowError {
+    /// The column, empty where it is the whole row.
+    pub column: String,
+    /// What is wrong, for a person.
+    pub reason: String,
+    /// The cell's text.
+    pub value: String,
+}
+
+impl RowError {
+    fn row(reason: impl Into<String>) -> Self {
+        Self {
+            column: String::new(),
+            reason: reason.into(),
+            value: String::new(),
+        }
+    }
+
+    fn cell(column: impl Into<String>, value: &str, reason: impl ToString) -> Self {
+        Self {
+            column: column.into(),
+            reason: reason.to_string(),
+            value: value.to_owned(),
+        }
+    }
+}
+
+impl Header {
+    /// Reads the header line.
+    pub fn parse(line: &[u8]) -> Result<Self, HeaderError> {
+        let text = std::str::from_utf8(line).map_err(|_| HeaderError::Unreadable("not UTF-8"))?;
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let names = cells(text).map_err(|_| HeaderError::Unreadable("not CSV"))?;
+        let names: Vec<String> = names
+            .iter()
+            .map(|name| name.trim().to_ascii_lowercase())
+            .collect();
+        let find = |name: &str| -> Result<Option<usize>, HeaderError> {
+            let mut at = names.iter().enumerate().filter(|(_, n)| *n == name);
+            let found = at.next().map(|(at, _)| at);
+            match at.next() {
+                Some(_) => Err(HeaderError::Twice(name.to_owned())),
+                None => Ok(found),
+            }
+        };
+        let need = |name: &str| find(name)?.ok_or_else(|| HeaderError::Missing(name.to_owned()));
+        let mut cabins = [None; 4];
+        for cabin in Cabin::ALL {
+            let (seats, fare) = (format!("seats_{cabin}"), format!("fare_{cabin}"));
+            cabins[cabin.index()] = match (find(&seats)?, find(&fare)?) {
+                (Some(seats), Some(fare)) => Some((seats, fare)),
+                (None, None) => None,
+                (None, _) => return Err(HeaderError::Missing(seats)),
+                (_, None) => return Err(HeaderError::Missing(fare)),
+            };
+        }
+        let header = Self {
+            columns: names.len(),
+            carrier: need("carrier")?,
+            number: need("number")?,
+            origin: need("origin")?,
+            destination: need("destination")?,
+            departure: need("departure")?,
+            arrival: need("arrival")?,
+            aircraft: need("aircraft")?,
+            currency: need("currency")?,
+            cabins,
+        };
+        let known = 8 + 2 * cabins.iter().flatten().count();
+        if names.len() > known {
+            let is_known = |name: &str| {
+                KNOWN.contains(&name)
+                    || name.split_once('_').is_some_and(|(kind, cabin)| {
+                        matches!(kind, "seats" | "fare")
+                            && Cabin::ALL.iter().any(|c| c.word() == cabin)
+                    })
+            };
+            let unknown = names.iter().find(|name| !is_known(name));
+            return Err(HeaderError::Unknown(unknown.cloned().unwrap_or_default()));
+        }
+        Ok(header)
+    }
+
+    /// Reads a row: every cell is checked, and the flight as a whole.
+    pub fn row(&self, reference: &Reference, line: &[u8]) -> Result<FlightPlan, RowError> {
+        let text = std::str::from_utf8(line).map_err(|_| RowError::row("the line is not UTF-8"))?;
+        let cells = cells(text).map_err(RowError::row)?;
+        if cells.len() != self.columns {
+            return Err(RowError::row(format!(
+                "the row has {} cells, the header {}",
+                cells.len(),
+                self.columns
+            )));
+        }
+        let cell = |at: usize| cells[at].trim();
+        let parse_error = |column: &'static str, at: usize| {
+            move |e: airside_common::ParseError| (column, at, e.to_string())
+        };
+        let plan = || -> Result<FlightPlan, (&'static str, usize, String)> {
+            let refused = |column, at| {
+                move |refusal: Refusal| match refusal {
+                    Refusal::Invalid { message, .. } | Refusal::HasBookings(message) => {
+                        (column, at, message)
+                    }
+                }
+            };
+            let carrier = cell(self.carrier)
+                .parse()
+                .map_err(parse_error("carrier", self.carrier))?;
+            let number = digits(cell(self.number))
+                .and_then(|n| u16::try_from(n).ok())
+                .and_then(|n| airside_common::flight::FlightNumber::new(n).ok())
+                .ok_or_else(|| {
+                    (
+                        "number",
+                        self.number,
+                        "a flight number is 1 to 9999".to_owned(),
+                    )
+                })?;
+            let origin: AirportCode = cell(self.origin)
+                .parse()
+                .map_err(parse_error("origin", self.origin))?;
+            let from = decide::airport(reference, "origin", origin)
+                .map_err(refused("origin", self.origin))?;
+            let destination: AirportCode = cell(self.destination)
+                .parse()
+                .map_err(parse_error("destination", self.destination))?;
+            let to = decide::airport(reference, "destination", destination)
+                .map_err(refused("destination", self.destination))?;
+            if origin == destination {
+                return Err((
+                    "destination",
+                    self.destination,
+                    "is the origin too".to_owned(),
+                ));
+            }
+            let local = |column, at, airport| -> Result<OffsetTime, _> {
+                let time: LocalTime = cell(at).parse().map_err(parse_error(column, at))?;
+                decide::local(reference, column, airport, time).map_err(refused(column, at))
+            };
+            let departure = local("departure", self.departure, from)?;
+            let arrival = local("arrival", self.arrival, to)?;
+            decide::duration(departure, arrival).map_err(refused("arrival", self.arrival))?;
+            let aircraft = cell(self.aircraft)
+                .parse()
+                .map_err(parse_error("aircraft", self.aircraft))?;
+            let currency = parse_currency(cell(self.currency))
+                .map_err(parse_error("currency", self.currency))?;
+            let mut cabins = [None; 4];
+            for (slot, columns) in cabins.iter_mut().zip(self.cabins) {
+                let Some((seats, fare)) = columns else {
+                    continue;
+                };
+                *slot = match (cell(seats), cell(fare)) {
+                    ("", "") => None,
+                    (count, price) => Some(CabinTerms {
+                        capacity: digits(count)
+                            .filter(|n| (1..=MOST_SEATS).contains(n))
+                            .ok_or_else(|| {
+                                (
+                                    "seats_",
+                                    seats,
+                                    format!("seats are a number from 1 to {MOST_SEATS}"),
+                                )
+                            })?,
+                        fare: price_of(price, currency).ok_or_else(|| {
+                            (
+                                "fare_",
+                                fare,
+                                format!("not an amount of {}: write it as 224.78", currency.code()),
+                            )
+                        })?,
+                    }),
+                };
+            }
+            decide::seats(&cabins).map_err(refused("", usize::MAX))?;
+            Ok(FlightPlan {
+                carrier,
+                number,
+                origin,
+                destination,
+                departure,
+                arrival,
+                aircraft,
+                cabins,
+            })
+        };
+        plan().map_err(|(column, at, reason)| match cells.get(at) {
+            None => RowError::row(reason),
+            Some(value) if column.ends_with('_') => {
+                let cabin = Cabin::ALL.into_iter().find(|cabin| {
+                    self.cabins[cabin.index()]
+                        .is_some_and(|(seats, fare)| seats == at || fare == at)
+                });
+                RowError::cell(
+                    format!("{column}{}", cabin.map_or("", Cabin::word)),
+                    value,
+                    reason,
+                )
+            }
+            Some(value) => RowError::cell(column, value, reason),
+        })
+    }
+}
+
+const KNOWN: [&str; 8] = [
+    "carrier",
+    "number",
+    "origin",
+    "destination",
+    "departure",
+    "arrival",
+    "aircraft",
+    "currency",
+];
+
+/// A number of digits alone: no sign, no spaces.
+fn digits(text: &str) -> Option<u32> {
+    (!text.is_empty() && text.len() <= 9 && text.bytes().all(|b| b.is_ascii_digit()))
+        .then(|| text.parse().ok())
+        .flatten()
+}
+
+fn price_of(text: &str, currency: Currency) -> Option<Money> {
+    if text.is_empty() || text.len() > 20 || text.starts_with('-') {
+        return None;
+    }
+    Money::parse(text, currency)
+        .ok()
+        .filter(|fare| (0..=HIGHEST_FARE).contains(&fare.minor()))
+}
+
+/// The cells of one line.
+fn cells(line: &str) -> Result<Cells<'_>, &'static str> {
+    if !line.contains('"') {
+        return Ok(line.split(',').map(std::borrow::Cow::Borrowed).collect());
+    }
+    let mut reader = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .from_reader(line.as_bytes());
+    let mut record = csv::StringRecord::new();
+    match reader.read_record(&mut record) {
+        Ok(true) => Ok(record
+            .iter()
+            .map(|cell| std::borrow::Cow::Owned(cell.to_owned()))
+            .collect()),
+        _ => Err("the line is not CSV"),
+    }
+}
+
+type Cells<'a> = smallvec::SmallVec<[std::borrow::Cow<'a, str>; 16]>;
+
+/// Lines of a file, never more than [`LONGEST_LINE`] bytes of one in memory.
+#[derive(Debug)]
+pub struct Lines<R> {
+    reader: R,
+    line: Vec<u8>,
+    number: u64,
+}
+
+/// One line.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Line<'a> {
+    /// A line of fit length, without its end.
+    Fit(&'a [u8]),
+    /// It was longer than is read, and was skipped.
+    TooLong,
+}
+
+impl<R: BufRead> Lines<R> {
+    /// Lines of a reader.
+    pub fn new(reader: R) -> Self {
+        Self {
+            reader,
+            line: Vec::new(),
+            number: 0,
+        }
+    }
+
+    /// The number of the line that was read last, from 1.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// The next line; `None` at the end.
+    pub fn next_line(&mut self) -> std::io::Result<Option<Line<'_>>> {
+        self.line.clear();
+        let limit = LONGEST_LINE as u64 + 2;
+        let read = (&mut self.reader)
+            .take(limit)
+            .read_until(b'\n', &mut self.line)?;
+        if read == 0 {
+            return Ok(None);
+        }
+        self.number += 1;
+        let ended = self.line.last() == Some(&b'\n');
+        if ended {
+            self.line.pop();
+        }
+        if self.line.last() == Some(&b'\r') {
+            self.line.pop();
+        }
+        if self.line.len() > LONGEST_LINE {
+            if !ended {
+                self.reader.skip_until(b'\n')?;
+            }
+            return Ok(Some(Line::TooLong));
+        }
+        Ok(Some(Line::Fit(&self.line)))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,122 @@
+//! Finding airports by what people type: a code, a city, a part of a name, without accents.
+
+use airside_common::airport::{Airport, AirportCode};
+
+use super::Reference;
+
+/// What an airport is found by.
+#[derive(Debug)]
+pub(super) struct Folded {
+    code: String,
+    city: String,
+    name: String,
+}
+
+impl Folded {
+    pub(super) fn new(code: AirportCode, city: &str, name: &str) -> Self {
+        Self {
+            code: code.as_str().to_ascii_lowercase(),
+            city: fold(city),
+            name: fold(name),
+        }
+    }
+
+    /// How well a query fits, the smaller the better; `None` where it does not.
+    fn rank(&self, query: &str) -> Option<u8> {
+        if self.code == query {
+            Some(0)
+        } else if self.city.starts_with(query) {
+            Some(1)
+        } else if self.code.starts_with(query) {
+            Some(2)
+        } else if self.name.starts_with(query) {
+            Some(3)
+        } else {
+            let words = || {
+                [&self.code, &self.city, &self.name]
+                    .into_iter()
+                    .flat_map(|text| text.split(|c: char| !c.is_alphanumeric()))
+            };
+            query
+                .split_whitespace()
+                .all(|asked| words().any(|word| word.starts_with(asked)))
+                .then_some(4)
+        }
+    }
+}
+
+impl Reference {
+    /// The airports that fit what was typed, best first: the code itself, then cities, codes and names that begin with
+    /// it, then those where every typed word begins a word. Everything fits an empty query.
+    pub fn search(&self, query: &str) -> Vec<&Airport> {
+        let query = fold(query.trim());
+        let mut found: Vec<(u8, &Airport)> = self
+            .airports
+            .iter()
+            .filter_map(|entry| Some((entry.folded.rank(&query)?, &entry.airport)))
+            .collect();
+        // Stable: the airports are in the order of their codes.
+        found.sort_by_key(|(rank, _)| *rank);
+        found.into_iter().map(|(_, airport)| airport).collect()
+    }
+}
+
+/// Lower case without the accents of Latin letters.
+pub(super) fn fold(text: &str) -> String {
+    let mut folded = String::with_capacity(text.len());
+    for c in text.chars().flat_map(char::to_lowercase) {
+        match c {
+            'à'..='å' | 'ā' | 'ă' | 'ą' | 'ǎ' | 'ạ' | 'ả' | 'ấ' | 'ầ' => {
+                folded.push('a')
+            }
+            'æ' => folded.push_str("ae"),
+            'ç' | 'ć' | 'ĉ' | 'ċ' | 'č' => folded.push('c'),
+            'ð' | 'ď' | 'đ' => folded.push('d'),
+            'è'..='ë' | 'ē' | 'ĕ' | 'ė' | 'ę' | 'ě' | 'ế' | 'ề' => folded.push('e'),
+            'ĝ' | 'ğ' | 'ġ' | 'ģ' => folded.push('g'),
+            'ĥ' | 'ħ' => folded.push('h'),
+            'ì'..='ï' | 'ĩ' | 'ī' | 'ĭ' | 'į' | 'ı' => folded.push('i'),
+            'ĵ' => folded.push('j'),
+            'ķ' => folded.push('k'),
+            'ĺ' | 'ļ' | 'ľ' | 'ł' => folded.push('l'),
+            'ñ' | 'ń' | 'ņ' | 'ň' => folded.push('n'),
+            'ò'..='ö' | 'ø' | 'ō' | 'ŏ' | 'ő' | 'ố' | 'ồ' => folded.push('o'),
+            'œ' => folded.push_str("oe"),
+            'ŕ' | 'ŗ' | 'ř' => folded.push('r'),
+            'ß' => folded.push_str("ss"),
+            'ś' | 'ŝ' | 'ş' | 'š' | 'ș' => folded.push('s'),
+            'ţ' | 'ť' | 'ț' => folded.push('t'),
+            'ù'..='ü' | 'ũ' | 'ū' | 'ŭ' | 'ů' | 'ű' | 'ų' => folded.push('u'),
+            'ŵ' => folded.push('w'),
+            'ý' | 'ÿ' | 'ŷ' => folded.push('y'),
+            'ź' | 'ż' | 'ž' => folded.push('z'),
+            // Left behind by the lower case of some capital letters.
+            '\u{300}'..='\u{36f}' => {}
+            c => folded.push(c),
+        }
+    }
+    folded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reference::reference;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case("jfk", "JFK")]
+    #[case("zurich", "ZRH")]
+    #[case("Zürich", "ZRH")]
+    #[case("heathrow", "LHR")]
+    #[case("kennedy john", "JFK")]
+    fn the_best_match_is_first(#[case] query: &str, #[case] code: &str) {
+        let found = reference().search(query);
+        assert_eq!(found[0].code.as_str(), code);
+    }
+
+    #[test]
+    fn nothing_fits_nonsense() {
+        assert!(reference().search("qqqqq").is_empty());
+    }
+}

@@ -1,0 +1,190 @@
+//! Merging a file's rows: what is not there is inserted, what differs is updated, what is the same is not written.
+
+use airside_common::event::Event;
+use jiff::Timestamp;
+use rustc_hash::{FxHashMap, FxHashSet};
+use sqlx::sqlite::SqliteTransaction;
+use sqlx::{QueryBuilder, Sqlite as Db, SqliteConnection};
+
+use super::super::{Sqlite, outbox};
+use super::{
+    COLUMNS, FlightRow, day, facts, insert_flights, new_ids, records, update_flights, write_cabins,
+};
+use crate::features::flights::decide::{self, Merge};
+use crate::features::flights::import::RowOutcome;
+use crate::features::flights::store::{Expect, FlightFacts, FlightPlan, FlightRecord, PlannedRow};
+
+/// Natural keys of one look-up: four values each.
+const KEYS_A_STATEMENT: usize = 256;
+/// Flights of one event.
+const FLIGHTS_AN_EVENT: usize = 1000;
+
+pub(super) async fn merge(
+    database: &Sqlite,
+    rows: &[PlannedRow],
+    expect: Expect,
+    now: Timestamp,
+) -> Result<Vec<RowOutcome>, sqlx::Error> {
+    let mut outcomes: Vec<Option<RowOutcome>> = vec![None; rows.len()];
+    if expect == Expect::Known {
+        // A look without the write lock finds what is unchanged; the rest is looked at again under the lock.
+        let mut reader = database.readers().acquire().await?;
+        let known = lookup(&mut reader, rows, &outcomes).await?;
+        for (at, flight) in known {
+            if flight.plan == rows[at].plan {
+                outcomes[at] = Some(RowOutcome::Unchanged);
+            }
+        }
+    }
+    if outcomes.iter().all(Option::is_some) {
+        return Ok(outcomes.into_iter().flatten().collect());
+    }
+    let mut tx = database.write().await?;
+    let mut touched = Vec::new();
+    if expect == Expect::New {
+        insert(&mut tx, rows, &mut outcomes, &mut touched, now).await?;
+    }
+    if outcomes.iter().any(Option::is_none) {
+        let known = lookup(&mut tx, rows, &outcomes).await?;
+        update(&mut tx, rows, known, &mut outcomes, &mut touched, now).await?;
+        insert(&mut tx, rows, &mut outcomes, &mut touched, now).await?;
+    }
+    for flights in touched.chunks(FLIGHTS_AN_EVENT) {
+        let flights = flights.to_vec();
+        outbox::append(&mut tx, now, &[Event::FlightsImported { flights }]).await?;
+    }
+    database.commit(tx).await?;
+    // Every row was found or inserted under the lock.
+    Ok(outcomes
+        .into_iter()
+        .map(|outcome| outcome.unwrap_or(RowOutcome::Unchanged))
+        .collect())
+}
+
+/// The flights that have the natural keys of the rows without an outcome, with the rows' positions.
+async fn lookup(
+    connection: &mut SqliteConnection,
+    rows: &[PlannedRow],
+    outcomes: &[Option<RowOutcome>],
+) -> Result<Vec<(usize, FlightRecord)>, sqlx::Error> {
+    let open: Vec<usize> = (0..rows.len())
+        .filter(|at| outcomes[*at].is_none())
+        .collect();
+    let mut positions: FxHashMap<_, usize> = FxHashMap::default();
+    let mut found = Vec::new();
+    for chunk in open.chunks(KEYS_A_STATEMENT) {
+        let mut select = QueryBuilder::<Db>::new("WITH k AS (");
+        select.push_values(chunk, |mut key, at| {
+            let plan = &rows[*at].plan;
+            key.push_bind(plan.carrier.as_str())
+                .push_bind(plan.number.get())
+                .push_bind(plan.origin.as_str())
+                .push_bind(plan.departure.date().to_string());
+        });
+        // CROSS JOIN fixes the order: keys first, each found by the unique index.
+        select.push(") SELECT ").push(COLUMNS).push(
+            " FROM k CROSS JOIN flights f ON f.carrier = k.column1 AND f.number = k.column2 \
+             AND f.origin = k.column3 AND f.departure_date = k.column4 \
+             CROSS JOIN inventory i ON i.flight_id = f.id",
+        );
+        let flat: Vec<FlightRow> = select.build_query_as().fetch_all(&mut *connection).await?;
+        found.extend(records(&flat)?);
+        positions.extend(chunk.iter().map(|at| (key(&rows[*at].plan), *at)));
+    }
+    Ok(found
+        .into_iter()
+        .filter_map(|flight| Some((*positions.get(&key(&flight.plan))?, flight)))
+        .collect())
+}
+
+fn key(plan: &FlightPlan) -> impl Eq + std::hash::Hash + use<> {
+    (
+        plan.carrier,
+        plan.number,
+        plan.origin,
+        plan.departure.date(),
+    )
+}
+
+/// Inserts all rows that have no outcome; those whose key turns out to be taken stay without one.
+async fn insert(
+    tx: &mut SqliteTransaction<'_>,
+    rows: &[PlannedRow],
+    outcomes: &mut [Option<RowOutcome>],
+    touched: &mut Vec<airside_common::flight::FlightId>,
+    now: Timestamp,
+) -> Result<(), sqlx::Error> {
+    let open: Vec<usize> = (0..rows.len())
+        .filter(|at| outcomes[*at].is_none())
+        .collect();
+    if open.is_empty() {
+        return Ok(());
+    }
+    let days: Vec<u32> = open
+        .iter()
+        .map(|at| day(rows[*at].plan.departure.date()))
+        .collect::<Result<_, _>>()?;
+    let ids = new_ids(tx, &days).await?;
+    let flights: Vec<_> = ids
+        .iter()
+        .zip(&open)
+        .map(|(id, at)| (*id, &rows[*at].plan))
+        .collect();
+    let written = insert_flights(tx, &flights, now).await?;
+    let all = u64::try_from(flights.len()).is_ok_and(|all| all == written);
+    let there: Option<FxHashSet<i64>> = if all {
+        None
+    } else {
+        let raw: Vec<i64> = ids.iter().map(|id| id.raw()).collect();
+        let raw = serde_json::to_string(&raw).map_err(|e| sqlx::Error::Encode(e.into()))?;
+        let there: Vec<i64> = sqlx::query_scalar(
+            "SELECT id FROM flights WHERE id IN (SELECT value FROM json_each(?1))",
+        )
+        .bind(raw)
+        .fetch_all(&mut **tx)
+        .await?;
+        Some(there.into_iter().collect())
+    };
+    let is_there = |id: i64| there.as_ref().is_none_or(|there| there.contains(&id));
+    write_cabins(
+        tx,
+        flights.iter().copied().filter(|(id, _)| is_there(id.raw())),
+    )
+    .await?;
+    for (id, at) in ids.iter().zip(&open) {
+        if is_there(id.raw()) {
+            outcomes[*at] = Some(RowOutcome::Created);
+            touched.push(*id);
+        }
+    }
+    Ok(())
+}
+
+/// Decides about the rows whose flights exist, and writes those that change.
+async fn update(
+    tx: &mut SqliteTransaction<'_>,
+    rows: &[PlannedRow],
+    known: Vec<(usize, FlightRecord)>,
+    outcomes: &mut [Option<RowOutcome>],
+    touched: &mut Vec<airside_common::flight::FlightId>,
+    now: Timestamp,
+) -> Result<(), sqlx::Error> {
+    let (positions, flights): (Vec<usize>, Vec<FlightRecord>) = known.into_iter().unzip();
+    let found: Vec<FlightFacts> = facts(tx, flights).await?;
+    let mut changed = Vec::new();
+    for (at, facts) in positions.into_iter().zip(&found) {
+        outcomes[at] = Some(match decide::merge(facts, &rows[at].plan) {
+            Ok(Merge::Unchanged) => RowOutcome::Unchanged,
+            Ok(Merge::Changed) => {
+                changed.push((&facts.flight, &rows[at].plan));
+                touched.push(facts.flight.id);
+                RowOutcome::Updated
+            }
+            Err(refusal) => RowOutcome::Rejected(refusal),
+        });
+    }
+    if changed.is_empty() {
+        return Ok(());
+    }
+    update_flights(tx, &changed, now).await
+}
