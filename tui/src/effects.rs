@@ -3,5 +3,6 @@
 pub mod disk;
 pub mod folders;
 pub mod http;
+pub mod last_server;
 pub mod server_url;
 pub mod session;

@@ -1,4 +1,9 @@
 //! Airside's console: search and book flights at typing speed.
 
+pub mod arguments;
+pub mod cli;
+pub mod date_entry;
+pub mod demo;
 pub mod effects;
+pub mod run;
 pub mod store;

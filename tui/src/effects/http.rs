@@ -82,29 +82,45 @@ impl ApiError {
     }
 }
 
-/// What a call that carries an operation means for the operation.
-pub fn answer_of(result: Result<Booking, ApiError>) -> Answer {
-    let error = match result {
-        Ok(booking) => return Answer::Done(Box::new(booking)),
-        Err(error) => error,
-    };
-    let words = error.to_string();
+/// What an error means for the operation that was sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// It has ended: the server refused it for good.
+    Final(Problem),
+    /// It is not settled and is sent again.
+    Kept(Setback),
+}
+
+/// Whether an error ends an operation. Only a final 4xx of the API itself does: what a proxy or a login page of a
+/// hotel says ends nothing.
+pub fn verdict_on(error: &ApiError) -> Verdict {
     let (kind, retry_after) = match error {
-        ApiError::Problem { problem, .. } if is_final(&problem) => {
-            return Answer::Refused(*problem);
+        ApiError::Problem { problem, .. } if is_final(problem) => {
+            return Verdict::Final(Problem::clone(problem));
         }
-        ApiError::Problem { retry_after, .. } => (SetbackKind::Unclear, retry_after),
+        ApiError::Problem { retry_after, .. } => (SetbackKind::Unclear, *retry_after),
         ApiError::LoggedOut => (SetbackKind::LoggedOut, None),
         ApiError::Unreached(_) | ApiError::Session(_) | ApiError::Client(_) => {
             (SetbackKind::Unreached, None)
         }
         ApiError::Broken(_) | ApiError::Unreadable { .. } => (SetbackKind::Unclear, None),
     };
-    Answer::Kept(Setback {
+    Verdict::Kept(Setback {
         kind,
-        words,
+        words: error.to_string(),
         retry_after,
     })
+}
+
+/// What a call that carried an operation means for the operation.
+pub fn answer_of(result: Result<Booking, ApiError>) -> Answer {
+    match result {
+        Ok(booking) => Answer::Done(Box::new(booking)),
+        Err(error) => match verdict_on(&error) {
+            Verdict::Final(problem) => Answer::Refused(problem),
+            Verdict::Kept(setback) => Answer::Kept(setback),
+        },
+    }
 }
 
 /// A server and the session there. Cheap to clone; clones share both.
