@@ -135,7 +135,10 @@ impl Walk<'_> {
             if self.found.len() >= MOST_ITINERARIES {
                 return;
             }
-            if route.carrier.is_some_and(|carrier| carrier != flight.carrier()) {
+            if route
+                .carrier
+                .is_some_and(|carrier| carrier != flight.carrier())
+            {
                 continue;
             }
             let local = flight.local_minute();

@@ -141,6 +141,13 @@ impl Timetable {
         }
     }
 
+    /// The same schedule as a later one than another.
+    #[must_use]
+    pub fn after(mut self, other: &Self) -> Self {
+        self.generation = other.generation + 1;
+        self
+    }
+
     /// Another one for every change: what was computed of one holds while this is the same.
     pub fn generation(&self) -> u64 {
         self.generation
@@ -199,7 +206,9 @@ impl Timetable {
 
     /// Whether anything flies from one airport to the other.
     pub fn has_route(&self, origin: AirportIndex, destination: AirportIndex) -> bool {
-        !self.departures(origin, destination, 0, Minute::MAX).is_empty()
+        !self
+            .departures(origin, destination, 0, Minute::MAX)
+            .is_empty()
     }
 
     /// The schedule in which the named flights are as given, and gone where they are not given; a flight of an older
@@ -224,7 +233,9 @@ impl Timetable {
             .collect();
         let mut added: FxHashMap<(AirportIndex, AirportIndex), Vec<Entry>> = FxHashMap::default();
         for flight in now.iter().filter(fresh) {
-            let ends = reference.find(flight.origin).zip(reference.find(flight.destination));
+            let ends = reference
+                .find(flight.origin)
+                .zip(reference.find(flight.destination));
             if let Some((ends, entry)) = ends.zip(Entry::of(flight)) {
                 added.entry(ends).or_default().push(entry);
             }

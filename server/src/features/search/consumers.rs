@@ -1,0 +1,60 @@
+//! How search follows what happens: events as they come, and a comparison by version every minute.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use airside_common::event::Event;
+use airside_common::flight::FlightId;
+use tokio_util::sync::CancellationToken;
+
+use super::service::Search;
+use crate::bus::{Delivery, Subscription};
+use crate::store::StoreError;
+
+/// How often timetable and store are compared.
+pub const RECONCILE_EVERY: Duration = Duration::from_secs(60);
+
+/// Keeps search current until it is told to stop or the bus ends.
+pub async fn follow(
+    search: Arc<Search>,
+    mut events: Box<dyn Subscription>,
+    stop: CancellationToken,
+) {
+    let mut tick = tokio::time::interval(RECONCILE_EVERY);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    tick.tick().await;
+    loop {
+        let done = tokio::select! {
+            () = stop.cancelled() => return,
+            delivery = events.next() => match delivery {
+                Some(Delivery::Event(envelope)) => react(&search, &envelope.event).await,
+                Some(Delivery::Lagged(_)) => search.reconcile_all().await,
+                None => return,
+            },
+            _ = tick.tick() => search.reconcile().await.map(|_| ()),
+        };
+        if let Err(error) = done {
+            tracing::warn!(%error, "search could not follow a change; the next comparison mends it");
+        }
+    }
+}
+
+/// What an event means for search.
+pub async fn react(search: &Search, event: &Event) -> Result<(), StoreError> {
+    let schedule: &[FlightId] = match event {
+        Event::FlightCreated { flight, .. }
+        | Event::FlightChanged { flight, .. }
+        | Event::FlightCancelled { flight, .. } => std::slice::from_ref(flight),
+        Event::FlightsImported { flights } => flights,
+        Event::InventoryChanged { flights } => {
+            search.seats_changed(flights).await;
+            return Ok(());
+        }
+        Event::BookingCreated(_) | Event::BookingCancelled(_) | Event::UserDisabled { .. } => {
+            return Ok(());
+        }
+    };
+    // Whatever the store's answer, cached seats are of the past.
+    search.seats_changed(schedule).await;
+    search.refresh(schedule).await
+}
