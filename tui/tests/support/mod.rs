@@ -13,18 +13,18 @@ use airside_common::user::UserId;
 use airside_tui::store::account::{Account, ServerId};
 use jiff::Timestamp;
 
-pub fn key(n: usize) -> OperationKey {
+pub(crate) fn key(n: usize) -> OperationKey {
     format!("key-{n}").parse().unwrap()
 }
 
-pub fn account() -> Account {
+pub(crate) fn account() -> Account {
     Account {
         server: ServerId::new("http://model"),
         user: UserId(uuid::Uuid::from_u128(1)),
     }
 }
 
-pub fn request() -> CreateBooking {
+pub(crate) fn request() -> CreateBooking {
     CreateBooking {
         segments: vec![NewSegment {
             flight_id: FlightId::new(20_000, 1),
@@ -48,7 +48,7 @@ pub fn request() -> CreateBooking {
     }
 }
 
-pub fn locator(n: usize) -> Locator {
+pub(crate) fn locator(n: usize) -> Locator {
     let letters = b"23456789ABCDEFGHJKLMNPQRSTUVWXYZ";
     let tail = [letters[n / 32 % 32], letters[n % 32]];
     format!("TEST{}{}", char::from(tail[0]), char::from(tail[1]))
@@ -56,7 +56,7 @@ pub fn locator(n: usize) -> Locator {
         .unwrap()
 }
 
-pub fn booking(n: usize, operation: Option<OperationKey>) -> Booking {
+pub(crate) fn booking(n: usize, operation: Option<OperationKey>) -> Booking {
     let body = request();
     Booking {
         locator: locator(n),

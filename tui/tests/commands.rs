@@ -1,0 +1,153 @@
+//! The commands without a screen, as a script runs them.
+
+mod support;
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use airside_common::api::problem::{Code, Problem};
+use rstest::rstest;
+use serde_json::{Value, json};
+use support::{booking, key};
+use wiremock::matchers::{header, path};
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+/// Runs the program, off the thread that answers it.
+async fn airside(state: &Path, server: &str, arguments: &[&str], input: &str) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_airside"));
+    command
+        .args(arguments)
+        .env("HOME", state)
+        .env("AIRSIDE_STATE_DIR", state)
+        .env("AIRSIDE_SERVER", server)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let input = input.to_owned();
+    tokio::task::spawn_blocking(move || {
+        let mut child = command.spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        // A program that ended without reading closes the pipe.
+        let _ = stdin.write_all(input.as_bytes());
+        drop(stdin);
+        child.wait_with_output().unwrap()
+    })
+    .await
+    .unwrap()
+}
+
+async fn server() -> MockServer {
+    // A server of its own: those of the pool go on listening after their test.
+    let server = MockServer::builder().start().await;
+    let tokens = json!({
+        "access_token": "access", "token_type": "Bearer", "expires_in": 900, "refresh_token": "refresh",
+        "user": { "id": "01936d5e-0000-7000-8000-000000000000", "username": "demo", "role": "agent",
+                  "office": "NYC1A0001" }
+    });
+    Mock::given(path("/v1/auth/login"))
+        .respond_with(ResponseTemplate::new(200).set_body_json(tokens))
+        .mount(&server)
+        .await;
+    server
+}
+
+const BOOK: [&str; 8] = [
+    "book",
+    "85899345920001:economy",
+    "--passenger",
+    "SMITH/JOHN",
+    "--email",
+    "j@example.com",
+    "--key",
+    "key-1",
+];
+
+#[tokio::test]
+async fn a_script_logs_in_books_and_reads_the_answer() {
+    let state = tempfile::tempdir().unwrap();
+    let server = server().await;
+    let made = booking(1, Some(key(1)));
+    Mock::given(path("/v1/bookings"))
+        .and(header("idempotency-key", "key-1"))
+        .respond_with(ResponseTemplate::new(503))
+        .up_to_n_times(1)
+        .mount(&server)
+        .await;
+    Mock::given(path("/v1/bookings"))
+        .and(header("idempotency-key", "key-1"))
+        .respond_with(ResponseTemplate::new(201).set_body_json(&made))
+        .mount(&server)
+        .await;
+    let login = airside(state.path(), &server.uri(), &["login", "demo"], "secret\n").await;
+    assert_eq!(login.status.code(), Some(0), "{login:?}");
+    let booked = airside(
+        state.path(),
+        &server.uri(),
+        &[&BOOK[..], &["--json"]].concat(),
+        "",
+    )
+    .await;
+    assert_eq!(booked.status.code(), Some(0), "{booked:?}");
+    let body: Value = serde_json::from_slice(&booked.stdout).unwrap();
+    assert_eq!(body["locator"], json!(made.locator));
+}
+
+#[rstest]
+#[case(Some(Code::SoldOut), 3)]
+#[case(Some(Code::Unavailable), 6)]
+#[case(None, 6)]
+#[tokio::test]
+async fn exit_codes_tell_what_happened(#[case] code: Option<Code>, #[case] exit: i32) {
+    let state = tempfile::tempdir().unwrap();
+    let server = server().await;
+    let response = match code {
+        Some(code) => ResponseTemplate::new(code.status()).set_body_json(Problem::new(code, "why")),
+        None => ResponseTemplate::new(200).set_body_string("cut off"),
+    };
+    Mock::given(path("/v1/bookings"))
+        .respond_with(response)
+        .mount(&server)
+        .await;
+    airside(state.path(), &server.uri(), &["login", "demo"], "secret\n").await;
+    let arguments = [&BOOK[..], &["--json", "--timeout", "0"]].concat();
+    let output = airside(state.path(), &server.uri(), &arguments, "").await;
+    assert_eq!(output.status.code(), Some(exit), "{output:?}");
+    let error: Value = serde_json::from_slice(&output.stderr).unwrap();
+    assert!(error["detail"].is_string());
+}
+
+#[tokio::test]
+async fn nobody_and_nothing_there() {
+    let state = tempfile::tempdir().unwrap();
+    let server = server().await;
+    let arguments = ["search", "JFK", "LAX", "+3"];
+    let output = airside(state.path(), &server.uri(), &arguments, "").await;
+    assert_eq!(output.status.code(), Some(4), "{output:?}");
+    let address = server.uri();
+    airside(state.path(), &address, &["login", "demo"], "secret\n").await;
+    drop(server);
+    let output = airside(state.path(), &address, &arguments, "").await;
+    assert_eq!(output.status.code(), Some(5), "{output:?}");
+    let output = airside(
+        state.path(),
+        &address,
+        &["search", "JFK", "LAX", "soon"],
+        "",
+    )
+    .await;
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+}
+
+#[tokio::test]
+async fn completions_name_the_commands() {
+    let state = tempfile::tempdir().unwrap();
+    let output = airside(
+        state.path(),
+        "http://127.0.0.1:9",
+        &["completions", "bash"],
+        "",
+    )
+    .await;
+    assert!(String::from_utf8_lossy(&output.stdout).contains("bookings"));
+}

@@ -1,0 +1,227 @@
+//! The API client against answers as they really come: from the server, from a proxy, from nobody.
+
+mod support;
+
+use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
+
+use airside_common::api::auth::Secret;
+use airside_common::api::problem::{Code, Problem};
+use airside_tui::effects::http::{Api, ApiError, answer_of};
+use airside_tui::effects::session::Sessions;
+use airside_tui::store::ledger::answer::{Answer, SetbackKind};
+use rstest::rstest;
+use serde_json::json;
+use support::{booking, key, request};
+use wiremock::matchers::{body_json, header, method, path};
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+fn tokens(n: usize) -> serde_json::Value {
+    json!({
+        "access_token": format!("access-{n}"), "token_type": "Bearer", "expires_in": 900,
+        "refresh_token": format!("refresh-{n}"),
+        "user": { "id": "01936d5e-0000-7000-8000-000000000000", "username": "demo", "role": "agent",
+                  "office": "NYC1A0001" }
+    })
+}
+
+fn me() -> serde_json::Value {
+    tokens(1)["user"].clone()
+}
+
+async fn server() -> MockServer {
+    // A server of its own: those of the pool go on listening after their test.
+    let server = MockServer::builder().start().await;
+    Mock::given(path("/v1/auth/login"))
+        .respond_with(ResponseTemplate::new(200).set_body_json(tokens(1)))
+        .mount(&server)
+        .await;
+    server
+}
+
+fn api(server: &MockServer, state: &std::path::Path) -> Api {
+    let url: airside_tui::effects::server_url::ServerUrl = server.uri().parse().unwrap();
+    let sessions = Sessions::in_folder(state, &url.id());
+    Api::new(url, sessions)
+}
+
+async fn logged_in(server: &MockServer, state: &std::path::Path) -> Api {
+    let api = api(server, state);
+    api.log_in("demo", Secret("secret".to_owned()))
+        .await
+        .unwrap();
+    api
+}
+
+fn problem(code: Code) -> ResponseTemplate {
+    ResponseTemplate::new(code.status())
+        .set_body_json(Problem::new(code, "for a reason"))
+        .insert_header("retry-after", "7")
+}
+
+fn kept(answer: &Answer) -> Option<(SetbackKind, Option<Duration>)> {
+    match answer {
+        Answer::Kept(setback) => Some((setback.kind, setback.retry_after)),
+        _ => None,
+    }
+}
+
+#[tokio::test]
+async fn a_booking_is_sent_with_key_and_token() {
+    let state = tempfile::tempdir().unwrap();
+    let server = server().await;
+    let made = booking(1, Some(key(1)));
+    Mock::given(method("POST"))
+        .and(path("/v1/bookings"))
+        .and(header("idempotency-key", "key-1"))
+        .and(header("authorization", "Bearer access-1"))
+        .and(body_json(request()))
+        .respond_with(ResponseTemplate::new(201).set_body_json(&made))
+        .mount(&server)
+        .await;
+    Mock::given(path(format!("/v1/bookings/{}/cancel", made.locator)))
+        .and(header("if-match", "\"1\""))
+        .respond_with(ResponseTemplate::new(200).set_body_json(&made))
+        .mount(&server)
+        .await;
+    let api = logged_in(&server, state.path()).await;
+    assert_eq!(api.create_booking(&key(1), &request()).await.unwrap(), made);
+    assert!(api.cancel_booking(&key(2), made.locator, 1).await.is_ok());
+}
+
+#[rstest]
+#[case(Code::SoldOut)]
+#[case(Code::FareChanged)]
+#[case(Code::StaleVersion)]
+#[case(Code::InvalidRequest)]
+#[case(Code::Forbidden)]
+#[tokio::test]
+async fn a_final_refusal_ends_an_operation(#[case] code: Code) {
+    let state = tempfile::tempdir().unwrap();
+    let server = server().await;
+    Mock::given(path("/v1/bookings"))
+        .respond_with(problem(code))
+        .mount(&server)
+        .await;
+    let api = logged_in(&server, state.path()).await;
+    let answer = answer_of(api.create_booking(&key(1), &request()).await);
+    assert!(matches!(answer, Answer::Refused(p) if p.code == code));
+}
+
+#[rstest]
+#[case(problem(Code::IdempotencyInProgress), Some(7))]
+#[case(problem(Code::TooManyRequests), Some(7))]
+#[case(problem(Code::RequestTimeout), Some(7))]
+#[case(problem(Code::Internal), Some(7))]
+#[case(problem(Code::Unavailable), Some(7))]
+#[case(ResponseTemplate::new(404).set_body_string("<h1>Not found</h1>"), None)]
+#[case(ResponseTemplate::new(403).set_body_string("captive portal"), None)]
+#[case(ResponseTemplate::new(200).set_body_string("<form>log in to the hotel</form>"), None)]
+#[case(ResponseTemplate::new(302).insert_header("location", "http://127.0.0.1:9/"), None)]
+#[tokio::test]
+async fn everything_else_keeps_it(#[case] response: ResponseTemplate, #[case] wait: Option<u64>) {
+    let state = tempfile::tempdir().unwrap();
+    let server = server().await;
+    Mock::given(path("/v1/bookings"))
+        .respond_with(response)
+        .mount(&server)
+        .await;
+    let api = logged_in(&server, state.path()).await;
+    let answer = answer_of(api.create_booking(&key(1), &request()).await);
+    assert_eq!(
+        kept(&answer),
+        Some((SetbackKind::Unclear, wait.map(Duration::from_secs)))
+    );
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_was_not_reached() {
+    let state = tempfile::tempdir().unwrap();
+    let first = server().await;
+    logged_in(&first, state.path()).await;
+    // A client without an open connection: one that breaks says nothing about what arrived.
+    let api = api(&first, state.path());
+    api.resume().unwrap();
+    drop(first);
+    let answer = answer_of(api.create_booking(&key(1), &request()).await);
+    assert_eq!(kept(&answer), Some((SetbackKind::Unreached, None)));
+}
+
+#[tokio::test]
+async fn two_consoles_use_a_refresh_token_once() {
+    let state = tempfile::tempdir().unwrap();
+    let server = server().await;
+    let one = logged_in(&server, state.path()).await;
+    let two = api(&server, state.path());
+    two.resume().unwrap().unwrap();
+    Mock::given(path("/v1/auth/me"))
+        .and(header("authorization", "Bearer access-1"))
+        .respond_with(problem(Code::TokenExpired))
+        .mount(&server)
+        .await;
+    Mock::given(path("/v1/auth/me"))
+        .and(header("authorization", "Bearer access-2"))
+        .respond_with(ResponseTemplate::new(200).set_body_json(me()))
+        .mount(&server)
+        .await;
+    Mock::given(path("/v1/auth/refresh"))
+        .and(body_json(json!({ "refresh_token": "refresh-1" })))
+        .respond_with(ResponseTemplate::new(200).set_body_json(tokens(2)))
+        .expect(1)
+        .mount(&server)
+        .await;
+    let (a, b, c) = tokio::join!(one.me(), one.me(), two.me());
+    assert!(a.is_ok() && b.is_ok() && c.is_ok(), "{a:?} {b:?} {c:?}");
+    server.verify().await;
+}
+
+#[tokio::test]
+async fn a_session_that_has_ended_asks_for_a_log_in_and_is_forgotten() {
+    let state = tempfile::tempdir().unwrap();
+    let server = server().await;
+    Mock::given(path("/v1/bookings"))
+        .respond_with(problem(Code::TokenExpired))
+        .mount(&server)
+        .await;
+    Mock::given(path("/v1/auth/refresh"))
+        .respond_with(problem(Code::Unauthenticated))
+        .mount(&server)
+        .await;
+    let api = logged_in(&server, state.path()).await;
+    let answer = answer_of(api.create_booking(&key(1), &request()).await);
+    assert_eq!(kept(&answer), Some((SetbackKind::LoggedOut, None)));
+    assert!(api.resume().unwrap().is_none());
+    assert!(matches!(api.me().await, Err(ApiError::LoggedOut)));
+}
+
+#[tokio::test]
+async fn only_its_owner_reads_a_session() {
+    let state = tempfile::tempdir().unwrap();
+    let server = server().await;
+    logged_in(&server, state.path()).await;
+    let folder = state.path().join("sessions");
+    let mode = |path: &std::path::Path| path.metadata().unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&folder), 0o700);
+    let files: Vec<_> = std::fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    assert!(!files.is_empty());
+    assert!(files.iter().all(|file| mode(file) == 0o600));
+}
+
+#[tokio::test]
+async fn what_a_server_says_cannot_drive_the_terminal() {
+    let state = tempfile::tempdir().unwrap();
+    let server = server().await;
+    Mock::given(path("/v1/bookings"))
+        .respond_with(
+            ResponseTemplate::new(409)
+                .set_body_json(Problem::new(Code::SoldOut, "none\u{1b}[2J left\u{202e}")),
+        )
+        .mount(&server)
+        .await;
+    let api = logged_in(&server, state.path()).await;
+    let error = api.create_booking(&key(1), &request()).await.unwrap_err();
+    assert_eq!(error.to_string(), "none[2J left (sold_out)");
+}
