@@ -103,6 +103,7 @@ CREATE TABLE bookings (
     updated_at    INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX bookings_office ON bookings (office, id);
+CREATE INDEX bookings_operation ON bookings (created_by, operation);
 
 CREATE TABLE passengers (
     booking_id    INTEGER NOT NULL REFERENCES bookings (id),
@@ -158,7 +159,8 @@ CREATE TABLE idempotency (
     fingerprint BLOB    NOT NULL,
     status      INTEGER NOT NULL,
     body        TEXT    NOT NULL,
-    -- The booking's version for the answer's ETag; absent in refusals.
+    -- The booking and its version, for the answer's Location and ETag; absent in refusals.
+    locator     TEXT,
     version     INTEGER,
     created_at  INTEGER NOT NULL,
     PRIMARY KEY (user_id, key)

@@ -22,14 +22,14 @@ pub enum StoreError {
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
-        // SQLite's primary result codes: 5 busy, 6 locked, 13 full.
+        // SQLite's primary result codes: 5 busy, 6 locked.
         let code = error
             .as_database_error()
             .and_then(|e| e.code()?.parse::<i32>().ok())
             .map(|code| code & 0xff);
-        match (code, &error) {
-            (Some(13), _) => Self::Full(error),
-            (Some(5 | 6), _) | (_, sqlx::Error::PoolTimedOut) => Self::Busy(error),
+        match (sqlite::fault::kind(&error), code, &error) {
+            (sqlite::fault::Fault::Full, ..) => Self::Full(error),
+            (_, Some(5 | 6), _) | (.., sqlx::Error::PoolTimedOut) => Self::Busy(error),
             _ => Self::Database(error),
         }
     }

@@ -16,7 +16,10 @@ use sqlx::sqlite::{
 use tokio::sync::Notify;
 
 pub(crate) mod audit;
+mod bookings;
+pub(crate) mod fault;
 mod flights;
+pub(crate) mod idempotency;
 pub(crate) mod outbox;
 mod search;
 

@@ -1,0 +1,146 @@
+//! What the writer is asked to do, and what it answers.
+
+use airside_common::api::bookings::CreateBooking;
+use airside_common::api::problem::Problem;
+use airside_common::booking::OperationKey;
+use airside_common::locator::Locator;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use crate::features::auth::caller::Caller;
+
+/// One intended write to bookings.
+#[derive(Debug, Clone)]
+pub struct Command {
+    /// Who wants it.
+    pub caller: Caller,
+    /// Its name; the same name again is the same write.
+    pub key: OperationKey,
+    /// What is wanted, condensed: the same name for something else is refused.
+    pub fingerprint: Fingerprint,
+    /// What is wanted.
+    pub action: Action,
+}
+
+/// What is wanted.
+#[derive(Debug, Clone)]
+pub enum Action {
+    /// Make a booking; the body has passed [`super::party::check`].
+    Create(Box<CreateBooking>),
+    /// Give a booking's seats back and end it.
+    Cancel {
+        /// Which booking.
+        locator: Locator,
+        /// The version that the caller has seen.
+        expected: IfMatch,
+    },
+}
+
+/// The precondition of a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IfMatch {
+    /// `*`: whatever the version is.
+    Any,
+    /// Only at this version.
+    Version(u64),
+}
+
+impl IfMatch {
+    /// Whether the precondition holds at a version.
+    pub fn holds(self, version: u64) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Version(expected) => expected == version,
+        }
+    }
+}
+
+impl std::str::FromStr for IfMatch {
+    type Err = airside_common::ParseError;
+
+    /// Reads `"3"`, as in an `ETag`; also bare, and `*`.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let text = text.trim();
+        let bare = text
+            .strip_prefix('"')
+            .and_then(|t| t.strip_suffix('"'))
+            .unwrap_or(text);
+        if bare == "*" {
+            return Ok(Self::Any);
+        }
+        bare.parse().map(Self::Version).map_err(|_| {
+            airside_common::ParseError::new("not a version; send the `ETag` of the booking")
+        })
+    }
+}
+
+/// SHA-256 over method, path and parsed body: independent of white space and of the order of fields.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fingerprint(pub [u8; 32]);
+
+impl Fingerprint {
+    /// The fingerprint of a request.
+    pub fn of(method: &str, path: &str, body: &impl Serialize) -> Result<Self, serde_json::Error> {
+        let mut hash = Sha256::new();
+        hash.update(method);
+        hash.update(b" ");
+        hash.update(path);
+        hash.update(b"\n");
+        hash.update(serde_json::to_vec(body)?);
+        Ok(Self(hash.finalize().into()))
+    }
+}
+
+/// What became of a command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// An answer that is kept with the key and given again whenever the key comes: a success, or a 409.
+    Answered(Answer),
+    /// A refusal that is not kept: the key stays free.
+    Refused(Box<Problem>),
+}
+
+/// An answer as it is stored and sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// JSON, made once: a booking, or a problem where the status is 409.
+    pub body: String,
+    /// Booking and version, for `Location` and `ETag`; absent in refusals.
+    pub subject: Option<(Locator, u64)>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case("\"3\"", Some(IfMatch::Version(3)))]
+    #[case("3", Some(IfMatch::Version(3)))]
+    #[case("*", Some(IfMatch::Any))]
+    #[case("W/\"3\"", None)]
+    #[case("", None)]
+    #[case("-1", None)]
+    fn preconditions(#[case] text: &str, #[case] expected: Option<IfMatch>) {
+        assert_eq!(text.parse().ok(), expected);
+    }
+
+    #[test]
+    fn a_fingerprint_tells_requests_apart() {
+        let of = |method, path, body: &str| {
+            Fingerprint::of(
+                method,
+                path,
+                &serde_json::from_str::<serde_json::Value>(body).unwrap(),
+            )
+            .unwrap()
+        };
+        let first = of("POST", "/v1/bookings", "{\"a\":1,\"b\":2}");
+        assert_eq!(first, of("POST", "/v1/bookings", "{ \"b\": 2, \"a\": 1 }"));
+        assert_ne!(first, of("POST", "/v1/bookings", "{\"a\":1,\"b\":3}"));
+        assert_ne!(first, of("POST", "/v1/others", "{\"a\":1,\"b\":2}"));
+        assert_ne!(first, of("PUT", "/v1/bookings", "{\"a\":1,\"b\":2}"));
+    }
+}

@@ -1,0 +1,266 @@
+//! The one task that writes bookings: a bounded queue in front, one transaction for all that waits.
+
+use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use airside_common::api::problem::{Code, Problem};
+use airside_common::booking::OperationKey;
+use airside_common::user::UserId;
+use futures_util::FutureExt;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use super::command::{Command, Outcome};
+use super::store::{BATCH, BookingStore, StoreError};
+
+/// Commands that may wait.
+pub const QUEUE: usize = 1024;
+
+/// How long a command may wait before it is given up, unwritten.
+pub const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Why a command has no outcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum WriteError {
+    /// Too many commands wait, or it waited too long; nothing was written.
+    #[error("too many bookings wait to be written; nothing was written")]
+    Busy,
+    /// The database cannot be reached; nothing was written.
+    #[error("the database is not available; nothing was written")]
+    Unavailable,
+    /// The database did not say whether it has committed.
+    #[error("the outcome is not known; send the same key again")]
+    Unknown,
+    /// The disk is full; nothing was written.
+    #[error("the disk is full; nothing was written")]
+    Full,
+    /// Another process is at work on the same rows.
+    #[error("the first request with this key is still at work")]
+    InProgress,
+    /// A fault of the program or its data, which is in the log; nothing was written.
+    #[error("the booking could not be written")]
+    Internal,
+}
+
+/// Hands commands to the writer; all copies share one queue.
+#[derive(Debug, Clone)]
+pub struct Writer {
+    queue: mpsc::Sender<Queued>,
+    patience: Duration,
+}
+
+#[derive(Debug)]
+struct Queued {
+    command: Command,
+    answer: Reply,
+    since: Instant,
+    /// Set once, by whoever is first: the writer that takes the command, or the caller who gives it up.
+    claimed: Arc<AtomicBool>,
+}
+
+type Reply = oneshot::Sender<Result<Outcome, WriteError>>;
+
+impl Writer {
+    /// Starts the writer. It ends, with all that waits written, once every [`Writer`] is gone.
+    pub fn start(store: Arc<dyn BookingStore>) -> (Self, JoinHandle<()>) {
+        Self::start_with(store, QUEUE, PATIENCE)
+    }
+
+    /// The same with another length of queue and patience.
+    pub fn start_with(
+        store: Arc<dyn BookingStore>,
+        queue: usize,
+        patience: Duration,
+    ) -> (Self, JoinHandle<()>) {
+        let (sender, receiver) = mpsc::channel(queue);
+        let task = tokio::spawn(run(receiver, store, patience));
+        (
+            Self {
+                queue: sender,
+                patience,
+            },
+            task,
+        )
+    }
+
+    /// Commands that wait now.
+    pub fn waiting(&self) -> usize {
+        self.queue.max_capacity() - self.queue.capacity()
+    }
+
+    /// Has a command carried out. Once it is queued it does not depend on the caller: one that hangs up cancels
+    /// nothing.
+    pub async fn submit(&self, command: Command) -> Result<Outcome, WriteError> {
+        let (answer, mut outcome) = oneshot::channel();
+        let claimed = Arc::new(AtomicBool::new(false));
+        self.queue
+            .try_send(Queued {
+                command,
+                answer,
+                since: Instant::now(),
+                claimed: Arc::clone(&claimed),
+            })
+            .map_err(|refused| match refused {
+                mpsc::error::TrySendError::Full(_) => WriteError::Busy,
+                mpsc::error::TrySendError::Closed(_) => WriteError::Unavailable,
+            })?;
+        let result = match tokio::time::timeout(self.patience, &mut outcome).await {
+            Ok(result) => result,
+            Err(_) if !claimed.swap(true, Ordering::AcqRel) => return Err(WriteError::Busy),
+            // It is being written at this moment.
+            Err(_) => outcome.await,
+        };
+        result.unwrap_or(Err(WriteError::Unknown))
+    }
+}
+
+/// One command with all who wait for its outcome.
+struct Work {
+    command: Command,
+    replies: Vec<Reply>,
+}
+
+impl Work {
+    fn finish(self, result: Result<Outcome, WriteError>) {
+        for reply in self.replies {
+            // Nobody there means that the client hung up.
+            let _ = reply.send(result.clone());
+        }
+    }
+}
+
+async fn run(mut queue: mpsc::Receiver<Queued>, store: Arc<dyn BookingStore>, patience: Duration) {
+    let mut waiting = Vec::with_capacity(BATCH);
+    while queue.recv_many(&mut waiting, BATCH).await > 0 {
+        let work = gather(waiting.drain(..), patience);
+        if !work.is_empty() {
+            carry_out(work, &*store).await;
+        }
+    }
+}
+
+/// The commands that still want an answer; the same key again joins the first one, or is refused.
+fn gather(waiting: impl Iterator<Item = Queued>, patience: Duration) -> Vec<Work> {
+    let mut work: Vec<Work> = Vec::new();
+    let mut by_key: HashMap<(UserId, OperationKey), usize> = HashMap::new();
+    for queued in waiting {
+        if queued.claimed.swap(true, Ordering::AcqRel) {
+            continue;
+        }
+        if queued.since.elapsed() > patience {
+            let _ = queued.answer.send(Err(WriteError::Busy));
+            continue;
+        }
+        let Queued {
+            command, answer, ..
+        } = queued;
+        let key = (command.caller.user_id, command.key.clone());
+        match by_key.get(&key).and_then(|at| work.get_mut(*at)) {
+            Some(first) if first.command.fingerprint == command.fingerprint => {
+                first.replies.push(answer);
+            }
+            Some(_) => {
+                let _ = answer.send(Ok(mismatch()));
+            }
+            None => {
+                by_key.insert(key, work.len());
+                work.push(Work {
+                    command,
+                    replies: vec![answer],
+                });
+            }
+        }
+    }
+    work
+}
+
+/// The refusal of a key that was used for something else.
+pub fn mismatch() -> Outcome {
+    Outcome::Refused(Box::new(Problem::new(
+        Code::IdempotencyMismatch,
+        "this key was sent with another request before; take a new one",
+    )))
+}
+
+async fn carry_out(work: Vec<Work>, store: &dyn BookingStore) {
+    let (commands, replies): (Vec<Command>, Vec<Vec<Reply>>) = work
+        .into_iter()
+        .map(|work| (work.command, work.replies))
+        .unzip();
+    let result = guarded(store, &commands).await;
+    let work = commands
+        .into_iter()
+        .zip(replies)
+        .map(|(command, replies)| Work { command, replies });
+    match result {
+        Ok(outcomes) => {
+            for (work, outcome) in work.zip(outcomes) {
+                work.finish(Ok(outcome));
+            }
+        }
+        Err(Failure::Store(StoreError::Data(_) | StoreError::Locked(_)) | Failure::Panic)
+            if work.len() > 1 =>
+        {
+            for work in work {
+                let result = guarded(store, std::slice::from_ref(&work.command)).await;
+                let result = match result {
+                    Ok(mut outcomes) => outcomes.pop().ok_or(WriteError::Internal),
+                    Err(failure) => Err(failure.log()),
+                };
+                work.finish(result);
+            }
+        }
+        Err(failure) => {
+            let error = failure.log();
+            for work in work {
+                work.finish(Err(error));
+            }
+        }
+    }
+}
+
+enum Failure {
+    Store(StoreError),
+    Panic,
+}
+
+impl Failure {
+    /// Writes it into the log, and says what those who wait are told.
+    fn log(&self) -> WriteError {
+        match self {
+            Self::Store(error) => {
+                tracing::error!(%error, "bookings were not written");
+                match error {
+                    StoreError::Data(_) => WriteError::Internal,
+                    StoreError::Locked(_) => WriteError::InProgress,
+                    StoreError::Full(_) => WriteError::Full,
+                    StoreError::Unavailable(_) => WriteError::Unavailable,
+                    StoreError::Unknown(_) => WriteError::Unknown,
+                }
+            }
+            Self::Panic => {
+                tracing::error!("the writer panicked; bookings were not written");
+                WriteError::Internal
+            }
+        }
+    }
+}
+
+/// A panic ends its batch, never the writer.
+async fn guarded(store: &dyn BookingStore, commands: &[Command]) -> Result<Vec<Outcome>, Failure> {
+    match AssertUnwindSafe(store.execute(commands))
+        .catch_unwind()
+        .await
+    {
+        Ok(Ok(outcomes)) if outcomes.len() == commands.len() => Ok(outcomes),
+        Ok(Ok(_)) => Err(Failure::Store(StoreError::Unknown(
+            "the store answered for another number of commands".into(),
+        ))),
+        Ok(Err(error)) => Err(Failure::Store(error)),
+        Err(_) => Err(Failure::Panic),
+    }
+}

@@ -1,0 +1,222 @@
+//! Whole bookings, each with all its rows in one statement: one consistent look.
+
+use airside_common::api::bookings::{Booking, Contact, Passenger, SeatChoice, Segment};
+use airside_common::booking::OperationKey;
+use airside_common::flight::{Cabin, FlightId};
+use airside_common::locator::Locator;
+use airside_common::money::{Money, parse_currency};
+use airside_common::time::Instant;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use sqlx::sqlite::Sqlite as Database;
+use sqlx::{Executor, QueryBuilder};
+
+use super::facts::offset_time;
+use super::{instant, unreadable};
+use crate::features::bookings::decide::Stored;
+use crate::features::bookings::store::{Filter, Page};
+use crate::store::sqlite::idempotency::json;
+
+/// The columns of a [`Row`], of the bookings `b`.
+macro_rules! columns {
+    () => {
+        "b.id, b.locator, b.office, b.created_by, u.username, b.operation, b.status, b.version, b.contact_email,
+         b.contact_phone, b.total_minor, b.currency, b.time_limit, b.created_at, b.updated_at,
+         (SELECT json_group_array(json_array(s.flight_id, f.carrier, f.number, f.origin, f.destination, f.departure,
+                 f.departure_offset, f.arrival, f.arrival_offset, f.aircraft, s.cabin, s.status) ORDER BY s.position)
+          FROM segments s JOIN flights f ON f.id = s.flight_id WHERE s.booking_id = b.id) AS segments,
+         (SELECT json_group_array(json_object('given_name', p.given_name, 'surname', p.surname, 'title', p.title,
+                 'type', p.kind, 'date_of_birth', p.date_of_birth) ORDER BY p.position)
+          FROM passengers p WHERE p.booking_id = b.id) AS passengers,
+         (SELECT json_group_array(json_object('segment', c.segment, 'passenger', c.passenger, 'seat', c.seat)
+                 ORDER BY c.segment, c.passenger)
+          FROM seats c WHERE c.booking_id = b.id) AS seats"
+    };
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: i64,
+    locator: String,
+    office: String,
+    created_by: String,
+    username: String,
+    operation: String,
+    status: String,
+    version: i64,
+    contact_email: Option<String>,
+    contact_phone: Option<String>,
+    total_minor: i64,
+    currency: String,
+    time_limit: Option<i64>,
+    created_at: i64,
+    updated_at: i64,
+    segments: String,
+    passengers: String,
+    seats: String,
+}
+
+/// Flight, carrier, number, origin, destination, departure with offset, arrival with offset, aircraft, cabin, status.
+#[derive(Deserialize)]
+struct SegmentRow(
+    i64,
+    String,
+    u16,
+    String,
+    String,
+    i64,
+    i64,
+    i64,
+    i64,
+    String,
+    usize,
+    String,
+);
+
+/// The bookings of locators, those that exist, in any order.
+pub(super) async fn by_locators<'e>(
+    database: impl Executor<'e, Database = Database>,
+    locators: &[Locator],
+) -> Result<Vec<Stored>, sqlx::Error> {
+    let rows: Vec<Row> = sqlx::query_as(concat!(
+        "SELECT ",
+        columns!(),
+        " FROM json_each(?1) j
+         CROSS JOIN bookings b ON b.locator = j.value
+         JOIN users u ON u.id = b.created_by"
+    ))
+    .bind(json(&locators)?)
+    .fetch_all(database)
+    .await?;
+    rows.into_iter().map(stored).collect()
+}
+
+/// Bookings that pass a filter, the newest first.
+pub(super) async fn list<'e>(
+    database: impl Executor<'e, Database = Database>,
+    filter: &Filter,
+    page: Page,
+) -> Result<Vec<Stored>, sqlx::Error> {
+    let mut query = QueryBuilder::new(concat!(
+        "SELECT ",
+        columns!(),
+        " FROM bookings b JOIN users u ON u.id = b.created_by WHERE b.id < "
+    ));
+    query.push_bind(page.before.unwrap_or(i64::MAX));
+    if let Some(office) = &filter.office {
+        query
+            .push(" AND b.office = ")
+            .push_bind(office.as_str().to_owned());
+    }
+    if let Some(status) = filter.status {
+        query.push(" AND b.status = ").push_bind(status.word());
+    }
+    if let Some(surname) = &filter.surname {
+        query
+            .push(" AND b.id IN (SELECT booking_id FROM passengers WHERE surname_key = ")
+            .push_bind(surname.trim().to_lowercase())
+            .push(")");
+    }
+    if let Some(flight) = filter.flight_id {
+        query
+            .push(" AND b.id IN (SELECT booking_id FROM segments WHERE flight_id = ")
+            .push_bind(flight.raw())
+            .push(")");
+    }
+    if filter.flight.is_some() || filter.date.is_some() {
+        query.push(
+            " AND b.id IN (SELECT s.booking_id FROM flights f JOIN segments s ON s.flight_id = f.id WHERE 1",
+        );
+        if let Some((carrier, number)) = filter.flight {
+            query
+                .push(" AND f.carrier = ")
+                .push_bind(carrier.to_string())
+                .push(" AND f.number = ")
+                .push_bind(i64::from(number.get()));
+        }
+        if let Some(date) = filter.date {
+            // The upper half of a flight's id is its day: the primary key narrows the search.
+            let day = date.duration_since(jiff::civil::Date::new(1970, 1, 1).unwrap_or_default());
+            let first = FlightId::new(u32::try_from(day.as_hours() / 24).unwrap_or_default(), 0);
+            query
+                .push(" AND f.id BETWEEN ")
+                .push_bind(first.raw())
+                .push(" AND ")
+                .push_bind(first.raw() | i64::from(u32::MAX));
+        }
+        query.push(")");
+    }
+    if let Some((user, key)) = &filter.operation {
+        query
+            .push(" AND b.created_by = ")
+            .push_bind(user.to_string())
+            .push(" AND b.operation = ")
+            .push_bind(key.as_str().to_owned());
+    }
+    query
+        .push(" ORDER BY b.id DESC LIMIT ")
+        .push_bind(page.limit);
+    let rows: Vec<Row> = query.build_query_as().fetch_all(database).await?;
+    rows.into_iter().map(stored).collect()
+}
+
+fn stored(row: Row) -> Result<Stored, sqlx::Error> {
+    let wrong = |what: &str| unreadable(format!("bookings.{what} of {}", row.locator));
+    let segments: Vec<SegmentRow> = list_of(&row.segments)?;
+    let segments: Result<Vec<Segment>, sqlx::Error> = segments.into_iter().map(segment).collect();
+    let passengers: Vec<Passenger> = list_of(&row.passengers)?;
+    let seats: Vec<SeatChoice> = list_of(&row.seats)?;
+    let currency = parse_currency(&row.currency).map_err(|_| wrong("currency"))?;
+    let booking = Booking {
+        locator: row.locator.parse().map_err(|_| wrong("locator"))?,
+        status: row.status.parse().map_err(|_| wrong("status"))?,
+        version: u64::try_from(row.version).map_err(|_| wrong("version"))?,
+        segments: segments?,
+        passengers,
+        seats,
+        contact: Contact {
+            email: optional(row.contact_email).map_err(|()| wrong("contact_email"))?,
+            phone: optional(row.contact_phone).map_err(|()| wrong("contact_phone"))?,
+        },
+        total: Money::from_minor(row.total_minor, currency),
+        time_limit: row.time_limit.map(instant).transpose()?.map(Instant),
+        office: row.office.parse().map_err(|_| wrong("office"))?,
+        created_by: row.username.parse().map_err(|_| wrong("created_by"))?,
+        created_at: Instant(instant(row.created_at)?),
+        updated_at: Instant(instant(row.updated_at)?),
+        operation: Some(
+            row.operation
+                .parse::<OperationKey>()
+                .map_err(|_| wrong("operation"))?,
+        ),
+    };
+    Ok(Stored {
+        id: row.id,
+        made_by: row.created_by.parse().map_err(|_| wrong("created_by"))?,
+        booking,
+    })
+}
+
+fn segment(row: SegmentRow) -> Result<Segment, sqlx::Error> {
+    let wrong = |what: &str| unreadable(format!("a segment's {what} on flight {}", row.0));
+    Ok(Segment {
+        flight_id: FlightId::from_raw(row.0),
+        carrier: row.1.parse().map_err(|_| wrong("carrier"))?,
+        number: airside_common::flight::FlightNumber::new(row.2).map_err(|_| wrong("number"))?,
+        origin: row.3.parse().map_err(|_| wrong("origin"))?,
+        destination: row.4.parse().map_err(|_| wrong("destination"))?,
+        departure: offset_time(row.5, row.6)?,
+        arrival: offset_time(row.7, row.8)?,
+        aircraft: row.9.parse().map_err(|_| wrong("aircraft"))?,
+        cabin: *Cabin::ALL.get(row.10).ok_or_else(|| wrong("cabin"))?,
+        status: row.11.parse().map_err(|_| wrong("status"))?,
+    })
+}
+
+fn list_of<T: DeserializeOwned>(text: &str) -> Result<Vec<T>, sqlx::Error> {
+    serde_json::from_str(text).map_err(|error| sqlx::Error::Decode(error.into()))
+}
+
+fn optional<T: std::str::FromStr>(text: Option<String>) -> Result<Option<T>, ()> {
+    text.map(|text| text.parse().map_err(|_| ())).transpose()
+}

@@ -1,0 +1,128 @@
+//! Idempotency keys with the answers that were given, on an open transaction.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use sqlx::sqlite::SqliteTransaction;
+
+use super::micros;
+use crate::features::bookings::command::{Answer, Command, Fingerprint, Outcome};
+
+/// What a key was used for, and what was answered.
+pub(crate) struct Record {
+    pub(crate) fingerprint: Option<Fingerprint>,
+    pub(crate) answer: Answer,
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    position: i64,
+    fingerprint: Vec<u8>,
+    status: i64,
+    body: String,
+    locator: Option<String>,
+    version: Option<i64>,
+}
+
+/// The records of those commands whose keys are known, by the commands' positions.
+pub(crate) async fn find(
+    tx: &mut SqliteTransaction<'_>,
+    commands: &[Command],
+) -> Result<HashMap<usize, Record>, sqlx::Error> {
+    let keys: Vec<(String, &str)> = commands
+        .iter()
+        .map(|c| (c.caller.user_id.to_string(), c.key.as_str()))
+        .collect();
+    let rows: Vec<Row> = sqlx::query_as(
+        "SELECT j.key AS position, i.fingerprint, i.status, i.body, i.locator, i.version
+         FROM json_each(?1) j
+         CROSS JOIN idempotency i ON i.user_id = j.value ->> 0 AND i.key = j.value ->> 1",
+    )
+    .bind(json(&keys)?)
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .filter_map(|row| {
+            let subject = row
+                .locator
+                .and_then(|locator| locator.parse().ok())
+                .zip(row.version.and_then(|version| u64::try_from(version).ok()));
+            let record = Record {
+                fingerprint: row.fingerprint.try_into().ok().map(Fingerprint),
+                answer: Answer {
+                    status: u16::try_from(row.status).unwrap_or(500),
+                    body: row.body,
+                    subject,
+                },
+            };
+            Some((usize::try_from(row.position).ok()?, record))
+        })
+        .collect())
+}
+
+/// Keeps the answers of those commands that have one to be kept.
+pub(crate) async fn keep<'a>(
+    tx: &mut SqliteTransaction<'_>,
+    now: Timestamp,
+    answered: impl Iterator<Item = (&'a Command, &'a Outcome)>,
+) -> Result<(), sqlx::Error> {
+    let rows: Vec<_> = answered
+        .filter_map(|(command, outcome)| match outcome {
+            Outcome::Answered(answer) => Some((
+                command.caller.user_id.to_string(),
+                command.key.as_str(),
+                hex(&command.fingerprint.0),
+                answer.status,
+                &answer.body,
+                answer.subject.map(|(locator, _)| locator),
+                answer.subject.map(|(_, version)| version),
+            )),
+            Outcome::Refused(_) => None,
+        })
+        .collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "INSERT INTO idempotency (user_id, key, fingerprint, status, body, locator, version, created_at)
+         SELECT value ->> 0, value ->> 1, unhex(value ->> 2), value ->> 3, value ->> 4, value ->> 5, value ->> 6, ?1
+         FROM json_each(?2)",
+    )
+    .bind(micros(now))
+    .bind(json(&rows)?)
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Forgets keys that were first used before a moment, at most `limit`; answers how many there were.
+pub(crate) async fn forget_before(
+    tx: &mut SqliteTransaction<'_>,
+    moment: Timestamp,
+    limit: u32,
+) -> Result<u64, sqlx::Error> {
+    let gone = sqlx::query(
+        "DELETE FROM idempotency WHERE (user_id, key) IN
+         (SELECT user_id, key FROM idempotency WHERE created_at < ?1 ORDER BY created_at LIMIT ?2)",
+    )
+    .bind(micros(moment))
+    .bind(limit)
+    .execute(&mut **tx)
+    .await?;
+    Ok(gone.rows_affected())
+}
+
+/// Rows as the JSON array that `json_each` takes apart again: one statement for any number of rows.
+pub(crate) fn json(rows: &impl serde::Serialize) -> Result<String, sqlx::Error> {
+    serde_json::to_string(rows).map_err(|error| sqlx::Error::Encode(error.into()))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing into a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
