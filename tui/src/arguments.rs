@@ -34,11 +34,11 @@ pub struct Arguments {
 /// Which server, and where the console keeps its files.
 #[derive(Debug, Clone, Args)]
 pub struct Place {
-    /// The server's address; without it, the one that was logged in to last, or http://127.0.0.1:7878.
+    /// The server's address; without it, the one that was logged in to last, or the one on this machine.
     #[arg(long, global = true, env = "AIRSIDE_SERVER", value_name = "URL")]
     pub server: Option<ServerUrl>,
 
-    /// Where sessions and the journal are kept, instead of $XDG_STATE_HOME/airside.
+    /// Where sessions and the journal are kept, instead of the user's state folder.
     #[arg(long, global = true, env = "AIRSIDE_STATE_DIR", value_name = "FOLDER")]
     pub state_dir: Option<PathBuf>,
 }

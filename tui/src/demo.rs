@@ -19,7 +19,7 @@ use crate::effects::server_url::ServerUrl;
 use crate::store::account::ServerId;
 
 /// The longest that the server may take to load its flights.
-const LOADING_LIMIT: Duration = Duration::from_secs(180);
+const LOADING_LIMIT: Duration = Duration::from_mins(3);
 
 /// The longest that the server may take to end once it was told.
 const ENDING_LIMIT: Duration = Duration::from_secs(10);

@@ -103,6 +103,8 @@ enum Act {
     LoseRequest(usize),
     Busy(usize),
     List,
+    /// A list is read that is answered late.
+    SlowList,
     Event(usize),
     Wait(u8),
     /// The console is killed; a line that it was writing is torn, and what was on its way may still arrive.
@@ -123,6 +125,7 @@ fn act() -> impl Strategy<Value = Act> {
         1 => any::<usize>().prop_map(Act::LoseRequest),
         1 => any::<usize>().prop_map(Act::Busy),
         1 => Just(Act::List),
+        1 => Just(Act::SlowList),
         2 => any::<usize>().prop_map(Act::Event),
         2 => (0_u8..40).prop_map(Act::Wait),
         1 => (any::<bool>(), any::<bool>()).prop_map(|(torn, arrives)| Act::Kill { torn, arrives }),
@@ -140,6 +143,12 @@ struct World {
     written: BTreeSet<OperationKey>,
     moment: Moment,
     asked: usize,
+    /// A list on its way.
+    slow_list: Vec<Booking>,
+    /// The newest versions that were shown since the start.
+    newest: BTreeMap<Locator, u64>,
+    /// What screens hold since the start.
+    held: Vec<OperationKey>,
 }
 
 impl World {
@@ -162,6 +171,9 @@ impl World {
             written: BTreeSet::new(),
             moment,
             asked: 0,
+            slow_list: Vec::new(),
+            newest: BTreeMap::new(),
+            held: Vec::new(),
         }
     }
 
@@ -197,6 +209,9 @@ impl World {
     fn submit(&mut self, intent: Intent) {
         let key = key(self.asked);
         self.asked += 1;
+        if matches!(intent, Intent::Create { .. }) {
+            self.held.push(key.clone());
+        }
         if let Ok(effects) = self.ledger.submit(key, intent, self.moment) {
             self.run(effects);
         }
@@ -288,6 +303,12 @@ impl World {
                 let effects = self.ledger.fetched(all, self.moment);
                 self.run(effects);
             }
+            Act::SlowList => {
+                let all = self.server.bookings.values().cloned().collect();
+                let late = std::mem::replace(&mut self.slow_list, all);
+                let effects = self.ledger.fetched(late, self.moment);
+                self.run(effects);
+            }
             Act::Event(at) => {
                 let count = self.server.events.len();
                 if count > 0 {
@@ -320,6 +341,9 @@ impl World {
             file.write_all(b"{\"record\":\"submitted\",\"oper").unwrap();
         }
         self.to_write.clear();
+        self.slow_list.clear();
+        self.newest.clear();
+        self.held.clear();
         let opened = Journal::open(self.state.path()).unwrap();
         assert_eq!(opened.damaged, 0);
         self.journal = Some(opened.journal);
@@ -329,7 +353,12 @@ impl World {
     }
 
     /// No booking is shown twice, and none of the server's is shown in another state without a mark.
-    fn check_rows(&self) {
+    fn check_rows(&mut self) {
+        for booking in self.ledger.rows().iter().filter_map(|row| row.truth) {
+            let newest = self.newest.entry(booking.locator).or_default();
+            assert!(booking.version >= *newest, "an older version came back");
+            *newest = booking.version;
+        }
         let rows = self.ledger.rows();
         let shown: BTreeSet<_> = rows.iter().filter_map(|row| row.locator).collect();
         let named = rows.iter().filter(|row| row.locator.is_some()).count();
@@ -387,6 +416,15 @@ impl World {
             let ended = self.server.answers.contains_key(key)
                 || self.ledger.drafts().any(|d| d.operation.key == *key);
             assert!(ended, "{key} was lost");
+        }
+        // What a screen held of a pending booking leads to the made one.
+        for key in &self.held {
+            if let Some(Answer::Done(booking)) = self.server.answers.get(key) {
+                assert_eq!(
+                    self.ledger.resolve(&Reference::Pending(key.clone())),
+                    Reference::Known(booking.locator)
+                );
+            }
         }
         // A refused booking is kept as it was.
         for (key, answer) in &self.server.answers {

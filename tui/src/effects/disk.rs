@@ -31,7 +31,7 @@ pub struct JournalError {
     pub words: String,
 }
 
-fn failed<'a>(path: &'a Path) -> impl Fn(io::Error) -> JournalError + 'a {
+fn failed(path: &Path) -> impl Fn(io::Error) -> JournalError + '_ {
     move |error| JournalError {
         path: path.to_owned(),
         words: error.to_string(),

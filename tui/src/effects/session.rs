@@ -211,11 +211,13 @@ fn taken(slot: &Mutex<Option<Session>>) -> MutexGuard<'_, Option<Session>> {
 
 /// A text as a file name, different for different texts.
 fn file_name(text: &str) -> String {
+    use std::fmt::Write;
     text.bytes().fold(String::new(), |mut name, byte| {
         if byte.is_ascii_alphanumeric() || byte == b'.' || byte == b'-' {
             name.push(char::from(byte));
         } else {
-            name.push_str(&format!("_{byte:02x}"));
+            // Writing to a String does not fail.
+            let _ = write!(name, "_{byte:02x}");
         }
         name
     })

@@ -177,6 +177,12 @@ struct Entry {
     blind: Option<(Locator, u64)>,
 }
 
+impl Entry {
+    fn asks(&self) -> bool {
+        self.consent == Consent::Wanted && self.blind.is_none()
+    }
+}
+
 /// The console's bookings and operations.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Ledger {
@@ -499,7 +505,7 @@ impl Ledger {
 
     /// Operations so old that the agent is asked first: answer with [`Ledger::consent`] or [`Ledger::withdraw`].
     pub fn asking(&self) -> impl Iterator<Item = &Operation> {
-        self.own().filter(|e| self.asks(e)).map(|e| &e.operation)
+        self.own().filter(|e| e.asks()).map(|e| &e.operation)
     }
 
     /// The agent wants an old operation sent.
@@ -518,7 +524,7 @@ impl Ledger {
         if entry.blind.is_some() {
             return Err(WithdrawError::Settled);
         }
-        if entry.operation.state != OperationState::Queued && !self.asks(entry) {
+        if entry.operation.state != OperationState::Queued && !entry.asks() {
             return Err(WithdrawError::Underway);
         }
         let entry = self.entries.remove(at);
@@ -583,10 +589,6 @@ impl Ledger {
             && !self.entries[..at]
                 .iter()
                 .any(|e| e.blind.is_none() && e.operation.target == entry.operation.target)
-    }
-
-    fn asks(&self, entry: &Entry) -> bool {
-        entry.consent == Consent::Wanted && entry.blind.is_none()
     }
 
     /// Enters a booking into truth, if it is newer than what is known.

@@ -111,7 +111,7 @@ impl Ledger {
         Row {
             truth: Some(booking),
             operation: first.map(|e| &e.operation),
-            pending: first.map(|e| self.mark(e)),
+            pending: first.map(|e| Self::mark(e)),
             locator: Some(booking.locator),
             reference,
             status: if cancels {
@@ -151,7 +151,7 @@ impl Ledger {
         Some(Row {
             truth: None,
             operation: waiting.map(|e| &e.operation),
-            pending: waiting.map(|e| self.mark(e)),
+            pending: waiting.map(|e| Self::mark(e)),
             locator,
             reference,
             status: if cancel.is_some() {
@@ -170,8 +170,8 @@ impl Ledger {
         })
     }
 
-    fn mark(&self, entry: &Entry) -> Pending {
-        if self.asks(entry) {
+    fn mark(entry: &Entry) -> Pending {
+        if entry.asks() {
             return Pending::AsksFirst;
         }
         match entry.operation.state {
