@@ -6,6 +6,8 @@ use airside_common::event::Event;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
+#[cfg(test)]
+pub(crate) mod contract;
 pub mod memory;
 
 /// An event as it travels: what a transaction left in the outbox.

@@ -142,3 +142,89 @@ enum RelayError {
     #[error(transparent)]
     Bus(#[from] crate::bus::BusError),
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use airside_common::event::Event;
+    use airside_common::flight::FlightId;
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::bus::memory::MemoryBus;
+    use crate::bus::{Delivery, Subscription};
+    use crate::store::sqlite::{Sqlite, outbox};
+
+    async fn leave(database: &Sqlite, versions: std::ops::RangeInclusive<u64>) {
+        let flight = FlightId::from_raw(1);
+        let events: Vec<Event> = versions
+            .map(|version| Event::FlightChanged { flight, version })
+            .collect();
+        let mut tx = database.write().await.unwrap();
+        outbox::append(&mut tx, Timestamp::UNIX_EPOCH, &events)
+            .await
+            .unwrap();
+        database.commit(tx).await.unwrap();
+    }
+
+    async fn versions(subscription: &mut dyn Subscription, count: usize) -> Vec<u64> {
+        let mut seen = Vec::new();
+        while seen.len() < count {
+            if let Some(Delivery::Event(envelope)) = subscription.next().await
+                && let Event::FlightChanged { version, .. } = envelope.event
+            {
+                seen.push(version);
+            }
+        }
+        seen
+    }
+
+    #[tokio::test]
+    async fn what_is_committed_is_published_in_order_and_what_was_left_at_the_next_start() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", folder.path().join("airside.db").display());
+        let database = Sqlite::open(&url).await.unwrap();
+        leave(&database, 1..=3).await;
+
+        let bus: SharedBus = Arc::new(MemoryBus::default());
+        let mut consumer = bus.subscribe("test").await.unwrap();
+        let stop = CancellationToken::new();
+        let relay = tokio::spawn(Relay::new(database.clone(), Arc::clone(&bus)).run(stop.clone()));
+        assert_eq!(versions(&mut *consumer, 3).await, [1, 2, 3]);
+        leave(&database, 4..=1_500).await;
+        let all: Vec<u64> = (4..=1_500).collect();
+        assert_eq!(versions(&mut *consumer, all.len()).await, all);
+        leave(&database, 1_501..=1_501).await;
+        stop.cancel();
+        relay.await.unwrap();
+        assert_eq!(
+            versions(&mut *consumer, 1).await,
+            [1_501],
+            "published before it ends"
+        );
+        assert!(
+            database.read_after(0, 10).await.unwrap().is_empty(),
+            "pruned at the end"
+        );
+    }
+
+    #[tokio::test]
+    async fn what_was_rolled_back_is_not_published() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", folder.path().join("airside.db").display());
+        let database = Sqlite::open(&url).await.unwrap();
+        let event = Event::FlightChanged {
+            flight: FlightId::from_raw(1),
+            version: 9,
+        };
+        let mut tx = database.write().await.unwrap();
+        outbox::append(&mut tx, Timestamp::UNIX_EPOCH, &[event])
+            .await
+            .unwrap();
+        tx.rollback().await.unwrap();
+        leave(&database, 10..=10).await;
+        let left = database.read_after(0, 10).await.unwrap();
+        assert_eq!(left.len(), 1);
+    }
+}

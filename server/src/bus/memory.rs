@@ -68,3 +68,29 @@ impl Subscription for MemorySubscription {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bus::contract;
+
+    #[tokio::test]
+    async fn keeps_the_contract() {
+        contract::every_consumer_gets_every_event_in_order(&MemoryBus::default()).await;
+        contract::publishing_to_nobody_is_no_fault(&MemoryBus::default()).await;
+        contract::a_dropped_wait_loses_nothing(&MemoryBus::default()).await;
+    }
+
+    #[tokio::test]
+    async fn a_consumer_that_is_too_slow_learns_it_and_goes_on_with_what_is_left() {
+        let bus = MemoryBus::new(4);
+        let mut slow = bus.subscribe("slow").await.unwrap();
+        bus.publish(contract::envelopes(1..=10)).await.unwrap();
+        assert_eq!(slow.next().await, Some(Delivery::Lagged(6)));
+        for id in 7..=10 {
+            assert!(matches!(slow.next().await, Some(Delivery::Event(e)) if e.id == id));
+        }
+        drop(bus);
+        assert_eq!(slow.next().await, None);
+    }
+}

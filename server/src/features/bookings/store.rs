@@ -93,3 +93,6 @@ pub trait BookingStore: Send + Sync + fmt::Debug + 'static {
     /// Every row that contradicts another: seats sold against seats of living segments.
     async fn violations(&self) -> Result<Vec<Violation>, StoreError>;
 }
+
+#[cfg(test)]
+pub(crate) mod contract;

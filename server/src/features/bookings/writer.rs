@@ -264,3 +264,6 @@ async fn guarded(store: &dyn BookingStore, commands: &[Command]) -> Result<Vec<O
         Err(_) => Err(Failure::Panic),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -156,3 +156,6 @@ async fn run(
         .collect::<Option<Vec<_>>>()
         .ok_or_else(|| unreadable("fewer decisions than commands"))
 }
+
+#[cfg(test)]
+mod tests;

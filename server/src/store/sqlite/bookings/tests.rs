@@ -1,0 +1,201 @@
+use std::sync::Arc;
+
+use airside_common::event::Event;
+use async_trait::async_trait;
+
+use super::*;
+use crate::features::auth::caller::Caller;
+use crate::features::bookings::store::contract::{self, Fixture};
+use crate::relay::Outbox;
+
+struct OnDisk {
+    database: Sqlite,
+    _folder: tempfile::TempDir,
+}
+
+#[async_trait]
+impl Fixture for OnDisk {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", folder.path().join("airside.db").display());
+        Self {
+            database: Sqlite::open(&url).await.unwrap(),
+            _folder: folder,
+        }
+    }
+
+    fn store(&self) -> Arc<dyn BookingStore> {
+        Arc::new(self.database.clone())
+    }
+
+    async fn user(&self, caller: &Caller) {
+        let mut tx = self.database.write().await.unwrap();
+        sqlx::query("INSERT INTO users VALUES (?1, ?2, '', ?3, ?4, NULL, 0, 0)")
+            .bind(caller.user_id.to_string())
+            .bind(caller.username.as_str())
+            .bind(caller.role.word())
+            .bind(caller.office.as_str())
+            .execute(&mut *tx)
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    async fn flight(&self, id: i64, number: u16, hours: i64, capacity: u32) {
+        let mut tx = self.database.write().await.unwrap();
+        sqlx::query(
+            "INSERT INTO flights SELECT ?1, 'UA', ?2, 'JFK', 'ORD', date(t, 'unixepoch', '-5 hours'), t * 1000000,
+                 -18000, (t + 7200) * 1000000, -21600, '738', 'scheduled', 1, 0, 0
+             FROM (SELECT unixepoch() + ?3 * 3600 AS t)",
+        )
+        .bind(id)
+        .bind(i64::from(number))
+        .bind(hours)
+        .execute(&mut *tx)
+        .await
+        .unwrap();
+        sqlx::query("INSERT INTO inventory VALUES (?1, 3, ?2, 0, 10000, 'USD')")
+            .bind(id)
+            .bind(capacity)
+            .execute(&mut *tx)
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    async fn counters(&self, flight: i64) -> (u32, u32) {
+        sqlx::query_as("SELECT capacity, sold FROM inventory WHERE flight_id = ?1")
+            .bind(flight)
+            .fetch_one(self.database.readers())
+            .await
+            .unwrap()
+    }
+
+    async fn events(&self) -> Vec<Event> {
+        let envelopes = self.database.read_after(0, 1_000).await.unwrap();
+        envelopes.into_iter().map(|e| e.event).collect()
+    }
+
+    async fn age_keys(&self, hours: i64) {
+        change(
+            self,
+            &format!("UPDATE idempotency SET created_at = created_at - {hours} * 3600000000"),
+        )
+        .await;
+    }
+}
+
+async fn change(fixture: &OnDisk, statement: &str) {
+    let mut tx = fixture.database.write().await.unwrap();
+    sqlx::raw_sql(sqlx::AssertSqlSafe(statement.to_owned()))
+        .execute(&mut *tx)
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+}
+
+mod keeps_the_contract {
+    use super::*;
+
+    contract::contract!(OnDisk);
+}
+
+#[tokio::test]
+async fn the_check_names_what_is_wrong() {
+    let fixture = OnDisk::new().await;
+    let ada = contract::agent("ada", "NYC1A0001");
+    fixture.user(&ada).await;
+    fixture.flight(1, 1545, 48, 6).await;
+    let command = contract::create(&ada, "k", 1, |b| {
+        b["seats"] = serde_json::json!([{"segment": 1, "passenger": 1, "seat": "1A"}]);
+    });
+    fixture.store().execute(&[command]).await.unwrap();
+    for (damage, repair, row) in [
+        (
+            "UPDATE inventory SET sold = 2",
+            "UPDATE inventory SET sold = 1",
+            "inventory 1 cabin 3",
+        ),
+        (
+            "UPDATE seats SET seat = '2A'",
+            "UPDATE seats SET seat = '1A'",
+            "seat 2A of flight 1",
+        ),
+        (
+            "UPDATE seats SET segment = 2",
+            "UPDATE seats SET segment = 1",
+            "seat 1A of flight 1",
+        ),
+        (
+            "UPDATE bookings SET version = 2",
+            "UPDATE bookings SET version = 1",
+            "booking ",
+        ),
+        (
+            "UPDATE bookings SET status = 'cancelled'",
+            "UPDATE bookings SET status = 'confirmed'",
+            "booking ",
+        ),
+    ] {
+        assert_eq!(fixture.store().violations().await.unwrap(), []);
+        change(&fixture, damage).await;
+        let found = fixture.store().violations().await.unwrap();
+        assert!(
+            found.iter().any(|v| v.row.starts_with(row)),
+            "{damage}: {found:?}"
+        );
+        change(&fixture, repair).await;
+    }
+}
+
+/// The prototype took `seats: -50` and gave seats back twice: the schema itself refuses counters out of bounds.
+#[tokio::test]
+async fn the_schema_refuses_counters_out_of_bounds() {
+    let fixture = OnDisk::new().await;
+    fixture.flight(1, 1545, 48, 6).await;
+    for statement in [
+        "UPDATE inventory SET sold = -1",
+        "UPDATE inventory SET sold = 7",
+        "UPDATE inventory SET sold = 3, capacity = 2",
+    ] {
+        let mut tx = fixture.database.write().await.unwrap();
+        let refused = sqlx::raw_sql(statement).execute(&mut *tx).await;
+        assert_eq!(
+            fault::kind(&refused.unwrap_err()),
+            Fault::Data,
+            "{statement}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_set_based_statements_use_the_indexes() {
+    let fixture = OnDisk::new().await;
+    for statement in [
+        "EXPLAIN QUERY PLAN UPDATE inventory SET sold = sold + j.seats
+         FROM (SELECT value ->> 0 AS flight_id, value ->> 1 AS cabin, value ->> 2 AS seats FROM json_each('[]')) j
+         WHERE inventory.flight_id = j.flight_id AND inventory.cabin = j.cabin",
+        "EXPLAIN QUERY PLAN UPDATE bookings SET version = j.version
+         FROM (SELECT value ->> 0 AS id, value ->> 1 AS version FROM json_each('[]')) j WHERE bookings.id = j.id",
+        "EXPLAIN QUERY PLAN SELECT 1 FROM json_each('[]') j
+         CROSS JOIN idempotency i ON i.user_id = j.value ->> 0 AND i.key = j.value ->> 1",
+        "EXPLAIN QUERY PLAN SELECT 1 FROM json_each('[]') j CROSS JOIN bookings b ON b.locator = j.value",
+    ] {
+        let plan: Vec<(i64, i64, i64, String)> = sqlx::query_as(statement)
+            .fetch_all(fixture.database.readers())
+            .await
+            .unwrap();
+        let steps: Vec<&String> = plan.iter().map(|row| &row.3).collect();
+        assert!(
+            steps.iter().any(|step| step.starts_with("SEARCH")),
+            "{steps:?}"
+        );
+        assert!(
+            !steps
+                .iter()
+                .any(|step| step.starts_with("SCAN") && !step.contains("VIRTUAL TABLE")
+                    && !step.contains("SCAN j")),
+            "{steps:?}"
+        );
+    }
+}
