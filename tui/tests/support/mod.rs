@@ -1,5 +1,9 @@
 //! Bookings and requests for the tests.
 #![allow(dead_code, reason = "not every test uses all of it")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "what cannot be built here fails the test"
+)]
 
 use airside_common::api::bookings::{
     Booking, Contact, CreateBooking, NewSegment, Passenger, Segment,

@@ -111,7 +111,7 @@ impl Ledger {
         Row {
             truth: Some(booking),
             operation: first.map(|e| &e.operation),
-            pending: first.map(|e| Self::mark(e)),
+            pending: first.map(Self::mark),
             locator: Some(booking.locator),
             reference,
             status: if cancels {
@@ -151,7 +151,7 @@ impl Ledger {
         Some(Row {
             truth: None,
             operation: waiting.map(|e| &e.operation),
-            pending: waiting.map(|e| Self::mark(e)),
+            pending: waiting.map(Self::mark),
             locator,
             reference,
             status: if cancel.is_some() {

@@ -1,0 +1,262 @@
+//! The store's promises, one by one.
+
+mod support;
+
+use std::time::Duration;
+
+use airside_common::api::problem::{Code, Problem};
+use airside_common::booking::BookingStatus;
+use airside_common::event::BookingEvent;
+use airside_common::flight::Cabin;
+use airside_common::user::UserId;
+use airside_tui::store::account::{Account, ServerId};
+use airside_tui::store::journal::{JournalRecord, Saved};
+use airside_tui::store::ledger::answer::{Answer, Setback, SetbackKind};
+use airside_tui::store::ledger::backoff::Jitter;
+use airside_tui::store::ledger::fold::{NO_LOCATOR, Pending};
+use airside_tui::store::ledger::{Intent, Ledger, LedgerEffect, SubmitError, WithdrawError};
+use airside_tui::store::moment::Moment;
+use airside_tui::store::operation::{DraftReason, Operation, Preview, Reference};
+use jiff::{SignedDuration, Timestamp};
+use support::{account, booking, key, locator, request};
+
+fn at(seconds: u64) -> Moment {
+    Moment {
+        elapsed: Duration::from_secs(seconds),
+        wall: Timestamp::UNIX_EPOCH + SignedDuration::from_secs(seconds.try_into().unwrap()),
+    }
+}
+
+fn create() -> Intent {
+    Intent::Create {
+        body: request(),
+        preview: Preview::default(),
+    }
+}
+
+fn logged_in() -> Ledger {
+    let mut ledger = Ledger::default();
+    ledger.log_in(account(), at(0));
+    ledger
+}
+
+fn sent(effects: &[LedgerEffect]) -> Vec<Operation> {
+    effects
+        .iter()
+        .filter_map(|effect| match effect {
+            LedgerEffect::Send(operation) => Some(Operation::clone(operation)),
+            _ => None,
+        })
+        .collect()
+}
+
+fn kept(kind: SetbackKind) -> Answer {
+    Answer::Kept(Setback {
+        kind,
+        words: "no".to_owned(),
+        retry_after: None,
+    })
+}
+
+#[test]
+fn a_booking_shows_at_once_and_is_confirmed_in_place() {
+    let mut ledger = logged_in();
+    ledger.submit(key(1), create(), at(1)).unwrap();
+    let row = &ledger.rows()[0];
+    assert_eq!(
+        (row.locator_text().as_str(), row.pending),
+        (NO_LOCATOR, Some(Pending::Queued))
+    );
+    let held = row.reference.clone();
+    let flight = request().segments[0].flight_id;
+    assert_eq!(ledger.pending_seats(flight, Cabin::Economy), 1);
+    assert_eq!(ledger.pending_seats(flight, Cabin::First), 0);
+    assert_eq!(sent(&ledger.journalled(&key(1), at(1))).len(), 1);
+    let done = Answer::Done(Box::new(booking(1, Some(key(1)))));
+    ledger.answered(&key(1), done, at(2), Jitter::NONE);
+    let row = ledger.row(&held).unwrap();
+    assert_eq!((row.locator, row.pending), (Some(locator(1)), None));
+    assert_eq!(ledger.rows().len(), 1);
+    assert_eq!(ledger.pending_seats(flight, Cabin::Economy), 0);
+}
+
+#[test]
+fn a_cancellation_of_an_unmade_booking_waits_and_becomes_a_draft_with_the_reason() {
+    let mut ledger = logged_in();
+    ledger.submit(key(1), create(), at(1)).unwrap();
+    let target = Reference::Pending(key(1));
+    let cancel = || Intent::Cancel {
+        target: target.clone(),
+    };
+    ledger.submit(key(2), cancel(), at(1)).unwrap();
+    assert_eq!(
+        ledger.submit(key(3), cancel(), at(1)),
+        Err(SubmitError::AlreadyCancelled)
+    );
+    assert!(sent(&ledger.journalled(&key(2), at(1))).is_empty());
+    ledger.journalled(&key(1), at(1));
+    let problem = Problem::new(Code::SoldOut, "none left");
+    let refused = Answer::Refused(problem.clone());
+    ledger.answered(&key(1), refused, at(2), Jitter::NONE);
+    let reasons: Vec<_> = ledger.drafts().map(|d| d.reason.clone()).collect();
+    assert_eq!(
+        reasons,
+        [
+            DraftReason::Refused(problem.clone()),
+            DraftReason::BookingRefused(problem)
+        ]
+    );
+    assert!(ledger.rows().is_empty());
+}
+
+#[test]
+fn a_refused_cancellation_brings_the_booking_back() {
+    let mut ledger = logged_in();
+    ledger.fetched(vec![booking(1, None)], at(0));
+    let target = Reference::Known(locator(1));
+    ledger
+        .submit(
+            key(2),
+            Intent::Cancel {
+                target: target.clone(),
+            },
+            at(1),
+        )
+        .unwrap();
+    assert_eq!(
+        ledger.row(&target).unwrap().status,
+        BookingStatus::Cancelled
+    );
+    ledger.journalled(&key(2), at(1));
+    let refused = Answer::Refused(Problem::new(Code::StaleVersion, "changed"));
+    let step = ledger.answered(&key(2), refused, at(2), Jitter::NONE);
+    let row = ledger.row(&target).unwrap();
+    assert_eq!((row.status, row.pending), (BookingStatus::Confirmed, None));
+    assert!(step.effects.contains(&LedgerEffect::Fetch(locator(1))));
+}
+
+#[test]
+fn an_operation_is_sent_only_under_its_own_user() {
+    let mut ledger = logged_in();
+    ledger.submit(key(1), create(), at(1)).unwrap();
+    ledger.log_out();
+    assert!(sent(&ledger.journalled(&key(1), at(1))).is_empty());
+    let other = Account {
+        server: account().server,
+        user: UserId(uuid::Uuid::from_u128(2)),
+    };
+    assert!(sent(&ledger.log_in(other, at(2))).is_empty());
+    assert!(ledger.rows().is_empty());
+    let elsewhere = Account {
+        server: ServerId::new("http://elsewhere"),
+        user: account().user,
+    };
+    assert!(sent(&ledger.log_in(elsewhere, at(3))).is_empty());
+    assert_eq!((ledger.foreign(), ledger.next_due()), (1, None));
+    assert_eq!(sent(&ledger.log_in(account(), at(4))).len(), 1);
+}
+
+#[test]
+fn an_ended_session_stops_sending_until_the_next_log_in() {
+    let mut ledger = logged_in();
+    ledger.submit(key(1), create(), at(1)).unwrap();
+    ledger.journalled(&key(1), at(1));
+    ledger.answered(&key(1), kept(SetbackKind::LoggedOut), at(2), Jitter::NONE);
+    assert_eq!(ledger.next_due(), None);
+    assert!(sent(&ledger.due(at(100))).is_empty());
+    assert_eq!(sent(&ledger.log_in(account(), at(101)))[0].key, key(1));
+}
+
+#[test]
+fn what_was_kept_waits_exactly_and_is_sent_under_the_same_key() {
+    let mut ledger = logged_in();
+    ledger.submit(key(1), create(), at(1)).unwrap();
+    ledger.journalled(&key(1), at(1));
+    ledger.answered(&key(1), kept(SetbackKind::Unclear), at(2), Jitter::NONE);
+    assert_eq!(ledger.next_due(), Some(Duration::from_secs(3)));
+    assert!(sent(&ledger.due(at(2))).is_empty());
+    assert_eq!(sent(&ledger.due(at(3)))[0].key, key(1));
+}
+
+#[test]
+fn a_week_old_operation_asks_first() {
+    let mut ledger = logged_in();
+    ledger.submit(key(1), create(), at(0)).unwrap();
+    let record = JournalRecord::Submitted {
+        operation: Box::new(ledger.operations().next().unwrap().clone()),
+    };
+    let old = at(7 * 24 * 3_600 + 1);
+    let restored = || Ledger::restore(Saved::replay([record.clone()]));
+
+    let mut ledger = restored();
+    assert!(sent(&ledger.log_in(account(), old)).is_empty());
+    assert_eq!(ledger.rows()[0].pending, Some(Pending::AsksFirst));
+    assert_eq!(ledger.asking().count(), 1);
+    assert_eq!(sent(&ledger.consent(&key(1), old)).len(), 1);
+
+    let mut ledger = restored();
+    ledger.log_in(account(), old);
+    ledger.withdraw(&key(1)).unwrap();
+    assert_eq!(
+        ledger.drafts().next().unwrap().reason,
+        DraftReason::Withdrawn
+    );
+
+    let mut ledger = restored();
+    assert_eq!(sent(&ledger.log_in(account(), at(60))).len(), 1);
+}
+
+#[test]
+fn only_what_cannot_have_arrived_can_be_taken_back() {
+    let mut ledger = logged_in();
+    ledger.submit(key(1), create(), at(1)).unwrap();
+    ledger.journalled(&key(1), at(1));
+    assert_eq!(ledger.withdraw(&key(1)), Err(WithdrawError::Underway));
+    ledger.answered(&key(1), kept(SetbackKind::Unclear), at(2), Jitter::NONE);
+    assert_eq!(ledger.withdraw(&key(1)), Err(WithdrawError::Underway));
+    ledger.due(at(60));
+    ledger.answered(&key(1), kept(SetbackKind::Unreached), at(61), Jitter::NONE);
+    assert_eq!(ledger.withdraw(&key(1)), Err(WithdrawError::Underway));
+
+    ledger.submit(key(2), create(), at(61)).unwrap();
+    ledger.journalled(&key(2), at(61));
+    ledger.answered(&key(2), kept(SetbackKind::Unreached), at(62), Jitter::NONE);
+    assert!(ledger.withdraw(&key(2)).is_ok());
+}
+
+#[test]
+fn an_event_confirms_and_adds_no_second_row() {
+    let mut ledger = logged_in();
+    ledger.submit(key(1), create(), at(1)).unwrap();
+    ledger.journalled(&key(1), at(1));
+    let made = booking(1, Some(key(1)));
+    let event = BookingEvent {
+        locator: made.locator,
+        version: 1,
+        office: made.office.clone(),
+        operation: Some(key(1)),
+    };
+    let effects = ledger.event(&event, at(2));
+    assert!(effects.contains(&LedgerEffect::Fetch(made.locator)));
+    let row = &ledger.rows()[0];
+    assert_eq!(
+        (row.locator, row.pending, ledger.rows().len()),
+        (Some(made.locator), None, 1)
+    );
+    ledger.fetched(vec![made.clone()], at(3));
+    ledger.answered(&key(1), Answer::Done(Box::new(made)), at(4), Jitter::NONE);
+    assert_eq!((ledger.rows().len(), ledger.operations().count()), (1, 0));
+}
+
+#[test]
+fn what_cannot_be_written_is_not_sent() {
+    let mut ledger = logged_in();
+    ledger.submit(key(1), create(), at(1)).unwrap();
+    let effects = ledger.not_journalled(&key(1), "the disk is full");
+    assert!(matches!(
+        &effects[..],
+        [LedgerEffect::Append(JournalRecord::Drafted { .. })]
+    ));
+    assert!(ledger.rows().is_empty());
+    assert_eq!(ledger.drafts().count(), 1);
+}
