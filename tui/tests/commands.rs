@@ -1,5 +1,10 @@
 //! The commands without a screen, as a script runs them.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "what cannot be done here fails the test"
+)]
+
 mod support;
 
 use std::io::Write;

@@ -1,5 +1,10 @@
 //! The API client against answers as they really come: from the server, from a proxy, from nobody.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "what cannot be done here fails the test"
+)]
+
 mod support;
 
 use std::os::unix::fs::PermissionsExt;

@@ -1,5 +1,10 @@
 //! The store's promises, one by one.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "what cannot be done here fails the test"
+)]
+
 mod support;
 
 use std::time::Duration;
