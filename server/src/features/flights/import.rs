@@ -118,7 +118,7 @@ pub async fn import(
     let (sender, mut blocks) = mpsc::channel(4);
     let reading = tokio::task::spawn_blocking(move || read(reader, &sender));
     let mut report = ImportReport::default();
-    let mut merger = Merger::new(store, clock);
+    let mut merger = Merger::new(store, clock, How::Merge(Expect::Known));
     while let Some(block) = blocks.recv().await {
         let Block {
             rows,
@@ -142,7 +142,7 @@ pub async fn import(
     Ok(report)
 }
 
-/// Merges rows that are already flights, such as a schedule that was made in memory.
+/// Adds flights that are not there yet; those that are stay as they are.
 pub async fn import_plans(
     store: &dyn FlightStore,
     clock: &dyn Clock,
@@ -150,7 +150,7 @@ pub async fn import_plans(
     watch: &mut dyn Watch,
 ) -> Result<ImportReport, ImportError> {
     let mut report = ImportReport::default();
-    let mut merger = Merger::new(store, clock);
+    let mut merger = Merger::new(store, clock, How::AddMissing);
     let mut done = 0;
     for (plan, line) in plans.zip(1..) {
         merger.waiting.push_back(PlannedRow { line, plan });
@@ -173,17 +173,25 @@ struct Merger<'a> {
     clock: &'a dyn Clock,
     waiting: VecDeque<PlannedRow>,
     size: usize,
-    expect: Expect,
+    how: How,
+}
+
+/// What happens to flights that exist.
+enum How {
+    /// They become what the file says; most of the next rows are thought to be so.
+    Merge(Expect),
+    /// They stay.
+    AddMissing,
 }
 
 impl<'a> Merger<'a> {
-    fn new(store: &'a dyn FlightStore, clock: &'a dyn Clock) -> Self {
+    fn new(store: &'a dyn FlightStore, clock: &'a dyn Clock, how: How) -> Self {
         Self {
             store,
             clock,
             waiting: VecDeque::new(),
             size: 256,
-            expect: Expect::Known,
+            how,
         }
     }
 
@@ -195,10 +203,11 @@ impl<'a> Merger<'a> {
         let count = self.size.min(self.waiting.len());
         let rows: Vec<PlannedRow> = self.waiting.drain(..count).collect();
         let started = Instant::now();
-        let outcomes = self
-            .store
-            .merge(&rows, self.expect, self.clock.now())
-            .await?;
+        let now = self.clock.now();
+        let outcomes = match self.how {
+            How::Merge(expect) => self.store.merge(&rows, expect, now).await?,
+            How::AddMissing => self.store.add_missing(&rows, now).await?,
+        };
         let took = started.elapsed();
         if count == self.size {
             self.size = if took > TARGET {
@@ -228,11 +237,13 @@ impl<'a> Merger<'a> {
                 }
             }
         }
-        self.expect = if new * 2 > rows.len() {
-            Expect::New
-        } else {
-            Expect::Known
-        };
+        if let How::Merge(expect) = &mut self.how {
+            *expect = if new * 2 > rows.len() {
+                Expect::New
+            } else {
+                Expect::Known
+            };
+        }
         Ok(())
     }
 }

@@ -188,6 +188,14 @@ pub trait FlightStore: Send + Sync + 'static {
         audit: NewEntry,
     ) -> Result<FlightRecord, FlightStoreError>;
 
+    /// Adds the flights of rows whose natural keys are free, no natural key twice among them; one outcome a row, in
+    /// order. Flights that exist stay as they are.
+    async fn add_missing(
+        &self,
+        rows: &[PlannedRow],
+        now: Timestamp,
+    ) -> Result<Vec<RowOutcome>, FlightStoreError>;
+
     /// Merges rows of a file, no natural key twice among them, by the rules of [`super::decide::merge`]; one outcome a
     /// row, in order. Rows that change nothing are not written.
     async fn merge(

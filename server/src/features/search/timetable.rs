@@ -199,9 +199,7 @@ impl Timetable {
             .get(usize::from(origin.0))
             .and_then(Option::as_deref)
             .map_or(&[][..], |origin| origin.to(destination));
-        let start = flights.partition_point(|entry| entry.departure < from);
-        let length = flights[start..].partition_point(|entry| entry.departure < until);
-        &flights[start..start + length]
+        between(flights, (from, until))
     }
 
     /// Whether anything flies from one airport to the other.
@@ -243,17 +241,23 @@ impl Timetable {
         let mut next = self.clone();
         next.generation += 1;
         if !gone.is_empty() {
+            let window = window(&gone);
+            let is_concerned = |flights: &[Entry]| {
+                between(flights, window)
+                    .iter()
+                    .any(|e| gone.contains(&e.id))
+            };
             for slot in &mut next.origins {
                 let concerned = slot.as_ref().is_some_and(|origin| {
                     origin
                         .routes
                         .iter()
-                        .any(|(_, flights)| flights.iter().any(|e| gone.contains(&e.id)))
+                        .any(|(_, flights)| is_concerned(flights))
                 });
                 if let Some(origin) = slot.as_mut().filter(|_| concerned) {
                     let origin = Arc::make_mut(origin);
                     for (_, flights) in &mut origin.routes {
-                        if flights.iter().any(|e| gone.contains(&e.id)) {
+                        if is_concerned(flights) {
                             *flights = flights
                                 .iter()
                                 .filter(|e| !gone.contains(&e.id))
@@ -290,11 +294,32 @@ impl Timetable {
     /// The versions of the named flights that are here.
     fn versions_of(&self, named: &[FlightId]) -> FxHashMap<FlightId, u64> {
         let named: FxHashSet<FlightId> = named.iter().copied().collect();
-        self.entries()
+        let window = window(&named);
+        self.origins
+            .iter()
+            .flatten()
+            .flat_map(|origin| &origin.routes)
+            .flat_map(|(_, flights)| between(flights, window))
             .filter(|entry| named.contains(&entry.id))
             .map(|entry| (entry.id, u64::from(entry.version)))
             .collect()
     }
+}
+
+/// From when until when flights with these identities depart: an identity tells the local date.
+fn window(ids: &FxHashSet<FlightId>) -> (Minute, Minute) {
+    let days = || ids.iter().map(|id| (id.raw() >> 32).clamp(0, 2_900_000));
+    let first = days().min().unwrap_or(0);
+    let last = days().max().unwrap_or(0);
+    // No clock is a whole day from UTC.
+    let start = |day: i64| u32::try_from(day.max(0) * 24 * 60).unwrap_or(Minute::MAX);
+    (start(first - 1), start(last + 2))
+}
+
+fn between(flights: &[Entry], (from, until): (Minute, Minute)) -> &[Entry] {
+    let start = flights.partition_point(|entry| entry.departure < from);
+    let length = flights[start..].partition_point(|entry| entry.departure < until);
+    &flights[start..start + length]
 }
 
 #[cfg(test)]

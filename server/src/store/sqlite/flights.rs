@@ -543,6 +543,16 @@ impl FlightStore for Sqlite {
         self.finish(tx, id, event, now, audit).await
     }
 
+    async fn add_missing(
+        &self,
+        rows: &[PlannedRow],
+        now: Timestamp,
+    ) -> Result<Vec<RowOutcome>, FlightStoreError> {
+        Ok(merge::add_missing(self, rows, now)
+            .await
+            .map_err(StoreError::from)?)
+    }
+
     async fn merge(
         &self,
         rows: &[PlannedRow],

@@ -19,6 +19,44 @@ const KEYS_A_STATEMENT: usize = 256;
 /// Flights of one event.
 const FLIGHTS_AN_EVENT: usize = 1000;
 
+pub(super) async fn add_missing(
+    database: &Sqlite,
+    rows: &[PlannedRow],
+    now: Timestamp,
+) -> Result<Vec<RowOutcome>, sqlx::Error> {
+    let mut outcomes: Vec<Option<RowOutcome>> = vec![None; rows.len()];
+    let mut reader = database.readers().acquire().await?;
+    for (at, _) in lookup(&mut reader, rows, &outcomes).await? {
+        outcomes[at] = Some(RowOutcome::Unchanged);
+    }
+    drop(reader);
+    if outcomes.iter().any(Option::is_none) {
+        let mut tx = database.write().await?;
+        let mut touched = Vec::new();
+        insert(&mut tx, rows, &mut outcomes, &mut touched, now).await?;
+        finish(database, tx, &touched, now).await?;
+    }
+    // Keys that were taken meanwhile belong to flights that stay as they are.
+    Ok(outcomes
+        .into_iter()
+        .map(|outcome| outcome.unwrap_or(RowOutcome::Unchanged))
+        .collect())
+}
+
+/// The events, and the commit.
+async fn finish(
+    database: &Sqlite,
+    mut tx: SqliteTransaction<'static>,
+    touched: &[airside_common::flight::FlightId],
+    now: Timestamp,
+) -> Result<(), sqlx::Error> {
+    for flights in touched.chunks(FLIGHTS_AN_EVENT) {
+        let flights = flights.to_vec();
+        outbox::append(&mut tx, now, &[Event::FlightsImported { flights }]).await?;
+    }
+    database.commit(tx).await
+}
+
 pub(super) async fn merge(
     database: &Sqlite,
     rows: &[PlannedRow],
@@ -30,6 +68,7 @@ pub(super) async fn merge(
         // A look without the write lock finds what is unchanged; the rest is looked at again under the lock.
         let mut reader = database.readers().acquire().await?;
         let known = lookup(&mut reader, rows, &outcomes).await?;
+        drop(reader);
         for (at, flight) in known {
             if flight.plan == rows[at].plan {
                 outcomes[at] = Some(RowOutcome::Unchanged);
@@ -49,11 +88,7 @@ pub(super) async fn merge(
         update(&mut tx, rows, known, &mut outcomes, &mut touched, now).await?;
         insert(&mut tx, rows, &mut outcomes, &mut touched, now).await?;
     }
-    for flights in touched.chunks(FLIGHTS_AN_EVENT) {
-        let flights = flights.to_vec();
-        outbox::append(&mut tx, now, &[Event::FlightsImported { flights }]).await?;
-    }
-    database.commit(tx).await?;
+    finish(database, tx, &touched, now).await?;
     // Every row was found or inserted under the lock.
     Ok(outcomes
         .into_iter()
