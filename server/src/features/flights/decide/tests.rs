@@ -1,1 +1,136 @@
+use super::*;
+use crate::features::flights::store::FlightRecord;
+use crate::reference::reference;
+use airside_common::flight::{FlightId, FlightStatus};
+use airside_common::money::{Currency, Money};
+use rstest::rstest;
 
+fn money(minor: i64) -> Money {
+    Money::from_minor(minor, Currency::USD)
+}
+
+fn cabin(cabin: Cabin, capacity: u32) -> CabinPlan {
+    CabinPlan {
+        cabin,
+        capacity,
+        fare: money(10_000),
+    }
+}
+
+fn asked() -> CreateFlight {
+    CreateFlight {
+        carrier: "UA".parse().unwrap(),
+        number: "1".parse().unwrap(),
+        origin: "JFK".parse().unwrap(),
+        destination: "LAX".parse().unwrap(),
+        departure: "2026-12-07T08:00".parse().unwrap(),
+        arrival: "2026-12-07T11:00".parse().unwrap(),
+        aircraft: "738".parse().unwrap(),
+        cabins: vec![cabin(Cabin::Business, 16), cabin(Cabin::Economy, 150)],
+    }
+}
+
+fn facts(bookings: u64, chosen: &str) -> FlightFacts {
+    FlightFacts {
+        flight: FlightRecord {
+            id: FlightId::new(1, 1),
+            plan: create(reference(), &asked()).unwrap(),
+            status: FlightStatus::Scheduled,
+            version: 1,
+            sold: [0, 0, 0, u32::try_from(bookings).unwrap()],
+        },
+        bookings,
+        chosen: vec![(chosen.parse().unwrap(), Cabin::Economy)],
+    }
+}
+
+fn field(result: Result<FlightPlan, Refusal>) -> String {
+    match result {
+        Ok(_) => "ok".to_owned(),
+        Err(Refusal::Invalid { field, .. }) => field,
+        Err(Refusal::HasBookings(_)) => "bookings".to_owned(),
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_new_flight_is_named() {
+    let wrong = |spoil: fn(&mut CreateFlight)| {
+        let mut flight = asked();
+        spoil(&mut flight);
+        field(create(reference(), &flight))
+    };
+    assert_eq!(wrong(|_| ()), "ok");
+    assert_eq!(wrong(|f| f.origin = "QQQ".parse().unwrap()), "origin");
+    assert_eq!(wrong(|f| f.destination = f.origin), "destination");
+    assert_eq!(
+        wrong(|f| f.departure = "2026-03-08T02:30".parse().unwrap()),
+        "departure"
+    );
+    assert_eq!(
+        wrong(|f| f.arrival = "2026-12-07T04:59".parse().unwrap()),
+        "arrival"
+    );
+    assert_eq!(
+        wrong(|f| f.arrival = "2026-12-08T05:01".parse().unwrap()),
+        "arrival"
+    );
+    assert_eq!(wrong(|f| f.cabins.clear()), "cabins");
+    assert_eq!(wrong(|f| f.cabins[0].capacity = 0), "cabins[0].capacity");
+    assert_eq!(wrong(|f| f.cabins[1].fare = money(-1)), "cabins[1].fare");
+    assert_eq!(
+        wrong(|f| f.cabins[1].cabin = Cabin::Business),
+        "cabins[1].cabin"
+    );
+    assert_eq!(wrong(|f| f.cabins[1].capacity = 890), "cabins");
+}
+
+fn patch(text: &str) -> PatchFlight {
+    serde_json::from_str(text).unwrap()
+}
+
+#[rstest]
+#[case("{}", "ok", "ok")]
+#[case(r#"{"departure":"2026-12-07T08:30"}"#, "ok", "bookings")]
+#[case(
+    r#"{"departure":"2026-12-08T08:30","arrival":"2026-12-08T11:30"}"#,
+    "departure",
+    "departure"
+)]
+#[case(r#"{"aircraft":"320"}"#, "ok", "bookings")]
+#[case(
+    r#"{"cabins":[{"cabin":"economy","capacity":150,"fare":{"amount":"1.00","currency":"USD"}}]}"#,
+    "ok",
+    "ok"
+)]
+#[case(
+    r#"{"cabins":[{"cabin":"economy","capacity":20,"fare":{"amount":"1.00","currency":"USD"}}]}"#,
+    "ok",
+    "bookings"
+)]
+#[case(
+    r#"{"cabins":[{"cabin":"economy","capacity":1,"fare":{"amount":"1.00","currency":"USD"}}]}"#,
+    "ok",
+    "bookings"
+)]
+#[case(
+    r#"{"cabins":[{"cabin":"economy","capacity":150,"fare":{"amount":"1.00","currency":"EUR"}}]}"#,
+    "cabins",
+    "cabins"
+)]
+fn bookings_bind_what_may_change(#[case] text: &str, #[case] empty: &str, #[case] booked: &str) {
+    let seat = "30A";
+    assert_eq!(field(change(reference(), &facts(0, seat), &patch(text))), {
+        // Nobody sits on an empty flight.
+        empty
+    });
+    assert_eq!(
+        field(change(reference(), &facts(2, seat), &patch(text))),
+        booked
+    );
+}
+
+#[test]
+fn a_flight_with_bookings_is_not_cancelled() {
+    assert_eq!(cancel(&facts(0, "30A")), Ok(true));
+    assert!(cancel(&facts(1, "30A")).is_err());
+}

@@ -1,1 +1,323 @@
+use super::*;
+use crate::cache::memory::MemoryCache;
+use crate::clock::Clock;
+use crate::features::search::consumers::react;
+use crate::features::search::timetable::tests::{flight, named};
+use airside_common::event::Event;
+use airside_common::money::Currency;
+use async_trait::async_trait;
+use parking_lot::Mutex;
+use rstest::rstest;
 
+struct Noon;
+
+impl Clock for Noon {
+    fn now(&self) -> Timestamp {
+        "2026-12-01T12:00:00Z".parse().unwrap()
+    }
+}
+
+/// A store in memory that counts its looks.
+#[derive(Default)]
+struct Shelf {
+    flights: Mutex<Vec<ScheduledFlight>>,
+    seats: Mutex<FxHashMap<FlightId, u32>>,
+    looks: AtomicU64,
+}
+
+#[async_trait]
+impl SearchStore for Shelf {
+    async fn schedule(
+        &self,
+        after: Timestamp,
+        behind: FlightId,
+        limit: u32,
+    ) -> Result<Vec<ScheduledFlight>, StoreError> {
+        let mut flights = self.flights.lock().clone();
+        flights.retain(|f| f.id > behind && f.departure.instant() > after);
+        flights.sort_by_key(|f| f.id);
+        flights.truncate(limit as usize);
+        Ok(flights)
+    }
+
+    async fn scheduled(&self, ids: &[FlightId]) -> Result<Vec<ScheduledFlight>, StoreError> {
+        let flights = self.flights.lock().clone();
+        Ok(flights
+            .into_iter()
+            .filter(|f| ids.contains(&f.id))
+            .collect())
+    }
+
+    async fn versions(
+        &self,
+        after: Timestamp,
+        behind: FlightId,
+        limit: u32,
+    ) -> Result<Vec<(FlightId, u64)>, StoreError> {
+        let flights = self.schedule(after, behind, limit).await?;
+        Ok(flights.iter().map(|f| (f.id, f.version)).collect())
+    }
+
+    async fn offers(&self, ids: &[FlightId]) -> Result<Vec<FlightOffers>, StoreError> {
+        self.looks.fetch_add(1, Ordering::Relaxed);
+        let seats = self.seats.lock();
+        Ok(ids
+            .iter()
+            .map(|id| {
+                let serial = id.raw() & 0xffff;
+                let terms = |seats, minor| {
+                    Some(CabinTerms {
+                        capacity: seats,
+                        fare: Money::from_minor(minor, Currency::USD),
+                    })
+                };
+                FlightOffers {
+                    id: *id,
+                    cabins: [
+                        None,
+                        terms(2, 50_000),
+                        None,
+                        terms(seats.get(id).copied().unwrap_or(9), 10_000 - serial * 100),
+                    ],
+                }
+            })
+            .collect())
+    }
+}
+
+/// Direct flights each hour from 08:00 to 19:00 of New York, and one connection over Chicago.
+async fn search() -> (Arc<Shelf>, Search) {
+    let shelf = Arc::new(Shelf::default());
+    {
+        let zero = FlightId::new(0, 0);
+        let mut flights = shelf.flights.lock();
+        for hour in 0..12 {
+            let direct = flight(zero, "JFK", "LAX", (13 + i64::from(hour)) * 60, 360);
+            flights.push(named(direct, hour + 1));
+        }
+        flights.push(named(flight(zero, "JFK", "ORD", 14 * 60, 150), 50));
+        flights.push(named(flight(zero, "ORD", "LAX", 18 * 60, 240), 51));
+        // It departed half an hour ago.
+        flights.push(named(flight(zero, "JFK", "LAX", 11 * 60 + 30, 360), 60));
+    }
+    let cache = Arc::new(MemoryCache::new(1000, OLDEST_AVAILABILITY));
+    let search = Search::new(shelf.clone(), cache, Arc::new(Noon));
+    search.load().await.unwrap();
+    (shelf, search)
+}
+
+fn query(extra: &str) -> ItineraryQuery {
+    let mut query =
+        serde_json::json!({"origin": "JFK", "destination": "LAX", "date": "2026-12-01"});
+    let extra: serde_json::Value = serde_json::from_str(extra).unwrap();
+    for (name, value) in extra.as_object().unwrap() {
+        query[name] = value.clone();
+    }
+    serde_json::from_value(query).unwrap()
+}
+
+async fn page(search: &Search, query: ItineraryQuery) -> ItineraryPage {
+    let answer = search.answer(query).await.unwrap();
+    serde_json::from_slice(&answer.bytes).unwrap()
+}
+
+fn serials(page: &ItineraryPage) -> Vec<Vec<i64>> {
+    page.items
+        .iter()
+        .map(|i| {
+            i.segments
+                .iter()
+                .map(|s| s.flight_id.raw() & 0xffff)
+                .collect()
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn the_day_is_found_without_what_has_departed() {
+    let (_, search) = search().await;
+    let found = page(&search, query(r#"{"limit": 100}"#)).await;
+    let mut expected: Vec<Vec<i64>> = (1..=12).map(|n| vec![n]).collect();
+    expected.insert(2, vec![50, 51]);
+    assert_eq!(serials(&found), expected);
+    assert_eq!(found.next_cursor, None);
+    assert_eq!(found.items[0].total.unwrap().to_string(), "99.00 USD");
+    assert_eq!(found.items[2].stops, 1);
+}
+
+#[rstest]
+#[case(r#"{"sort": "price", "max_stops": 0}"#, vec![12, 11, 10])]
+#[case(r#"{"sort": "arrival", "max_stops": 0}"#, vec![1, 2, 3])]
+#[case(r#"{"earliest": "10:00", "latest": "11:00", "max_stops": 0}"#, vec![3, 4])]
+#[case(r#"{"carrier": "AA"}"#, vec![])]
+#[case(r#"{"date": "2026-12-02", "flexible_days": 1, "max_stops": 0}"#, vec![1, 2, 3])]
+#[case(r#"{"date": "2026-11-30"}"#, vec![])]
+#[tokio::test]
+async fn filters_and_orders(#[case] extra: &str, #[case] first: Vec<i64>) {
+    let (_, search) = search().await;
+    let found = page(&search, query(extra)).await;
+    let found: Vec<i64> = serials(&found).into_iter().flatten().take(3).collect();
+    assert_eq!(found, first);
+}
+
+#[rstest]
+#[case(r#"{"origin": "QQQ"}"#, "origin")]
+#[case(r#"{"destination": "QQQ"}"#, "destination")]
+#[case(r#"{"destination": "JFK"}"#, "destination")]
+#[case(r#"{"passengers": 0}"#, "passengers")]
+#[case(r#"{"passengers": 10}"#, "passengers")]
+#[case(r#"{"max_stops": 3}"#, "max_stops")]
+#[case(r#"{"flexible_days": 4}"#, "flexible_days")]
+#[case(r#"{"limit": 0}"#, "limit")]
+#[case(r#"{"limit": 101}"#, "limit")]
+#[case(r#"{"earliest": "8:00"}"#, "earliest")]
+#[case(r#"{"latest": "24:00"}"#, "latest")]
+#[case(r#"{"earliest": "10:00", "latest": "09:00"}"#, "latest")]
+#[case(r#"{"cursor": "abc"}"#, "cursor")]
+#[tokio::test]
+async fn wrong_parameters_are_named(#[case] extra: &str, #[case] named: &str) {
+    let (_, search) = search().await;
+    match search.answer(query(extra)).await.unwrap_err() {
+        SearchError::Invalid { field, .. } => assert_eq!(field, named),
+        SearchError::Store(error) => panic!("{error}"),
+    }
+}
+
+#[rstest]
+#[case("departure")]
+#[case("price")]
+#[case("duration")]
+#[case("arrival")]
+#[tokio::test]
+async fn pages_hold_everything_once(#[case] sort: &str) {
+    let (_, search) = search().await;
+    let whole = page(
+        &search,
+        query(&format!(r#"{{"sort": "{sort}", "limit": 100}}"#)),
+    )
+    .await;
+    let mut next = query(&format!(r#"{{"sort": "{sort}", "limit": 3}}"#));
+    let mut paged = Vec::new();
+    for _ in 0..9 {
+        let part = page(&search, next.clone()).await;
+        paged.extend(serials(&part));
+        next.cursor = part.next_cursor;
+        if next.cursor.is_none() {
+            break;
+        }
+    }
+    assert_eq!(paged, serials(&whole));
+
+    // A cursor belongs to its query.
+    let mut other = query(&format!(r#"{{"sort": "{sort}", "limit": 3}}"#));
+    other.cursor = page(&search, other.clone()).await.next_cursor;
+    other.passengers = 2;
+    assert!(search.answer(other).await.is_err());
+}
+
+#[tokio::test]
+async fn the_party_needs_seats_in_one_cabin() {
+    let (shelf, search) = search().await;
+    let first = shelf.flights.lock()[0].id;
+    shelf.seats.lock().insert(first, 1);
+    let found = page(&search, query(r#"{"passengers": 2, "max_stops": 0}"#)).await;
+    assert_eq!(
+        found.items[0].total.unwrap().to_string(),
+        "1000.00 USD",
+        "only business has two"
+    );
+    assert_eq!(found.items[1].total.unwrap().to_string(), "196.00 USD");
+    let found = page(&search, query(r#"{"passengers": 3, "max_stops": 0}"#)).await;
+    assert_eq!(found.items[0].total, None);
+    let economy = r#"{"passengers": 2, "max_stops": 0, "cabin": "economy"}"#;
+    let found = page(&search, query(economy)).await;
+    assert_eq!(
+        serials(&found)[0],
+        [2],
+        "without seats in the asked cabin it is left out"
+    );
+}
+
+#[tokio::test]
+async fn answers_are_kept_until_something_in_them_changes() {
+    let (shelf, search) = search().await;
+    let asked = query(r#"{"max_stops": 0}"#);
+    let first = search.answer(asked.clone()).await.unwrap();
+    let looks = || shelf.looks.load(Ordering::Relaxed);
+    let before = looks();
+    assert!(Arc::ptr_eq(
+        &first,
+        &search.answer(asked.clone()).await.unwrap()
+    ));
+    assert_eq!(looks(), before);
+
+    // Another flight's seats do not matter.
+    let elsewhere = shelf
+        .flights
+        .lock()
+        .iter()
+        .find(|f| f.id.raw() & 0xffff == 50)
+        .unwrap()
+        .id;
+    let changed = |id| Event::InventoryChanged { flights: vec![id] };
+    react(&search, &changed(elsewhere)).await.unwrap();
+    assert!(search.kept(&asked).is_some());
+
+    let id = shelf.flights.lock()[0].id;
+    shelf.seats.lock().insert(id, 4);
+    react(&search, &changed(id)).await.unwrap();
+    let found = page(&search, asked.clone()).await;
+    assert_eq!(found.items[0].segments[0].cabins[1].available, 4);
+
+    // A cancelled flight goes.
+    shelf.flights.lock().remove(0);
+    let event = Event::FlightCancelled {
+        flight: id,
+        version: 2,
+    };
+    react(&search, &event).await.unwrap();
+    assert_eq!(serials(&page(&search, asked).await)[0], [2]);
+}
+
+#[tokio::test]
+async fn a_lost_event_heals() {
+    let (shelf, search) = search().await;
+    let asked = query(r#"{"max_stops": 0, "limit": 100}"#);
+    assert_eq!(page(&search, asked.clone()).await.items.len(), 12);
+    {
+        let mut flights = shelf.flights.lock();
+        flights.remove(11);
+        flights.push(named(
+            flight(FlightId::new(0, 0), "JFK", "LAX", 13 * 60 + 5, 360),
+            70,
+        ));
+        flights[1].version = 2;
+    }
+    assert_eq!(search.reconcile().await.unwrap(), 2);
+    let found = page(&search, asked).await;
+    let first: Vec<i64> = serials(&found).into_iter().flatten().take(3).collect();
+    assert_eq!((found.items.len(), first), (12, vec![1, 70, 2]));
+    assert_eq!(search.reconcile().await.unwrap(), 0);
+}
+
+#[test]
+fn cached_offers_read_back() {
+    let offer = Offer {
+        as_of: Noon.now(),
+        cabins: [
+            None,
+            Some(CabinTerms {
+                capacity: 7,
+                fare: Money::from_minor(12_345, Currency::JPY),
+            }),
+            None,
+            Some(CabinTerms {
+                capacity: 0,
+                fare: Money::from_minor(0, Currency::USD),
+            }),
+        ],
+    };
+    let bytes = offer.encode();
+    assert_eq!(Offer::decode(&bytes).unwrap().cabins, offer.cabins);
+    assert!(Offer::decode(&bytes[..bytes.len() - 1]).is_none());
+}

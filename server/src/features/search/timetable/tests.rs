@@ -1,1 +1,84 @@
+use super::*;
+use crate::reference::reference;
 
+/// A flight of a test's schedule: departure in minutes after 2026-12-01T00:00Z.
+pub(crate) fn flight(
+    id: FlightId,
+    origin: &str,
+    destination: &str,
+    departure: i64,
+    duration: i64,
+) -> ScheduledFlight {
+    let at = |code: &str, minutes: i64| {
+        let airport = reference().find(code.parse().unwrap()).unwrap();
+        let start: Timestamp = "2026-12-01T00:00:00Z".parse().unwrap();
+        let instant = start + jiff::SignedDuration::from_mins(minutes);
+        OffsetTime::in_zone(instant, reference().zone(airport))
+    };
+    ScheduledFlight {
+        id,
+        carrier: "UA".parse().unwrap(),
+        number: FlightNumber::new(1).unwrap(),
+        origin: origin.parse().unwrap(),
+        destination: destination.parse().unwrap(),
+        departure: at(origin, departure),
+        arrival: at(destination, departure + duration),
+        aircraft: "738".parse().unwrap(),
+        version: 1,
+    }
+}
+
+/// The id of a flight on the local date of its departure.
+pub(crate) fn id_on(date: jiff::civil::Date, serial: u32) -> FlightId {
+    let days = (date - jiff::civil::date(1970, 1, 1)).get_days();
+    FlightId::new(days.unsigned_abs(), serial)
+}
+
+/// The flight with the id that its date demands.
+pub(crate) fn named(mut flight: ScheduledFlight, serial: u32) -> ScheduledFlight {
+    flight.id = id_on(flight.departure.date(), serial);
+    flight
+}
+
+fn one(serial: u32, minute: i64) -> ScheduledFlight {
+    named(
+        flight(FlightId::new(0, 0), "JFK", "LAX", minute, 360),
+        serial,
+    )
+}
+
+fn departures(timetable: &Timetable) -> Vec<(i64, u64)> {
+    let mut all: Vec<_> = timetable
+        .versions()
+        .into_iter()
+        .map(|(id, version)| (id.raw() & 0xffff, version))
+        .collect();
+    all.sort_unstable();
+    all
+}
+
+#[test]
+fn flights_come_change_and_go() {
+    let reference = reference();
+    let first = Timetable::empty(reference).with(reference, &[], &[one(1, 600), one(2, 700)]);
+    assert_eq!(departures(&first), [(1, 1), (2, 1)]);
+    let mut later = one(1, 800);
+    later.version = 2;
+    let second = first.with(reference, &[later.id], &[later.clone()]);
+    assert_eq!(departures(&second), [(1, 2), (2, 1)]);
+    assert!(second.generation() > first.generation());
+
+    // Old news changes nothing.
+    let third = second.with(reference, &[later.id], &[one(1, 600)]);
+    assert_eq!(departures(&third), [(1, 2), (2, 1)]);
+
+    // Named, and not given: it operates no more.
+    let fourth = third.with(reference, &[later.id], &[]);
+    assert_eq!(departures(&fourth), [(2, 1)]);
+    assert_eq!(departures(&first), [(1, 1), (2, 1)], "readers keep theirs");
+}
+
+#[test]
+fn a_flight_is_compact() {
+    assert!(size_of::<Entry>() <= 32, "{}", size_of::<Entry>());
+}
