@@ -27,7 +27,7 @@ use crate::features::auth::caller::Caller;
 pub const KEYS_LIVE: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// How often old keys are forgotten, and how many in one transaction.
-const FORGET_EVERY: std::time::Duration = std::time::Duration::from_secs(600);
+const FORGET_EVERY: std::time::Duration = std::time::Duration::from_mins(10);
 const FORGET_AT_ONCE: u32 = 5_000;
 
 /// Why the service has no answer.

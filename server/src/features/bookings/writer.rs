@@ -125,7 +125,7 @@ struct Work {
 }
 
 impl Work {
-    fn finish(self, result: Result<Outcome, WriteError>) {
+    fn finish(self, result: &Result<Outcome, WriteError>) {
         for reply in self.replies {
             // Nobody there means that the client hung up.
             let _ = reply.send(result.clone());
@@ -199,7 +199,7 @@ async fn carry_out(work: Vec<Work>, store: &dyn BookingStore) {
     match result {
         Ok(outcomes) => {
             for (work, outcome) in work.zip(outcomes) {
-                work.finish(Ok(outcome));
+                work.finish(&Ok(outcome));
             }
         }
         Err(Failure::Store(StoreError::Data(_) | StoreError::Locked(_)) | Failure::Panic)
@@ -211,13 +211,13 @@ async fn carry_out(work: Vec<Work>, store: &dyn BookingStore) {
                     Ok(mut outcomes) => outcomes.pop().ok_or(WriteError::Internal),
                     Err(failure) => Err(failure.log()),
                 };
-                work.finish(result);
+                work.finish(&result);
             }
         }
         Err(failure) => {
             let error = failure.log();
             for work in work {
-                work.finish(Err(error));
+                work.finish(&Err(error));
             }
         }
     }

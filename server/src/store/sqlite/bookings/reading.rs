@@ -88,7 +88,7 @@ pub(super) async fn by_locators<'e>(
     .bind(json(&locators)?)
     .fetch_all(database)
     .await?;
-    rows.into_iter().map(stored).collect()
+    rows.iter().map(stored).collect()
 }
 
 /// Bookings that pass a filter, the newest first.
@@ -157,10 +157,10 @@ pub(super) async fn list<'e>(
         .push(" ORDER BY b.id DESC LIMIT ")
         .push_bind(page.limit);
     let rows: Vec<Row> = query.build_query_as().fetch_all(database).await?;
-    rows.into_iter().map(stored).collect()
+    rows.iter().map(stored).collect()
 }
 
-fn stored(row: Row) -> Result<Stored, sqlx::Error> {
+fn stored(row: &Row) -> Result<Stored, sqlx::Error> {
     let wrong = |what: &str| unreadable(format!("bookings.{what} of {}", row.locator));
     let segments: Vec<SegmentRow> = list_of(&row.segments)?;
     let segments: Result<Vec<Segment>, sqlx::Error> = segments.into_iter().map(segment).collect();
@@ -175,8 +175,8 @@ fn stored(row: Row) -> Result<Stored, sqlx::Error> {
         passengers,
         seats,
         contact: Contact {
-            email: optional(row.contact_email).map_err(|()| wrong("contact_email"))?,
-            phone: optional(row.contact_phone).map_err(|()| wrong("contact_phone"))?,
+            email: optional(row.contact_email.as_deref()).map_err(|()| wrong("contact_email"))?,
+            phone: optional(row.contact_phone.as_deref()).map_err(|()| wrong("contact_phone"))?,
         },
         total: Money::from_minor(row.total_minor, currency),
         time_limit: row.time_limit.map(instant).transpose()?.map(Instant),
@@ -217,6 +217,6 @@ fn list_of<T: DeserializeOwned>(text: &str) -> Result<Vec<T>, sqlx::Error> {
     serde_json::from_str(text).map_err(|error| sqlx::Error::Decode(error.into()))
 }
 
-fn optional<T: std::str::FromStr>(text: Option<String>) -> Result<Option<T>, ()> {
+fn optional<T: std::str::FromStr>(text: Option<&str>) -> Result<Option<T>, ()> {
     text.map(|text| text.parse().map_err(|_| ())).transpose()
 }

@@ -1,0 +1,4 @@
+//! The HTTP API, by resource and verb.
+
+mod app;
+mod bookings;
