@@ -131,23 +131,22 @@ pub fn users(data: &Path) -> io::Result<[DemoUser; 2]> {
         Err(e) => return Err(e),
     };
     let mut words = kept.split_whitespace();
-    let (demo, admin) = match (words.next(), words.next()) {
-        (Some(demo), Some(admin)) => (demo.to_owned(), admin.to_owned()),
-        _ => {
-            let (demo, admin) = (password(), password());
-            // Whole or not at all: a start that was killed leaves no half file.
-            let fresh = path.with_added_extension("new");
-            let mut file = OpenOptions::new()
-                .create(true)
-                .write(true)
-                .truncate(true)
-                .mode(0o600)
-                .open(&fresh)?;
-            writeln!(file, "{demo}\n{admin}")?;
-            file.sync_all()?;
-            fs::rename(&fresh, &path)?;
-            (demo, admin)
-        }
+    let (demo, admin) = if let (Some(demo), Some(admin)) = (words.next(), words.next()) {
+        (demo.to_owned(), admin.to_owned())
+    } else {
+        let (demo, admin) = (password(), password());
+        // Whole or not at all: a start that was killed leaves no half file.
+        let fresh = path.with_added_extension("new");
+        let mut file = OpenOptions::new()
+            .create(true)
+            .write(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&fresh)?;
+        writeln!(file, "{demo}\n{admin}")?;
+        file.sync_all()?;
+        fs::rename(&fresh, &path)?;
+        (demo, admin)
     };
     Ok([
         DemoUser {

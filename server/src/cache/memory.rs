@@ -78,6 +78,6 @@ mod tests {
 
     #[tokio::test]
     async fn it_is_a_cache() {
-        crate::cache::contract::holds(&MemoryCache::new(1000, Duration::from_secs(60))).await;
+        crate::cache::contract::holds(&MemoryCache::new(1000, Duration::from_mins(1))).await;
     }
 }

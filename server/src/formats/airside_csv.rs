@@ -68,10 +68,10 @@ impl RowError {
         }
     }
 
-    fn cell(column: impl Into<String>, value: &str, reason: impl ToString) -> Self {
+    fn cell(column: impl Into<String>, value: &str, reason: String) -> Self {
         Self {
             column: column.into(),
-            reason: reason.to_string(),
+            reason,
             value: value.to_owned(),
         }
     }

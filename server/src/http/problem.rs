@@ -11,7 +11,7 @@ use poem::{Body, Response};
 #[derive(Debug, Clone)]
 pub struct ProblemAnswer {
     /// The body.
-    pub problem: Problem,
+    pub problem: Box<Problem>,
     /// When to try again, for 429 and 503.
     pub retry_after: Option<Duration>,
 }
@@ -21,7 +21,7 @@ impl ProblemAnswer {
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
         let retry_after = (code == Code::Unavailable).then_some(Duration::from_secs(1));
         Self {
-            problem: Problem::new(code, detail),
+            problem: Box::new(Problem::new(code, detail)),
             retry_after,
         }
     }
@@ -42,7 +42,7 @@ impl ProblemAnswer {
 impl From<Problem> for ProblemAnswer {
     fn from(problem: Problem) -> Self {
         Self {
-            problem,
+            problem: Box::new(problem),
             retry_after: None,
         }
     }

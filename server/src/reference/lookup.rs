@@ -67,7 +67,7 @@ pub(super) fn fold(text: &str) -> String {
     for c in text.chars().flat_map(char::to_lowercase) {
         match c {
             'à'..='å' | 'ā' | 'ă' | 'ą' | 'ǎ' | 'ạ' | 'ả' | 'ấ' | 'ầ' => {
-                folded.push('a')
+                folded.push('a');
             }
             'æ' => folded.push_str("ae"),
             'ç' | 'ć' | 'ĉ' | 'ċ' | 'č' => folded.push('c'),
@@ -100,7 +100,6 @@ pub(super) fn fold(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::reference::reference;
     use rstest::rstest;
 

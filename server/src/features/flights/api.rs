@@ -211,11 +211,13 @@ impl FlightsApi {
         let after = match &cursor.0 {
             None => None,
             Some(cursor) => {
-                let bytes = u128::from_be_bytes(read_cursor(cursor)?);
-                let (high, low) = ((bytes >> 64) as u64, bytes as u64);
+                let bytes = read_cursor::<16>(cursor)?;
+                let ([departure, id], _) = bytes.as_chunks::<8>() else {
+                    return Err(bad_cursor());
+                };
                 Some(FlightPosition {
-                    departure: high.cast_signed(),
-                    id: FlightId::from_raw(low.cast_signed()),
+                    departure: i64::from_be_bytes(*departure),
+                    id: FlightId::from_raw(i64::from_be_bytes(*id)),
                 })
             }
         };

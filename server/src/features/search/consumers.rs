@@ -12,7 +12,7 @@ use crate::bus::{Delivery, Subscription};
 use crate::store::StoreError;
 
 /// How often timetable and store are compared.
-pub const RECONCILE_EVERY: Duration = Duration::from_secs(60);
+pub const RECONCILE_EVERY: Duration = Duration::from_mins(1);
 
 /// Keeps search current until it is told to stop or the bus ends.
 pub async fn follow(

@@ -20,6 +20,7 @@ use hyper::body::Bytes;
 use jiff::Timestamp;
 use moka::sync::Cache as Moka;
 use rustc_hash::{FxHashMap, FxHasher};
+use std::collections::hash_map::Entry;
 use std::hash::{Hash, Hasher};
 
 use super::itineraries::{self, Legs, Route};
@@ -32,7 +33,7 @@ use crate::reference::reference;
 use crate::store::StoreError;
 
 /// How old availability may get where no event says that it changed: a lost event heals by then.
-pub const OLDEST_AVAILABILITY: Duration = Duration::from_secs(60);
+pub const OLDEST_AVAILABILITY: Duration = Duration::from_mins(1);
 
 /// Answers that are kept.
 const KEPT_ANSWERS: u64 = 20_000;
@@ -279,7 +280,7 @@ impl Search {
             for (key, legs) in part {
                 let seats_asked = query
                     .cabin
-                    .is_none_or(|cabin| fare(query, &legs, &offers, cabin).is_some());
+                    .is_none_or(|cabin| !matches!(seat(query, &legs, &offers, cabin), Seat::None));
                 if seats_asked && items.len() <= limit {
                     items.push((key, itinerary(query, &legs, &offers)));
                 }
@@ -320,8 +321,8 @@ impl Search {
         for legs in itineraries {
             for leg in legs {
                 let id = leg.flight.id();
-                if !offers.of.contains_key(&id) {
-                    offers.of.insert(id, Offer::none(now));
+                if let Entry::Vacant(slot) = offers.of.entry(id) {
+                    slot.insert(Offer::none(now));
                     let at = counter(id);
                     let seen = self.changes[at].load(Ordering::Acquire);
                     offers.made_of.push((u32::try_from(at).unwrap_or(0), seen));
@@ -467,34 +468,40 @@ fn route(query: &ItineraryQuery, now: Timestamp) -> Result<Route, SearchError> {
     })
 }
 
-/// The fares of one seat on all flights in a cabin that has seats for the party on each. The inner value is `None`
-/// where the currencies differ.
-fn fare(
-    query: &ItineraryQuery,
-    legs: &Legs,
-    offers: &Offers,
-    cabin: Cabin,
-) -> Option<Option<Money>> {
-    let mut sum: Option<Option<Money>> = None;
+/// The price of one seat on all flights in a cabin.
+#[derive(Clone, Copy)]
+enum Seat {
+    /// A flight has no such cabin, or not enough seats in it.
+    None,
+    /// There are seats, but their fares are in several currencies.
+    Mixed,
+    /// The sum of the fares.
+    Fare(Money),
+}
+
+/// What one seat costs in a cabin that has seats for the party on every flight.
+fn seat(query: &ItineraryQuery, legs: &Legs, offers: &Offers, cabin: Cabin) -> Seat {
+    let mut sum = None;
     for leg in legs {
-        let terms = offers.of.get(&leg.flight.id())?.cabins[cabin.index()]?;
-        if terms.capacity < u32::from(query.passengers) {
-            return None;
-        }
+        let offer = offers.of.get(&leg.flight.id());
+        let terms = offer.and_then(|offer| offer.cabins[cabin.index()]);
+        let Some(terms) = terms.filter(|t| t.capacity >= u32::from(query.passengers)) else {
+            return Seat::None;
+        };
         sum = Some(match sum {
-            None => Some(terms.fare),
-            Some(sum) => sum.and_then(|sum| sum.plus(terms.fare)),
+            None => Seat::Fare(terms.fare),
+            Some(Seat::Fare(sum)) => terms.fare.plus(sum).map_or(Seat::Mixed, Seat::Fare),
+            Some(other) => other,
         });
     }
-    sum
+    sum.unwrap_or(Seat::None)
 }
 
 /// What the party pays in the asked cabin; without one, in the cheapest.
 fn total(query: &ItineraryQuery, legs: &Legs, offers: &Offers) -> Option<Money> {
-    let in_cabin = |cabin| {
-        fare(query, legs, offers, cabin)
-            .flatten()
-            .and_then(|fare| fare.times(u32::from(query.passengers)))
+    let in_cabin = |cabin| match seat(query, legs, offers, cabin) {
+        Seat::Fare(fare) => fare.times(u32::from(query.passengers)),
+        Seat::None | Seat::Mixed => None,
     };
     match query.cabin {
         Some(cabin) => in_cabin(cabin),
