@@ -153,6 +153,7 @@ impl FlightsApi {
     }
 
     /// Airports by code, city or name
+    #[expect(clippy::unused_async, reason = "endpoints are asynchronous")]
     #[oai(path = "/airports", method = "get")]
     async fn airports(
         &self,

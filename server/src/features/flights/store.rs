@@ -214,3 +214,6 @@ pub enum Expect {
     /// Mostly flights that exist.
     Known,
 }
+
+#[cfg(test)]
+pub(crate) mod contract;

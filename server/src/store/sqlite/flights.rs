@@ -564,3 +564,6 @@ impl FlightStore for Sqlite {
             .map_err(StoreError::from)?)
     }
 }
+
+#[cfg(test)]
+mod tests;
