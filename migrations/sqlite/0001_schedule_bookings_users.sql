@@ -7,7 +7,7 @@ CREATE TABLE users (
     role          TEXT    NOT NULL CHECK (role IN ('agent', 'admin')),
     office        TEXT    NOT NULL,
     disabled_at   INTEGER,
-    -- Tokens issued before this moment are void.
+    -- When password, role, office or permission changed last; a login that began before is refused.
     valid_from    INTEGER NOT NULL,
     created_at    INTEGER NOT NULL
 ) STRICT;
@@ -29,8 +29,10 @@ CREATE INDEX refresh_tokens_expiry ON refresh_tokens (expires_at);
 CREATE TABLE revoked_sessions (
     family     TEXT    NOT NULL PRIMARY KEY,
     revoked_at INTEGER NOT NULL,
+    -- When the last access token will have expired.
     expires_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX revoked_sessions_age ON revoked_sessions (revoked_at);
 
 CREATE TABLE audit (
     id         INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -1,5 +1,10 @@
 //! Who is calling: passwords, sessions, access tokens.
 
+pub mod api;
 pub mod caller;
+pub mod passwords;
 pub mod revocations;
+pub mod service;
+pub mod store;
+pub mod throttle;
 pub mod tokens;

@@ -1,1 +1,5 @@
-//! The feature `users`.
+//! Users: what admins and the command line do with them.
+
+pub mod api;
+pub mod service;
+pub mod store;

@@ -16,12 +16,14 @@ use sqlx::sqlite::{
 use tokio::sync::Notify;
 
 pub(crate) mod audit;
+mod auth;
 mod bookings;
 pub(crate) mod fault;
 mod flights;
 pub(crate) mod idempotency;
 pub(crate) mod outbox;
 mod search;
+mod users;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("../migrations/sqlite");
 
@@ -136,6 +138,16 @@ impl Sqlite {
 /// Microseconds since 1970-01-01 UTC, as all times are stored.
 pub(crate) fn micros(instant: Timestamp) -> i64 {
     instant.as_microsecond()
+}
+
+/// The instant of microseconds as they are stored.
+pub(crate) fn instant(micros: i64) -> Timestamp {
+    Timestamp::from_microsecond(micros).unwrap_or_default()
+}
+
+/// Why a stored text is not what was written: somebody else wrote it.
+pub(crate) fn unreadable(column: &str, error: impl std::fmt::Display) -> sqlx::Error {
+    sqlx::Error::Decode(format!("{column}: {error}").into())
 }
 
 /// sqlx's migrator takes no lock on SQLite, so that the processes of one machine exclude each other by an OS lock.

@@ -1,10 +1,16 @@
 //! The audit log on SQLite.
 
+use airside_common::api::audit::AuditEntry;
+use airside_common::time::Instant;
+use async_trait::async_trait;
 use jiff::Timestamp;
+use sqlx::FromRow;
 use sqlx::sqlite::SqliteTransaction;
 
-use super::micros;
+use super::{Sqlite, instant, micros};
 use crate::features::audit::entry::NewEntry;
+use crate::features::audit::store::{AuditStore, Filter};
+use crate::store::StoreError;
 
 /// Records an act in the transaction that did it.
 pub(crate) async fn append(
@@ -24,4 +30,44 @@ pub(crate) async fn append(
     .execute(&mut **tx)
     .await?;
     Ok(())
+}
+
+#[derive(FromRow)]
+struct EntryRow {
+    id: i64,
+    at: i64,
+    user: String,
+    request_id: String,
+    action: String,
+    target: String,
+    outcome: String,
+}
+
+#[async_trait]
+impl AuditStore for Sqlite {
+    async fn entries(&self, filter: &Filter) -> Result<Vec<AuditEntry>, StoreError> {
+        let rows: Vec<EntryRow> = sqlx::query_as(
+            "SELECT id, at, user, request_id, action, target, outcome FROM audit
+             WHERE id < ?1 AND (?2 IS NULL OR user = ?2) AND (?3 IS NULL OR action = ?3)
+             ORDER BY id DESC LIMIT ?4",
+        )
+        .bind(filter.before.unwrap_or(i64::MAX))
+        .bind(&filter.user)
+        .bind(&filter.action)
+        .bind(filter.limit)
+        .fetch_all(self.readers())
+        .await?;
+        Ok(rows
+            .into_iter()
+            .map(|row| AuditEntry {
+                id: row.id.cast_unsigned(),
+                at: Instant(instant(row.at)),
+                user: row.user,
+                request_id: row.request_id,
+                action: row.action,
+                target: row.target,
+                outcome: row.outcome,
+            })
+            .collect())
+    }
 }
