@@ -8,6 +8,7 @@ pub mod cache;
 pub mod clock;
 pub mod config;
 pub mod demo;
+pub mod data_folder;
 pub mod features;
 pub mod formats;
 pub mod http;
