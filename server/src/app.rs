@@ -7,15 +7,16 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::bus::memory::MemoryBus;
-use crate::bus::{Bus, BusError, SharedBus};
+use crate::bus::{BusError, SharedBus};
 use crate::cache::memory::MemoryCache;
 use crate::clock::SharedClock;
 use crate::config::Config;
 use crate::data_folder::{DataFolder, DataFolderError};
-use crate::features::audit::service::Audit;
-use crate::features::auth::passwords::Passwords;
+use crate::features::audit::store::AuditStore;
+use crate::features::auth::passwords::{HashError, Passwords};
 use crate::features::auth::revocations::Revocations;
 use crate::features::auth::service::Auth;
+use crate::features::auth::throttle::{Limits, Throttle};
 use crate::features::auth::tokens::{KeyError, Verifier};
 use crate::features::bookings::service::Bookings;
 use crate::features::bookings::writer::Writer;
@@ -33,6 +34,9 @@ const CACHED_FLIGHTS: u64 = 500_000;
 /// How long seats and fares may be kept without a look at the database, should an event be lost.
 const CACHED_FOR: Duration = Duration::from_secs(60);
 
+/// Passwords that are hashed at a time: each takes a core and 19 MiB.
+const PASSWORDS_AT_ONCE: usize = 2;
+
 /// Events that a consumer may lag behind before it has to compare its state with the database.
 const EVENT_QUEUE: usize = 4096;
 
@@ -49,7 +53,7 @@ pub struct App {
     /// Users.
     pub users: Users,
     /// The audit log.
-    pub audit: Audit,
+    pub audit: Arc<dyn AuditStore>,
     /// Itineraries.
     pub search: Arc<Search>,
     /// Flights and seat maps.
@@ -73,6 +77,9 @@ pub enum StartError {
     /// The signing key.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// The hashing of passwords.
+    #[error(transparent)]
+    Hash(#[from] HashError),
     /// The first load of the timetable.
     #[error("loading the timetable: {0}")]
     Load(#[from] StoreError),
@@ -96,23 +103,27 @@ impl App {
             .unwrap_or_else(|| folder.database_url());
         let database = Sqlite::open(&url).await?;
         let store = Arc::new(database.clone());
-        let key = folder.signing_key()?;
+        let key = Arc::new(folder.signing_key()?);
         let revocations = Arc::new(Revocations::default());
         let verifier = Arc::new(Verifier::new(&key, revocations.clone(), clock.clone())?);
-        let passwords = Passwords::new();
+        let passwords = Passwords::new(PASSWORDS_AT_ONCE)?;
+        let throttle = Throttle::new(Limits {
+            account: config.auth.account_failures_per_minute.get(),
+            address: config.auth.address_failures_per_minute.get(),
+        });
         let (writer, written) = Writer::start(store.clone());
         let cache = Arc::new(MemoryCache::new(CACHED_FLIGHTS, CACHED_FOR));
         Ok(Self {
             auth: Auth::new(
                 store.clone(),
+                passwords.clone(),
+                throttle,
                 key,
                 revocations.clone(),
-                passwords.clone(),
                 clock.clone(),
-            
             ),
-            users: Users::new(store.clone(), revocations, passwords, clock.clone()),
-            audit: Audit::new(store.clone()),
+            users: Users::new(store.clone(), passwords, revocations, clock.clone()),
+            audit: store.clone(),
             search: Arc::new(Search::new(store.clone(), cache, clock.clone())),
             flights: Flights::new(store.clone(), clock.clone()),
             bookings: Bookings::new(store, writer),
@@ -130,7 +141,7 @@ impl App {
         let bus: SharedBus = Arc::new(MemoryBus::new(EVENT_QUEUE));
         // First listen, then load: nothing that happens meanwhile is missed.
         let events = bus.subscribe("search").await?;
-        self.auth.load_revocations().await?;
+        self.auth.load().await?;
         let flights = self.search.load().await?;
         tracing::info!(flights, "timetable loaded");
         let stop = &self.stop;
@@ -143,7 +154,7 @@ impl App {
             self.bookings.clone().forget_keys(stop.clone()),
         ));
         self.tasks
-            .push(tokio::spawn(self.auth.clone().keep_house(stop.clone())));
+            .push(tokio::spawn(self.auth.clone().follow(stop.clone())));
         let last = CancellationToken::new();
         let relay = tokio::spawn(Relay::new(self.database.clone(), bus).run(last.clone()));
         self.relay = Some((last, relay));

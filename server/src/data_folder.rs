@@ -15,7 +15,9 @@ pub struct DataFolder(PathBuf);
 
 /// Held by the one process that serves from a folder.
 #[derive(Debug)]
-pub struct ServingLock(#[expect(dead_code, reason = "the lock lives as long as the open file")] File);
+pub struct ServingLock(
+    #[expect(dead_code, reason = "the lock lives as long as the open file")] File,
+);
 
 /// Why the folder cannot be used.
 #[derive(Debug, thiserror::Error)]

@@ -11,7 +11,9 @@ use poem::endpoint::BoxEndpoint;
 use poem::error::{MethodNotAllowedError, NotFoundError, ParsePathError};
 use poem::http::{HeaderName, StatusCode, header};
 use poem::{Endpoint, Error, PathPattern, Request, Response};
-use poem_openapi::error::{ContentTypeError, ParseParamError, ParsePathError as ParsePathParamError};
+use poem_openapi::error::{
+    ContentTypeError, ParseParamError, ParsePathError as ParsePathParamError,
+};
 
 use super::context::{ClientAddress, RequestContext, RequestId};
 use super::metrics::Metrics;
@@ -74,7 +76,10 @@ impl Edge {
                 )
             }
             Err(_) => named(
-                ProblemAnswer::new(Code::RequestTimeout, "the request took more than 10 seconds"),
+                ProblemAnswer::new(
+                    Code::RequestTimeout,
+                    "the request took more than 10 seconds",
+                ),
                 &id,
             ),
         };

@@ -32,7 +32,7 @@ impl Readiness {
 
 /// `GET /healthz`: the process answers.
 #[handler]
-pub fn healthz() -> Response {
+pub(super) fn healthz() -> Response {
     Response::builder()
         .content_type("application/json")
         .body(r#"{"status":"ok"}"#)
@@ -40,7 +40,7 @@ pub fn healthz() -> Response {
 
 /// `GET /readyz`: 200 while requests are wanted, else 503.
 #[handler]
-pub fn readyz(readiness: Data<&Readiness>) -> poem::Result<Response> {
+pub(super) fn readyz(readiness: Data<&Readiness>) -> poem::Result<Response> {
     if readiness.holds() {
         Ok(Response::builder()
             .content_type("application/json")

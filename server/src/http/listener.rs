@@ -47,8 +47,14 @@ pub async fn serve(listener: TcpListener, edge: Arc<Edge>, stop: CancellationTok
                 connections.spawn(async move {
                     // Small answers must not wait for more; a socket that refuses works all the same.
                     let _ = socket.set_nodelay(true);
-                    connection(TokioIo::new(socket), local.unwrap_or(remote), remote, edge, stop)
-                        .await;
+                    connection(
+                        TokioIo::new(socket),
+                        local.unwrap_or(remote),
+                        remote,
+                        edge,
+                        stop,
+                    )
+                    .await;
                     drop(place);
                 });
             }
@@ -61,7 +67,10 @@ pub async fn serve(listener: TcpListener, edge: Arc<Edge>, stop: CancellationTok
     }
     drop(listener);
     connections.close();
-    if tokio::time::timeout(DRAIN, connections.wait()).await.is_err() {
+    if tokio::time::timeout(DRAIN, connections.wait())
+        .await
+        .is_err()
+    {
         tracing::warn!(open = connections.len(), "connections were cut at the end");
     }
 }

@@ -106,7 +106,7 @@ impl Collector for QueueDepth {
 
 /// `GET /metrics`
 #[handler]
-pub fn metrics(metrics: Data<&Metrics>) -> Response {
+pub(super) fn metrics(metrics: Data<&Metrics>) -> Response {
     Response::builder()
         .content_type("application/openmetrics-text; version=1.0.0; charset=utf-8")
         .body(metrics.text())

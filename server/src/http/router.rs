@@ -57,5 +57,9 @@ pub fn router(app: &App, readiness: Readiness, figures: Metrics) -> Edge {
         .nest("/docs", service.swagger_ui())
         .nest("/", service)
         .into_endpoint();
-    Edge::new(route.map_to_response().boxed(), app.verifier.clone(), figures)
+    Edge::new(
+        route.map_to_response().boxed(),
+        app.verifier.clone(),
+        figures,
+    )
 }
