@@ -155,4 +155,13 @@ fn no_city_is_passed_twice() {
     ];
     assert_eq!(fast(&flights, "JFK", "LAX", date(2026, 12, 1), 2).len(), 0);
     assert_eq!(fast(&flights, "ORD", "LAX", date(2026, 12, 1), 2).len(), 1);
+
+    // Nor as two stops one behind the other.
+    let flights = [
+        named(flight(FlightId::new(0, 0), "JFK", "ORD", 900, 150), 1),
+        named(flight(FlightId::new(0, 0), "ORD", "MDW", 1100, 50), 2),
+        named(flight(FlightId::new(0, 0), "MDW", "LAX", 1200, 240), 3),
+    ];
+    assert_eq!(city("ORD"), city("MDW"));
+    assert_eq!(fast(&flights, "JFK", "LAX", date(2026, 12, 1), 2).len(), 0);
 }

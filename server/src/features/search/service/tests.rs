@@ -9,11 +9,15 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 use rstest::rstest;
 
-struct Noon;
+/// Noon of 2026-12-01 UTC, and so many seconds.
+#[derive(Default)]
+struct Noon(AtomicU64);
 
 impl Clock for Noon {
     fn now(&self) -> Timestamp {
-        "2026-12-01T12:00:00Z".parse().unwrap()
+        let noon: Timestamp = "2026-12-01T12:00:00Z".parse().unwrap();
+        let later = i64::try_from(self.0.load(Ordering::Relaxed)).unwrap();
+        noon + jiff::SignedDuration::from_secs(later)
     }
 }
 
@@ -87,6 +91,11 @@ impl SearchStore for Shelf {
 
 /// Direct flights each hour from 08:00 to 19:00 of New York, and one connection over Chicago.
 async fn search() -> (Arc<Shelf>, Search) {
+    let (shelf, _, search) = search_at_noon().await;
+    (shelf, search)
+}
+
+async fn search_at_noon() -> (Arc<Shelf>, Arc<Noon>, Search) {
     let shelf = Arc::new(Shelf::default());
     {
         let zero = FlightId::new(0, 0);
@@ -101,9 +110,10 @@ async fn search() -> (Arc<Shelf>, Search) {
         flights.push(named(flight(zero, "JFK", "LAX", 11 * 60 + 30, 360), 60));
     }
     let cache = Arc::new(MemoryCache::new(1000, OLDEST_AVAILABILITY));
-    let search = Search::new(shelf.clone(), cache, Arc::new(Noon));
+    let clock = Arc::new(Noon::default());
+    let search = Search::new(shelf.clone(), cache, clock.clone());
     search.load().await.unwrap();
-    (shelf, search)
+    (shelf, clock, search)
 }
 
 fn query(extra: &str) -> ItineraryQuery {
@@ -280,6 +290,26 @@ async fn answers_are_kept_until_something_in_them_changes() {
 }
 
 #[tokio::test]
+async fn what_departs_is_offered_no_more() {
+    let (_, clock, search) = search_at_noon().await;
+    let asked = query(r#"{"max_stops": 0}"#);
+    assert_eq!(serials(&page(&search, asked.clone()).await)[0], [1]);
+    let all: Vec<FlightId> = search.timetable().versions().into_keys().collect();
+    search.seats_changed(&all).await;
+    // The first departs at 13:00; an answer made shortly before is not given again then.
+    for (seconds, first) in [(3590, 1), (3605, 2), (179 * 60, 3)] {
+        clock.0.store(seconds, Ordering::Relaxed);
+        assert_eq!(serials(&page(&search, asked.clone()).await)[0], [first]);
+    }
+    search.reconcile().await.unwrap();
+    assert_eq!(
+        search.timetable().len(),
+        9 + 1 + 1,
+        "the timetable forgets it"
+    );
+}
+
+#[tokio::test]
 async fn a_lost_event_heals() {
     let (shelf, search) = search().await;
     let asked = query(r#"{"max_stops": 0, "limit": 100}"#);
@@ -303,7 +333,7 @@ async fn a_lost_event_heals() {
 #[test]
 fn cached_offers_read_back() {
     let offer = Offer {
-        as_of: Noon.now(),
+        as_of: Noon::default().now(),
         cabins: [
             None,
             Some(CabinTerms {
