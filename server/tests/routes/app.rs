@@ -2,8 +2,10 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use airside_common::user::{Role, UserId};
+use airside_server::cache::memory::MemoryCache;
 use airside_server::clock::SystemClock;
 use airside_server::features::auth::caller::{Caller, SessionId};
 use airside_server::features::auth::revocations::Revocations;
@@ -12,6 +14,10 @@ use airside_server::features::bookings::api::BookingsApi;
 use airside_server::features::bookings::service::Bookings;
 use airside_server::features::bookings::store::BookingStore;
 use airside_server::features::bookings::writer::Writer;
+use airside_server::features::flights::api::FlightsApi;
+use airside_server::features::flights::service::Flights;
+use airside_server::features::search::api::SearchApi;
+use airside_server::features::search::service::Search;
 use airside_server::http::context::{RequestContext, RequestId};
 use airside_server::store::sqlite::Sqlite;
 use poem::http::{Method, StatusCode};
@@ -27,6 +33,8 @@ pub(crate) struct TestApp {
     key: SigningKey,
     /// The database, for what the API does not do.
     pub(crate) database: SqlitePool,
+    /// Search; it is not told of events, and so a test loads it.
+    pub(crate) search: Arc<Search>,
     store: Sqlite,
     _folder: tempfile::TempDir,
 }
@@ -77,7 +85,15 @@ impl TestApp {
         let verifier = Verifier::new(&key, revocations, Arc::new(SystemClock)).unwrap();
         let bookings: Arc<dyn BookingStore> = Arc::new(store.clone());
         let (writer, _) = Writer::start(Arc::clone(&bookings));
-        let api = BookingsApi::new(Bookings::new(bookings, writer));
+        let clock = Arc::new(SystemClock);
+        let cache = Arc::new(MemoryCache::new(1000, Duration::from_mins(1)));
+        let search = Arc::new(Search::new(Arc::new(store.clone()), cache, clock.clone()));
+        let flights = Flights::new(Arc::new(store.clone()), clock.clone());
+        let api = (
+            BookingsApi::new(Bookings::new(bookings, writer)),
+            FlightsApi::new(flights),
+            SearchApi::new(search.clone(), clock),
+        );
         let context = RequestContext {
             id: RequestId::random(),
             address: IpAddr::V4(Ipv4Addr::LOCALHOST),
@@ -92,6 +108,7 @@ impl TestApp {
             client: TestClient::new(endpoint),
             key,
             database: SqlitePool::connect(&url).await.unwrap(),
+            search,
             store,
             _folder: folder,
         }
@@ -181,6 +198,12 @@ impl TestUser<'_> {
             None,
         )
         .await
+    }
+
+    /// `PATCH` with a version.
+    pub(crate) async fn patch(&self, path: &str, version: &str, body: &Value) -> TestAnswer {
+        self.send(Method::PATCH, path, &[("If-Match", version)], Some(body))
+            .await
     }
 
     async fn send(

@@ -214,6 +214,13 @@ impl Timetable {
     #[must_use]
     pub fn with(&self, reference: &Reference, named: &[FlightId], now: &[ScheduledFlight]) -> Self {
         let known = self.versions_of(named);
+        let is_old_news = now.len() == known.len()
+            && now
+                .iter()
+                .all(|flight| known.get(&flight.id) == Some(&flight.version));
+        if is_old_news && !named.is_empty() {
+            return self.clone();
+        }
         let fresh = |flight: &&ScheduledFlight| {
             known
                 .get(&flight.id)

@@ -72,6 +72,10 @@ fn flights_come_change_and_go() {
     let third = second.with(reference, &[later.id], &[one(1, 600)]);
     assert_eq!(departures(&third), [(1, 2), (2, 1)]);
 
+    // The same news again is not a change.
+    let same = second.with(reference, &[later.id], std::slice::from_ref(&later));
+    assert_eq!(same.generation(), second.generation());
+
     // Named, and not given: it operates no more.
     let fourth = third.with(reference, &[later.id], &[]);
     assert_eq!(departures(&fourth), [(2, 1)]);
