@@ -82,6 +82,9 @@ impl<O: Outbox> Relay<O> {
         let mut failing = false;
         loop {
             let stopping = stop.is_cancelled();
+            if stopping {
+                self.prune_at = Instant::now();
+            }
             match self.step().await {
                 Ok(()) if failing => {
                     failing = false;
@@ -110,7 +113,7 @@ impl<O: Outbox> Relay<O> {
             tokio::select! {
                 () = self.outbox.appended() => {}
                 () = tokio::time::sleep(POLL) => {}
-                () = stop.cancelled() => self.prune_at = Instant::now(),
+                () = stop.cancelled() => {}
             }
         }
     }

@@ -240,6 +240,33 @@ async fn who_has_waited_too_long_is_told_so_and_nothing_is_written() {
     assert_eq!(store.batches(), [["first"], ["next"]]);
 }
 
+#[test]
+fn a_command_is_either_given_up_or_written() {
+    let queued = |given_up, since| {
+        let (answer, outcome) = oneshot::channel();
+        let queued = Queued {
+            command: command("key", 1),
+            answer,
+            since,
+            claimed: Arc::new(AtomicBool::new(given_up)),
+        };
+        (queued, outcome)
+    };
+    let now = Instant::now();
+    let (given_up, _outcome) = queued(true, now);
+    assert!(gather([given_up].into_iter(), PATIENCE).is_empty());
+    let (taken, _outcome) = queued(false, now);
+    let claimed = Arc::clone(&taken.claimed);
+    assert_eq!(gather([taken].into_iter(), PATIENCE).len(), 1);
+    assert!(
+        claimed.load(Ordering::Acquire),
+        "its caller cannot give it up any more"
+    );
+    let (old, mut outcome) = queued(false, now);
+    assert!(gather([old].into_iter(), Duration::ZERO).is_empty());
+    assert_eq!(outcome.try_recv(), Ok(Err(WriteError::Busy)));
+}
+
 #[tokio::test]
 async fn a_caller_who_hangs_up_cancels_nothing_and_what_waits_is_written_at_the_end() {
     let store = FakeStore::new(0);

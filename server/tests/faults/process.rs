@@ -1,0 +1,251 @@
+//! A real server in a folder of its own, and its clients.
+
+use std::path::Path;
+use std::process::{Output, Stdio};
+use std::time::Duration;
+
+use jiff::civil::Date;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::process::{Child, Command};
+use tokio::time::timeout;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+const PASSWORD: &str = "a lengthy sentence for tests";
+
+/// A folder with a server's data: an agent `ada`, and flights UA1 to UAn from JFK to ORD.
+pub(crate) struct Place {
+    folder: TempDir,
+    pub(crate) date: Date,
+}
+
+impl Place {
+    /// A place with so many flights, each of `capacity` seats in economy.
+    pub(crate) async fn new(flights: u16, capacity: u32) -> Self {
+        let today = jiff::Timestamp::now()
+            .to_zoned(jiff::tz::TimeZone::UTC)
+            .date();
+        let place = Self {
+            folder: tempfile::tempdir().unwrap(),
+            date: today.saturating_add(jiff::Span::new().days(10)),
+        };
+        for (name, role, office) in [("ada", "agent", "NYC1A0001"), ("eve", "agent", "LON1A0001")] {
+            let arguments = ["user", "add", name, "--role", role, "--office", office];
+            let output = place.run(&arguments, &format!("{PASSWORD}\n")).await;
+            assert!(output.status.success(), "{output:?}");
+        }
+        place.import(flights, capacity).await;
+        place
+    }
+
+    /// Imports the flights with a capacity; answers the last line, which counts.
+    pub(crate) async fn import(&self, flights: u16, capacity: u32) -> String {
+        let mut file = String::from(
+            "carrier,number,origin,destination,departure,arrival,aircraft,seats_economy,fare_economy,currency\n",
+        );
+        for number in 1..=flights {
+            let row = format!(
+                "UA,{number},JFK,ORD,{0}T08:00,{0}T10:00,738,{capacity},100.00,USD\n",
+                self.date
+            );
+            file.push_str(&row);
+        }
+        let path = self.folder.path().join("flights.csv");
+        std::fs::write(&path, file).unwrap();
+        let output = self.run(&["import", path.to_str().unwrap()], "").await;
+        assert!(output.status.success(), "{output:?}");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned()
+            + &String::from_utf8_lossy(&output.stderr);
+        text.trim().lines().last().unwrap_or_default().to_owned()
+    }
+
+    /// The folder of the database.
+    pub(crate) fn data(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn command(&self, program: &[&str]) -> Command {
+        let mut command = Command::new(program[0]);
+        command
+            .args(&program[1..])
+            .arg("--data-dir")
+            .arg(self.folder.path().join("data"))
+            .kill_on_drop(true)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    /// Runs a subcommand to its end.
+    pub(crate) async fn run(&self, arguments: &[&str], input: &str) -> Output {
+        let mut command = self.command(&[env!("CARGO_BIN_EXE_airside-server")]);
+        let mut child = command.args(arguments).spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        // A program that reads nothing closes its end; that is its affair.
+        let _ = stdin.write_all(input.as_bytes()).await;
+        drop(stdin);
+        timeout(PATIENCE, child.wait_with_output())
+            .await
+            .unwrap()
+            .unwrap()
+    }
+
+    /// Fails where `airside-server check` finds something.
+    pub(crate) async fn check(&self) {
+        let output = self.run(&["check"], "").await;
+        assert!(output.status.success(), "{output:?}");
+    }
+
+    /// Starts the server.
+    pub(crate) async fn start(&self) -> Server {
+        self.start_through(&[]).await
+    }
+
+    /// Starts the server through another program that becomes it.
+    pub(crate) async fn start_through(&self, wrapper: &[&str]) -> Server {
+        let mut program = wrapper.to_vec();
+        program.push(env!("CARGO_BIN_EXE_airside-server"));
+        let mut child = self
+            .command(&program)
+            .args(["run", "--listen", "127.0.0.1:0"])
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let line = timeout(PATIENCE, lines.next_line())
+            .await
+            .unwrap()
+            .unwrap()
+            .unwrap();
+        let at = line.find("127.0.0.1:").unwrap();
+        let address: String = line[at..]
+            .chars()
+            .take_while(|c| c.is_ascii_digit() || *c == '.' || *c == ':')
+            .collect();
+        // What it says later is read too, or a full pipe would stop it.
+        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        Server {
+            child,
+            address,
+            date: self.date,
+        }
+    }
+}
+
+/// A running server; killed when it is dropped.
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) address: String,
+    date: Date,
+}
+
+impl Server {
+    pub(crate) fn pid(&self) -> Pid {
+        Pid::from_raw(self.child.id().unwrap().cast_signed())
+    }
+
+    /// `kill -9`, and waits until it is gone.
+    pub(crate) async fn kill(mut self) {
+        self.child.kill().await.unwrap();
+    }
+
+    /// SIGTERM, and waits for a clean end.
+    pub(crate) async fn stop(mut self) {
+        kill(self.pid(), Signal::SIGTERM).unwrap();
+        let status = timeout(PATIENCE, self.child.wait()).await.unwrap().unwrap();
+        assert!(status.success(), "{status}");
+    }
+
+    /// A logged-in client.
+    pub(crate) async fn login(&self, name: &str) -> Client {
+        let http = reqwest::Client::builder()
+            .timeout(PATIENCE)
+            .no_proxy()
+            .build()
+            .unwrap();
+        let base = format!("http://{}", self.address);
+        let answer = http
+            .post(format!("{base}/v1/auth/login"))
+            .json(&json!({"username": name, "password": PASSWORD}))
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(answer.status(), 200);
+        let body: Value = answer.json().await.unwrap();
+        let mut client = Client {
+            http,
+            base,
+            token: body["access_token"].as_str().unwrap().to_owned(),
+            flights: Vec::new(),
+        };
+        let path = format!(
+            "/v1/itineraries?origin=JFK&destination=ORD&date={}&max_stops=0&limit=100",
+            self.date
+        );
+        let (status, found) = client.get(&path).await;
+        assert_eq!(status, 200, "{found}");
+        client.flights = found["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|item| {
+                item["segments"][0]["flight_id"]
+                    .as_str()
+                    .unwrap()
+                    .to_owned()
+            })
+            .collect();
+        client
+    }
+}
+
+/// A client with a token.
+#[derive(Clone)]
+pub(crate) struct Client {
+    http: reqwest::Client,
+    base: String,
+    pub(crate) token: String,
+    /// The ids of the flights that can be booked.
+    pub(crate) flights: Vec<String>,
+}
+
+impl Client {
+    pub(crate) async fn get(&self, path: &str) -> (StatusCode, Value) {
+        let answer = self
+            .http
+            .get(format!("{}{path}", self.base))
+            .bearer_auth(&self.token)
+            .send()
+            .await
+            .unwrap();
+        (answer.status(), answer.json().await.unwrap())
+    }
+
+    /// Books; `None` where no answer came.
+    pub(crate) async fn book(&self, key: &str, body: &Value) -> Option<(StatusCode, Value)> {
+        let answer = self
+            .http
+            .post(format!("{}/v1/bookings", self.base))
+            .bearer_auth(&self.token)
+            .header("Idempotency-Key", key)
+            .json(body)
+            .send()
+            .await
+            .ok()?;
+        Some((answer.status(), answer.json().await.ok()?))
+    }
+
+    /// One adult on a flight.
+    pub(crate) fn body(&self, flight: usize) -> Value {
+        json!({
+            "segments": [{"flight_id": self.flights[flight % self.flights.len()], "cabin": "economy"}],
+            "passengers": [{"given_name": "Ada", "surname": "Byron", "type": "adult"}],
+            "contact": {"phone": "212-5550100"},
+        })
+    }
+}
