@@ -1,6 +1,5 @@
 //! A real server in a folder of its own, and its clients.
 
-use std::path::Path;
 use std::process::{Output, Stdio};
 use std::time::Duration;
 
@@ -61,11 +60,6 @@ impl Place {
         let text = String::from_utf8_lossy(&output.stdout).into_owned()
             + &String::from_utf8_lossy(&output.stderr);
         text.trim().lines().last().unwrap_or_default().to_owned()
-    }
-
-    /// The folder of the database.
-    pub(crate) fn data(&self) -> &Path {
-        self.folder.path()
     }
 
     fn command(&self, program: &[&str]) -> Command {
