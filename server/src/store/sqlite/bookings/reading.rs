@@ -163,7 +163,7 @@ pub(super) async fn list<'e>(
 fn stored(row: &Row) -> Result<Stored, sqlx::Error> {
     let wrong = |what: &str| unreadable(format!("bookings.{what} of {}", row.locator));
     let segments: Vec<SegmentRow> = list_of(&row.segments)?;
-    let segments: Result<Vec<Segment>, sqlx::Error> = segments.into_iter().map(segment).collect();
+    let segments: Result<Vec<Segment>, sqlx::Error> = segments.iter().map(segment).collect();
     let passengers: Vec<Passenger> = list_of(&row.passengers)?;
     let seats: Vec<SeatChoice> = list_of(&row.seats)?;
     let currency = parse_currency(&row.currency).map_err(|_| wrong("currency"))?;
@@ -197,7 +197,7 @@ fn stored(row: &Row) -> Result<Stored, sqlx::Error> {
     })
 }
 
-fn segment(row: SegmentRow) -> Result<Segment, sqlx::Error> {
+fn segment(row: &SegmentRow) -> Result<Segment, sqlx::Error> {
     let wrong = |what: &str| unreadable(format!("a segment's {what} on flight {}", row.0));
     Ok(Segment {
         flight_id: FlightId::from_raw(row.0),
