@@ -13,10 +13,10 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 const PASSWORD: &str = "a lengthy sentence for tests";
 
-/// A folder with a server's data: an agent `ada`, and flights UA1 to UAn from JFK to ORD.
+/// A folder with a server's data: an agent `ada`, and numbered flights of UA from JFK to ORD.
 pub(crate) struct Place {
     folder: TempDir,
     pub(crate) date: Date,
