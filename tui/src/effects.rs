@@ -6,3 +6,6 @@ pub mod http;
 pub mod last_server;
 pub mod server_url;
 pub mod session;
+
+pub(crate) mod dispatch;
+pub(crate) mod start;

@@ -7,3 +7,11 @@ pub mod demo;
 pub mod effects;
 pub mod run;
 pub mod store;
+
+pub(crate) mod dates;
+pub(crate) mod keymap;
+pub(crate) mod settings;
+pub(crate) mod terminal;
+pub(crate) mod theme;
+pub(crate) mod views;
+pub(crate) mod widgets;

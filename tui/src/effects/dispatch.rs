@@ -1,0 +1,183 @@
+//! Runs effects, each in a task of its own, and answers with events.
+
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::disk::JournalWriter;
+use super::folders::Folders;
+use super::http::{Api, answer_of};
+use super::last_server;
+use super::server_url::ServerUrl;
+use super::session::Sessions;
+use crate::run::Message;
+use crate::store::action::{Event, Failure, Session};
+use crate::store::effect::Effect;
+use crate::store::journal::JournalRecord;
+use crate::store::ledger::LedgerEffect;
+
+/// How many airports a completion asks for.
+const AIRPORTS: u8 = 20;
+
+/// What effects are run with.
+pub(crate) struct Dispatch {
+    pub(crate) api: Option<Api>,
+    pub(crate) journal: Option<JournalWriter>,
+    pub(crate) folders: Folders,
+    pub(crate) inbox: UnboundedSender<Message>,
+}
+
+impl Dispatch {
+    /// Starts an effect that touches network or disk.
+    pub(crate) fn run(&mut self, effect: Effect) {
+        match effect {
+            Effect::LogIn {
+                server,
+                username,
+                password,
+            } => {
+                let api = self.api_at(&server);
+                let state = self.folders.state.clone();
+                self.answer(async move {
+                    let result = api.log_in(&username, password).await;
+                    let session = result.map(|me| Session {
+                        server: api.server().clone(),
+                        me,
+                    });
+                    if session.is_ok() {
+                        // Only a convenience of the next start.
+                        let _ = last_server::remember(&state, api.url());
+                    }
+                    Event::LoggedIn(session.map_err(Failure::from))
+                });
+            }
+            Effect::Ledger(effect) => self.ledger(*effect),
+            other => self.call(other),
+        }
+    }
+
+    fn ledger(&mut self, effect: LedgerEffect) {
+        match effect {
+            LedgerEffect::Append(record) => {
+                let key = record.key().clone();
+                let submitted = matches!(record, JournalRecord::Submitted { .. });
+                let Some(journal) = &self.journal else {
+                    if submitted {
+                        let result = Err("there is no journal".to_owned());
+                        self.tell(Event::Journalled { key, result });
+                    }
+                    return;
+                };
+                // The order is that of the calls; what follows waits for the disk.
+                let written = journal.append(record);
+                let inbox = self.inbox.clone();
+                tokio::spawn(async move {
+                    let result = written.await.map_err(|error| error.to_string());
+                    if submitted {
+                        // A closed inbox means that the console has ended.
+                        let _ = inbox.send(Message::Event(Event::Journalled { key, result }));
+                    }
+                });
+            }
+            LedgerEffect::Send(operation) => {
+                let key = operation.key.clone();
+                let Some(api) = self.api.clone() else { return };
+                self.answer(async move {
+                    let answer = answer_of(api.send_operation(&operation).await);
+                    Event::Answered { key, answer }
+                });
+            }
+            LedgerEffect::Fetch(locator) => {
+                let Some(api) = self.api.clone() else { return };
+                self.answer(async move {
+                    let result = api.booking(locator).await;
+                    Event::Fetched {
+                        locator,
+                        result: result.map(Box::new).map_err(Failure::from),
+                    }
+                });
+            }
+        }
+    }
+
+    fn call(&mut self, effect: Effect) {
+        let Some(api) = self.api.clone() else {
+            return;
+        };
+        self.answer(async move {
+            match effect {
+                Effect::LogOut => Event::LoggedOut(api.log_out().await.map_err(Failure::from)),
+                Effect::Airports { query } => {
+                    let result = api.airports(&query, AIRPORTS).await;
+                    Event::Airports {
+                        query,
+                        result: result.map(|page| page.items).map_err(Failure::from),
+                    }
+                }
+                Effect::Itineraries { request, query } => Event::Itineraries {
+                    request,
+                    result: api.itineraries(&query).await.map_err(Failure::from),
+                },
+                Effect::Seats { flight } => Event::Seats {
+                    flight,
+                    result: api.seats(flight).await.map_err(Failure::from),
+                },
+                Effect::Bookings { request, filter } => Event::Bookings {
+                    request,
+                    result: api.bookings(&filter).await.map_err(Failure::from),
+                },
+                Effect::History { locator } => {
+                    let result = api.history(locator).await;
+                    Event::History {
+                        locator,
+                        result: result.map(|page| page.items).map_err(Failure::from),
+                    }
+                }
+                Effect::Flights { request, filter } => Event::Flights {
+                    request,
+                    result: api.admin_flights(&filter).await.map_err(Failure::from),
+                },
+                Effect::CreateFlight(body) => {
+                    let result = api.create_flight(&body).await;
+                    Event::FlightCreated(result.map(Box::new).map_err(Failure::from))
+                }
+                Effect::CancelFlight { flight, version } => {
+                    let result = api.cancel_flight(flight, version).await;
+                    Event::FlightCancelled(result.map(Box::new).map_err(Failure::from))
+                }
+                // The event loop keeps these to itself.
+                Effect::LogIn { .. }
+                | Effect::Ledger(_)
+                | Effect::Copy(_)
+                | Effect::Mouse(_)
+                | Effect::Redraw
+                | Effect::Suspend
+                | Effect::Quit => Event::Wake,
+            }
+        });
+    }
+
+    /// The API of a server: the present one, or a new one at another address.
+    fn api_at(&mut self, server: &ServerUrl) -> Api {
+        match &self.api {
+            Some(api) if api.url() == server => api.clone(),
+            _ => {
+                let sessions = Sessions::in_folder(&self.folders.state, &server.id());
+                let api = Api::new(server.clone(), sessions);
+                self.api = Some(api.clone());
+                api
+            }
+        }
+    }
+
+    fn answer(&self, work: impl Future<Output = Event> + Send + 'static) {
+        let inbox = self.inbox.clone();
+        tokio::spawn(async move {
+            // A closed inbox means that the console has ended.
+            let _ = inbox.send(Message::Event(work.await));
+        });
+    }
+
+    fn tell(&self, event: Event) {
+        // A closed inbox means that the console has ended.
+        let _ = self.inbox.send(Message::Event(event));
+    }
+}

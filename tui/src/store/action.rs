@@ -1,0 +1,173 @@
+//! What can happen to the console.
+
+use airside_common::airport::Airport;
+use airside_common::api::auth::Me;
+use airside_common::api::bookings::{Booking, BookingPage, HistoryEntry};
+use airside_common::api::flights::{Flight, FlightPage, SeatMap};
+use airside_common::api::problem::{Code, Problem};
+use airside_common::api::search::ItineraryPage;
+use airside_common::booking::OperationKey;
+use airside_common::flight::FlightId;
+use airside_common::locator::Locator;
+use airside_common::text::printable;
+use crossterm::event::{KeyEvent, MouseEvent};
+use uuid::Uuid;
+
+use super::account::{Account, ServerId};
+use super::journal::Saved;
+use super::ledger::answer::Answer;
+use super::moment::Moment;
+use crate::effects::http::ApiError;
+use crate::effects::server_url::ServerUrl;
+
+/// One event, with when it came and a random number that it may use: the reducer looks at no clock and draws nothing.
+#[derive(Debug, Clone)]
+pub(crate) struct Action {
+    pub(crate) moment: Moment,
+    pub(crate) seed: Uuid,
+    pub(crate) event: Event,
+}
+
+/// What happened.
+#[derive(Debug, Clone)]
+pub(crate) enum Event {
+    /// State folder and session were read.
+    Opened(Box<Opened>),
+    /// The demonstration's server: on its way, with its last words, or failed.
+    Demo(Demo),
+    Key(KeyEvent),
+    Paste(String),
+    Mouse(MouseEvent),
+    Resize(u16, u16),
+    /// Something of the ledger is due.
+    Wake,
+    LoggedIn(Result<Session, Failure>),
+    LoggedOut(Result<(), Failure>),
+    Airports {
+        query: String,
+        result: Result<Vec<Airport>, Failure>,
+    },
+    Itineraries {
+        request: u64,
+        result: Result<ItineraryPage, Failure>,
+    },
+    Seats {
+        flight: FlightId,
+        result: Result<SeatMap, Failure>,
+    },
+    Bookings {
+        request: u64,
+        result: Result<BookingPage, Failure>,
+    },
+    Fetched {
+        locator: Locator,
+        result: Result<Box<Booking>, Failure>,
+    },
+    History {
+        locator: Locator,
+        result: Result<Vec<HistoryEntry>, Failure>,
+    },
+    /// A record is on the disk, or is not.
+    Journalled {
+        key: OperationKey,
+        result: Result<(), String>,
+    },
+    Answered {
+        key: OperationKey,
+        answer: Answer,
+    },
+    Flights {
+        request: u64,
+        result: Result<FlightPage, Failure>,
+    },
+    FlightCreated(Result<Box<Flight>, Failure>),
+    FlightCancelled(Result<Box<Flight>, Failure>),
+}
+
+/// What the start found.
+#[derive(Debug, Clone)]
+pub(crate) struct Opened {
+    pub(crate) server: ServerUrl,
+    pub(crate) saved: Saved,
+    pub(crate) session: Option<Session>,
+    pub(crate) faults: Vec<String>,
+    /// The demonstration logs in by itself.
+    pub(crate) credentials: Option<Credentials>,
+}
+
+/// A name and its password.
+#[derive(Debug, Clone)]
+pub(crate) struct Credentials {
+    pub(crate) username: String,
+    pub(crate) password: airside_common::api::auth::Secret,
+}
+
+/// How the demonstration's server comes up.
+#[derive(Debug, Clone)]
+pub(crate) enum Demo {
+    Starting(String),
+    Failed(String),
+}
+
+/// Who is logged in where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Session {
+    pub(crate) server: ServerId,
+    pub(crate) me: Me,
+}
+
+impl Session {
+    pub(crate) fn account(&self) -> Account {
+        Account {
+            server: self.server.clone(),
+            user: self.me.id,
+        }
+    }
+}
+
+/// Why a call has no result, in the form in which it can be kept and shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Failure {
+    pub(crate) kind: FailureKind,
+    pub(crate) words: String,
+    pub(crate) problem: Option<Problem>,
+}
+
+/// The kinds of failures that the console tells apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FailureKind {
+    /// The server said no.
+    Refused,
+    /// The server was not reached, or did not answer.
+    Offline,
+    /// There is no session any more.
+    LoggedOut,
+    /// Anything else.
+    Other,
+}
+
+impl Failure {
+    /// Whether the server named this code.
+    pub(crate) fn is(&self, code: Code) -> bool {
+        self.problem.as_ref().is_some_and(|p| p.code == code)
+    }
+}
+
+impl From<ApiError> for Failure {
+    fn from(error: ApiError) -> Self {
+        let kind = match &error {
+            ApiError::LoggedOut => FailureKind::LoggedOut,
+            error if error.is_offline() => FailureKind::Offline,
+            ApiError::Problem { .. } => FailureKind::Refused,
+            _ => FailureKind::Other,
+        };
+        let words = error
+            .problem()
+            .map_or_else(|| error.to_string(), |p| p.detail.clone());
+        Self {
+            kind,
+            words: printable(&words),
+            problem: error.problem().cloned(),
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! What the reducer wants done in the world, as data.
+
+use airside_common::api::auth::Secret;
+use airside_common::api::flights::CreateFlight;
+use airside_common::api::search::ItineraryQuery;
+use airside_common::flight::FlightId;
+use airside_common::locator::Locator;
+
+use super::ledger::LedgerEffect;
+use crate::effects::http::calls::{BookingFilter, FlightFilter};
+use crate::effects::server_url::ServerUrl;
+use crate::settings::Mouse;
+
+/// One thing to be done; what comes of it is an [`Event`](super::action::Event).
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Effect {
+    LogIn {
+        server: ServerUrl,
+        username: String,
+        password: Secret,
+    },
+    LogOut,
+    Airports {
+        query: String,
+    },
+    Itineraries {
+        request: u64,
+        query: Box<ItineraryQuery>,
+    },
+    Seats {
+        flight: FlightId,
+    },
+    Bookings {
+        request: u64,
+        filter: Box<BookingFilter>,
+    },
+    History {
+        locator: Locator,
+    },
+    /// What the ledger wants.
+    Ledger(Box<LedgerEffect>),
+    Flights {
+        request: u64,
+        filter: Box<FlightFilter>,
+    },
+    CreateFlight(Box<CreateFlight>),
+    CancelFlight {
+        flight: FlightId,
+        version: u64,
+    },
+    /// Put a text on the clipboard.
+    Copy(String),
+    /// Listen to the mouse, or leave it to the terminal.
+    Mouse(Mouse),
+    /// Draw everything anew.
+    Redraw,
+    Suspend,
+    Quit,
+}
+
+impl From<LedgerEffect> for Effect {
+    fn from(effect: LedgerEffect) -> Self {
+        Self::Ledger(Box::new(effect))
+    }
+}

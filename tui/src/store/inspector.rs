@@ -1,0 +1,250 @@
+//! A record of what happened: every action with its effects and the difference that it made.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crossterm::event::KeyCode;
+
+use super::action::{Action, Event};
+use super::effect::Effect;
+use super::layer::Layer;
+use super::ledger::LedgerEffect;
+use super::state::State;
+
+/// How many actions are kept.
+pub(crate) const MOST: usize = 500;
+
+/// One action and what it did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Entry {
+    /// Counted from the start.
+    pub(crate) number: u64,
+    pub(crate) elapsed: Duration,
+    pub(crate) action: String,
+    pub(crate) effects: Vec<String>,
+    pub(crate) changes: Vec<Change>,
+}
+
+/// One fact of the state before and after.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Change {
+    pub(crate) what: String,
+    pub(crate) before: String,
+    pub(crate) after: String,
+}
+
+/// The last actions, the oldest first.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Inspector {
+    entries: VecDeque<Entry>,
+    count: u64,
+}
+
+impl Inspector {
+    pub(crate) fn entries(&self) -> impl ExactSizeIterator<Item = &Entry> + DoubleEndedIterator {
+        self.entries.iter()
+    }
+
+    pub(crate) fn record(
+        &mut self,
+        action: String,
+        elapsed: Duration,
+        effects: &[Effect],
+        changes: Vec<Change>,
+    ) {
+        self.count += 1;
+        if self.entries.len() == MOST {
+            self.entries.pop_front();
+        }
+        self.entries.push_back(Entry {
+            number: self.count,
+            elapsed,
+            action,
+            effects: effects.iter().map(effect_text).collect(),
+            changes,
+        });
+    }
+}
+
+/// An action in one line. What is typed into a field that is not shown is not told here either.
+pub(crate) fn action_text(action: &Action, state: &State) -> String {
+    let secret = state.types_secret();
+    match &action.event {
+        Event::Key(key) => match key.code {
+            KeyCode::Char(_) if secret && key.modifiers.is_empty() => "Key(•)".to_owned(),
+            _ => format!("Key({})", crate::keymap::key_text((*key).into())),
+        },
+        Event::Paste(_) if secret => "Paste(•)".to_owned(),
+        Event::Paste(text) => format!("Paste({} characters)", text.chars().count()),
+        Event::Mouse(mouse) => format!("Mouse({:?} {},{})", mouse.kind, mouse.column, mouse.row),
+        Event::Resize(width, height) => format!("Resize({width}x{height})"),
+        Event::Wake => "Wake".to_owned(),
+        Event::Opened(opened) => format!(
+            "Opened({} operations, {} drafts)",
+            opened.saved.operations.len(),
+            opened.saved.drafts.len()
+        ),
+        Event::Demo(demo) => format!("Demo({demo:?})"),
+        Event::LoggedIn(result) => format!(
+            "LoggedIn({})",
+            told(result, |session| session.me.username.to_string())
+        ),
+        Event::LoggedOut(result) => format!("LoggedOut({})", told(result, |()| "done".to_owned())),
+        Event::Airports { query, result } => {
+            format!(
+                "Airports({query:?}, {})",
+                told(result, |list| list.len().to_string())
+            )
+        }
+        Event::Itineraries { request, result } => format!(
+            "Itineraries(#{request}, {})",
+            told(result, |page| page.items.len().to_string())
+        ),
+        Event::Seats { flight, result } => format!(
+            "Seats({flight}, {})",
+            told(result, |map| format!("{} rows", map.rows.len()))
+        ),
+        Event::Bookings { request, result } => format!(
+            "Bookings(#{request}, {})",
+            told(result, |page| page.items.len().to_string())
+        ),
+        Event::Fetched { locator, result } => format!(
+            "Fetched({locator}, {})",
+            told(result, |booking| format!("version {}", booking.version))
+        ),
+        Event::History { locator, result } => {
+            format!(
+                "History({locator}, {})",
+                told(result, |list| list.len().to_string())
+            )
+        }
+        Event::Journalled { key, result } => format!(
+            "Journalled({key}, {})",
+            result.as_ref().err().map_or("written", String::as_str)
+        ),
+        Event::Answered { key, answer } => {
+            use super::ledger::answer::Answer;
+            let told = match answer {
+                Answer::Done(booking) => format!("done {} v{}", booking.locator, booking.version),
+                Answer::Refused(problem) => format!("refused {}", problem.code),
+                Answer::Kept(setback) => format!("kept, {:?}: {}", setback.kind, setback.words),
+            };
+            format!("Answered({key}, {told})")
+        }
+        Event::Flights { request, result } => format!(
+            "Flights(#{request}, {})",
+            told(result, |page| page.items.len().to_string())
+        ),
+        Event::FlightCreated(result) => {
+            format!("FlightCreated({})", told(result, |f| f.id.to_string()))
+        }
+        Event::FlightCancelled(result) => {
+            format!("FlightCancelled({})", told(result, |f| f.id.to_string()))
+        }
+    }
+}
+
+fn told<T>(result: &Result<T, super::action::Failure>, words: impl FnOnce(&T) -> String) -> String {
+    match result {
+        Ok(value) => words(value),
+        Err(failure) => format!("failed: {}", failure.words),
+    }
+}
+
+fn effect_text(effect: &Effect) -> String {
+    match effect {
+        Effect::LogIn {
+            server, username, ..
+        } => format!("LogIn({username} at {server})"),
+        Effect::Itineraries { request, query } => format!(
+            "Itineraries(#{request} {}-{} {}{})",
+            query.origin,
+            query.destination,
+            query.date,
+            if query.cursor.is_some() {
+                ", next page"
+            } else {
+                ""
+            }
+        ),
+        Effect::Ledger(effect) => match effect.as_ref() {
+            LedgerEffect::Append(record) => format!("Append({})", record.key()),
+            LedgerEffect::Send(operation) => format!("Send({})", operation.key),
+            LedgerEffect::Fetch(locator) => format!("Fetch({locator})"),
+        },
+        Effect::CreateFlight(body) => format!("CreateFlight({}{})", body.carrier, body.number),
+        other => format!("{other:?}"),
+    }
+}
+
+/// What of the state is watched for differences.
+pub(crate) fn facts(state: &State) -> Vec<(String, String)> {
+    let mut facts = vec![
+        (
+            "layers".to_owned(),
+            state
+                .layers
+                .iter()
+                .map(Layer::name)
+                .collect::<Vec<_>>()
+                .join(" > "),
+        ),
+        (
+            "user".to_owned(),
+            state
+                .session
+                .as_ref()
+                .map_or_else(String::new, |s| s.me.username.to_string()),
+        ),
+        ("connection".to_owned(), format!("{:?}", state.connection)),
+        ("messages".to_owned(), state.messages.len().to_string()),
+        ("size".to_owned(), format!("{:?}", state.size)),
+        (
+            "look".to_owned(),
+            format!("{} mouse {:?}", state.theme.name(), state.mouse),
+        ),
+    ];
+    facts.extend(state.ledger.operations().map(|operation| {
+        (
+            format!("operation {}", operation.key),
+            format!("{:?}", operation.state),
+        )
+    }));
+    facts.push((
+        "drafts".to_owned(),
+        state.ledger.drafts().count().to_string(),
+    ));
+    facts.push(("bookings".to_owned(), state.ledger.rows().len().to_string()));
+    if let Some(layer) = state.layers.last() {
+        layer.facts(&mut facts);
+    }
+    facts
+}
+
+/// What differs.
+pub(crate) fn difference(
+    before: Vec<(String, String)>,
+    after: Vec<(String, String)>,
+) -> Vec<Change> {
+    let mut changes = Vec::new();
+    let mut after = after;
+    for (what, before) in before {
+        let now = after
+            .iter()
+            .position(|(name, _)| *name == what)
+            .map(|at| after.remove(at).1);
+        if now.as_ref() != Some(&before) {
+            changes.push(Change {
+                what,
+                before,
+                after: now.unwrap_or_else(|| "—".to_owned()),
+            });
+        }
+    }
+    changes.extend(after.into_iter().map(|(what, after)| Change {
+        what,
+        before: "—".to_owned(),
+        after,
+    }));
+    changes
+}

@@ -1,0 +1,164 @@
+//! The layers of the screen: the last one has the focus and is drawn last.
+
+use crate::keymap::{Context, Entry};
+
+use super::form::{Form, Value};
+use super::screen::booking::BookingForm;
+use super::screen::bookings::{Bookings, Record};
+use super::screen::flights::{FlightForm, Flights};
+use super::screen::login::Login;
+use super::screen::question::Question;
+use super::screen::reading::Reading;
+use super::screen::results::{Details, Narrow, Results};
+use super::screen::search::Search;
+use super::screen::seats::SeatPicker;
+
+/// One layer.
+#[derive(Debug, Clone)]
+pub(crate) enum Layer {
+    Login(Box<Login>),
+    Search(Box<Search>),
+    Results(Box<Results>),
+    Details(Box<Details>),
+    Narrow(Box<Narrow>),
+    Booking(Box<BookingForm>),
+    Seats(Box<SeatPicker>),
+    Bookings(Box<Bookings>),
+    Record(Box<Record>),
+    Flights(Box<Flights>),
+    FlightForm(Box<FlightForm>),
+    Question(Box<Question>),
+    Help(Reading),
+    Messages(Reading),
+    Inspector(Reading),
+}
+
+impl Layer {
+    /// Its name, also as a title.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Login(_) => "Log in",
+            Self::Search(_) => "Search",
+            Self::Results(_) => "Flights found",
+            Self::Details(_) => "Itinerary",
+            Self::Narrow(_) => "Filter",
+            Self::Booking(_) => "New booking",
+            Self::Seats(_) => "Seats",
+            Self::Bookings(_) => "Bookings",
+            Self::Record(_) => "Booking",
+            Self::Flights(_) => "Flights",
+            Self::FlightForm(_) => "New flight",
+            Self::Question(_) => "Question",
+            Self::Help(_) => "Help",
+            Self::Messages(_) => "Messages",
+            Self::Inspector(_) => "Inspector",
+        }
+    }
+
+    /// Whether it leaves the layers below in view.
+    pub(crate) fn is_popup(&self) -> bool {
+        matches!(self, Self::Question(_) | Self::Narrow(_) | Self::Details(_))
+    }
+
+    /// Where keys are pressed while it has the focus.
+    pub(crate) fn contexts(&self) -> Vec<Context> {
+        match self {
+            Self::Login(_) => vec![Context::Login, Context::Form],
+            Self::Search(_) => vec![Context::Search, Context::Form],
+            Self::Results(_) => vec![Context::Results, Context::List],
+            Self::Details(_) => vec![Context::Details, Context::List],
+            Self::Narrow(_) | Self::FlightForm(_) => vec![Context::Form],
+            Self::Booking(_) => vec![Context::Booking, Context::Form],
+            Self::Seats(_) => vec![Context::Seats],
+            Self::Bookings(bookings) if bookings.typing() => vec![Context::Form],
+            Self::Bookings(_) => vec![Context::Bookings, Context::List],
+            Self::Record(_) => vec![Context::Record, Context::List],
+            Self::Flights(_) => vec![Context::Flights, Context::List],
+            Self::Question(_) => vec![Context::Question],
+            Self::Help(_) => vec![Context::Help, Context::List],
+            Self::Messages(_) => vec![Context::Messages, Context::List],
+            Self::Inspector(_) => vec![Context::Inspector, Context::List],
+        }
+    }
+
+    /// Its form, if it has one with the focus.
+    pub(crate) fn form(&self) -> Option<&Form> {
+        match self {
+            Self::Login(login) => Some(&login.form),
+            Self::Search(search) => Some(&search.form),
+            Self::Narrow(narrow) => Some(&narrow.form),
+            Self::Booking(booking) => Some(&booking.form),
+            Self::FlightForm(flight) => Some(&flight.form),
+            Self::Bookings(bookings) => bookings.filtering.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// Its form, if it has one with the focus.
+    pub(crate) fn form_mut(&mut self) -> Option<&mut Form> {
+        match self {
+            Self::Login(login) => Some(&mut login.form),
+            Self::Search(search) => Some(&mut search.form),
+            Self::Narrow(narrow) => Some(&mut narrow.form),
+            Self::Booking(booking) => Some(&mut booking.form),
+            Self::FlightForm(flight) => Some(&mut flight.form),
+            Self::Bookings(bookings) => bookings.filtering.as_mut(),
+            _ => None,
+        }
+    }
+
+    /// Whether what is typed goes into a field.
+    pub(crate) fn entry(&self) -> Entry {
+        if self.form().is_some_and(Form::takes_text) {
+            Entry::Text
+        } else {
+            Entry::Commands
+        }
+    }
+
+    /// What the inspector watches.
+    pub(crate) fn facts(&self, facts: &mut Vec<(String, String)>) {
+        if let Some(form) = self.form() {
+            facts.push((
+                "focus".to_owned(),
+                form.focused().map_or("", |f| f.name.as_str()).to_owned(),
+            ));
+            for field in &form.fields {
+                let content = match &field.value {
+                    Value::Secret(input) => "•".repeat(input.value().chars().count().min(1)),
+                    _ => field.content().to_owned(),
+                };
+                facts.push((field.name.clone(), content));
+                if let Some(error) = &field.error {
+                    facts.push((format!("error {}", field.name), error.clone()));
+                }
+            }
+        }
+        match self {
+            Self::Results(results) => {
+                facts.push(("cursor".to_owned(), results.list.at.to_string()));
+                facts.push(("items".to_owned(), results.items.len().to_string()));
+                facts.push(("loading".to_owned(), format!("{:?}", results.loading)));
+                facts.push(("date".to_owned(), results.query.date.to_string()));
+                facts.push(("sort".to_owned(), format!("{:?}", results.query.sort)));
+            }
+            Self::Bookings(bookings) => {
+                facts.push(("cursor".to_owned(), format!("{:?}", bookings.selected)));
+                facts.push(("filter".to_owned(), bookings.filter.clone()));
+                facts.push(("loading".to_owned(), format!("{:?}", bookings.loading)));
+            }
+            Self::Record(record) => {
+                facts.push(("reference".to_owned(), format!("{:?}", record.reference)));
+            }
+            Self::Flights(flights) => {
+                facts.push(("cursor".to_owned(), flights.list.at.to_string()));
+                facts.push(("items".to_owned(), flights.items.len().to_string()));
+            }
+            Self::Seats(seats) => {
+                facts.push(("seat".to_owned(), format!("{:?}", seats.under_cursor())));
+                facts.push(("chosen".to_owned(), format!("{:?}", seats.chosen)));
+            }
+            _ => {}
+        }
+    }
+}

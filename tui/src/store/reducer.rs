@@ -1,0 +1,171 @@
+//! What every event makes of the state: pure, the only place where the state changes.
+
+mod answers;
+mod booking;
+mod bookings;
+mod flights;
+mod keys;
+mod login;
+mod pointer;
+mod results;
+mod search;
+mod seats;
+
+use airside_common::booking::OperationKey;
+use uuid::Uuid;
+
+use super::action::{Action, Event, Failure, FailureKind};
+use super::effect::Effect;
+use super::inspector;
+use super::layer::Layer;
+use super::ledger::LedgerEffect;
+use super::state::{Connection, State, Tone};
+
+/// Changes the state by what happened, and says what is to be done.
+pub(crate) fn reduce(state: &mut State, action: Action) -> Vec<Effect> {
+    let text = inspector::action_text(&action, state);
+    let before = inspector::facts(state);
+    state.now = action.moment;
+    let mut step = Step {
+        state,
+        effects: Vec::new(),
+        seed: action.seed,
+    };
+    step.event(action.event);
+    let Step { state, effects, .. } = step;
+    let changes = inspector::difference(before, inspector::facts(state));
+    state
+        .inspector
+        .record(text, action.moment.elapsed, &effects, changes);
+    effects
+}
+
+/// One step: the state, and the effects that it asks for so far.
+pub(crate) struct Step<'a> {
+    pub(crate) state: &'a mut State,
+    pub(crate) effects: Vec<Effect>,
+    seed: Uuid,
+}
+
+/// What becomes of the layer that handled something.
+#[derive(Debug)]
+pub(crate) enum Flow {
+    /// It stays on top.
+    Stay,
+    /// It closes.
+    Close,
+    /// It stays, and another opens above it.
+    Open(Layer),
+    /// It closes, and another opens in its place.
+    Replace(Layer),
+}
+
+impl Step<'_> {
+    fn event(&mut self, event: Event) {
+        match event {
+            Event::Key(key) => self.key(key),
+            Event::Paste(text) => self.paste(&text),
+            Event::Mouse(mouse) => self.mouse(mouse),
+            Event::Resize(width, height) => {
+                self.state.size = (width, height);
+                self.keep_in_view();
+            }
+            Event::Wake => {
+                let effects = self.state.ledger.due(self.state.now);
+                self.ledger(effects);
+            }
+            Event::Opened(opened) => self.opened(*opened),
+            Event::Demo(demo) => self.demo(demo),
+            Event::LoggedIn(result) => self.logged_in(result),
+            Event::LoggedOut(result) => self.logged_out(result),
+            Event::Airports { query, result } => self.airports(&query, result),
+            Event::Itineraries { request, result } => self.itineraries(request, result),
+            Event::Seats { flight, result } => self.seat_map(flight, result),
+            Event::Bookings { request, result } => self.bookings_read(request, result),
+            Event::Fetched { locator, result } => self.fetched(locator, result),
+            Event::History { locator, result } => self.history(locator, &result),
+            Event::Journalled { key, result } => self.journalled(&key, result),
+            Event::Answered { key, answer } => self.answered(&key, answer),
+            Event::Flights { request, result } => self.flights_read(request, result),
+            Event::FlightCreated(result) => self.flight_created(result),
+            Event::FlightCancelled(result) => self.flight_cancelled(result),
+        }
+    }
+
+    /// Takes over what the ledger wants done.
+    fn ledger(&mut self, effects: Vec<LedgerEffect>) {
+        self.effects.extend(effects.into_iter().map(Effect::from));
+        self.keep_in_view();
+        self.ask_about_old();
+    }
+
+    /// A key for a new operation.
+    fn operation_key(&self) -> Option<OperationKey> {
+        self.seed.to_string().parse().ok()
+    }
+
+    /// What a failure says about the connection and the session; whether it was worth a message is the caller's.
+    fn failed(&mut self, failure: &Failure) {
+        match failure.kind {
+            FailureKind::Offline => {
+                self.state.connection = Connection::Offline(failure.words.clone());
+            }
+            FailureKind::LoggedOut => self.session_ended(),
+            FailureKind::Refused | FailureKind::Other => self.reached(),
+        }
+    }
+
+    /// A call got through.
+    fn reached(&mut self) {
+        let back = matches!(self.state.connection, Connection::Offline(_));
+        self.state.connection = Connection::Online;
+        if back {
+            let effects = self.state.ledger.hurry(self.state.now);
+            self.ledger(effects);
+        }
+    }
+
+    /// Tells of a failure in the message line.
+    fn complain(&mut self, failure: &Failure) {
+        self.failed(failure);
+        if failure.kind != FailureKind::LoggedOut {
+            self.state.tell(Tone::Error, failure.words.clone());
+        }
+    }
+
+    /// Lists that show the ledger's rows follow them.
+    fn keep_in_view(&mut self) {
+        let height = self.state.list_height();
+        let (ledger, layers) = (&self.state.ledger, &mut self.state.layers);
+        for layer in layers {
+            match layer {
+                Layer::Bookings(bookings) => bookings.follow(ledger, height),
+                Layer::Results(results) => {
+                    let at = results.list.at;
+                    results.list.go(at, results.items.len(), height);
+                }
+                Layer::Flights(flights) => {
+                    let at = flights.list.at;
+                    flights.list.go(at, flights.items.len(), height);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Brings a layer to the top, made anew where there is none of its kind.
+    fn surface(&mut self, layer: Layer) {
+        let same = |other: &Layer| std::mem::discriminant(other) == std::mem::discriminant(&layer);
+        // Popups belong to what is below them.
+        while self.state.layers.last().is_some_and(Layer::is_popup) {
+            self.state.layers.pop();
+        }
+        match self.state.layers.iter().position(same) {
+            Some(at) => {
+                let found = self.state.layers.remove(at);
+                self.state.layers.push(found);
+            }
+            None => self.state.layers.push(layer),
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! What comes back for operations: confirmed in place, kept for later, or taken back with the reason.
+
+use airside_common::api::bookings::Booking;
+use airside_common::api::problem::Code;
+use airside_common::booking::OperationKey;
+use airside_common::locator::Locator;
+
+use super::Step;
+use crate::store::action::Failure;
+use crate::store::ledger::Outcome;
+use crate::store::ledger::answer::{Answer, SetbackKind};
+use crate::store::ledger::backoff::Jitter;
+use crate::store::operation::OperationKind;
+use crate::store::state::{Connection, Tone};
+
+impl Step<'_> {
+    pub(super) fn answered(&mut self, key: &OperationKey, answer: Answer) {
+        let drawn = self.seed.as_u128() & u128::from(u32::MAX);
+        #[expect(clippy::cast_possible_truncation, reason = "the mask leaves 32 bits")]
+        let jitter = Jitter::new(f64::from(drawn as u32) / f64::from(u32::MAX));
+        match &answer {
+            Answer::Done(_) | Answer::Refused(_) => self.state.connection = Connection::Online,
+            Answer::Kept(setback) if setback.kind == SetbackKind::LoggedOut => {}
+            Answer::Kept(setback) => {
+                self.state.connection = Connection::Offline(setback.words.clone());
+            }
+        }
+        let step = self
+            .state
+            .ledger
+            .answered(key, answer, self.state.now, jitter);
+        self.ledger(step.effects);
+        match step.outcome {
+            Outcome::Confirmed { operation, locator } => {
+                self.forget_form(&operation.key);
+                let words = match operation.kind {
+                    OperationKind::Create { .. } => format!("{locator} booked"),
+                    OperationKind::Cancel => format!("{locator} cancelled"),
+                };
+                self.state.tell(Tone::Good, words);
+            }
+            Outcome::Refused {
+                operation,
+                problem,
+                dependents,
+            } => {
+                match operation.kind {
+                    OperationKind::Create { .. } => {
+                        self.give_back(&operation, &problem.detail, Some(&problem));
+                    }
+                    OperationKind::Cancel => self
+                        .state
+                        .tell(Tone::Error, format!("Not cancelled: {}", problem.detail)),
+                }
+                // A cancellation of what was never made has nothing left to do.
+                for dependent in dependents {
+                    let effects = self.state.ledger.drop_draft(&dependent.key);
+                    self.ledger(effects);
+                }
+            }
+            Outcome::Kept { setback, .. } => {
+                if setback.kind == SetbackKind::LoggedOut {
+                    self.session_ended();
+                }
+            }
+            Outcome::Settled => {}
+        }
+        self.keep_in_view();
+    }
+
+    pub(super) fn journalled(&mut self, key: &OperationKey, result: Result<(), String>) {
+        match result {
+            Ok(()) => {
+                let effects = self.state.ledger.journalled(key, self.state.now);
+                self.ledger(effects);
+            }
+            Err(why) => {
+                let effects = self.state.ledger.not_journalled(key, &why);
+                let draft = self
+                    .state
+                    .ledger
+                    .drafts()
+                    .find(|draft| draft.operation.key == *key)
+                    .cloned();
+                if let Some(draft) = draft {
+                    match draft.operation.kind {
+                        OperationKind::Create { .. } => {
+                            self.give_back(&draft.operation, &draft.reason.words(), None);
+                        }
+                        OperationKind::Cancel => self.state.tell(
+                            Tone::Error,
+                            format!("Not cancelled: {}", draft.reason.words()),
+                        ),
+                    }
+                }
+                self.ledger(effects);
+            }
+        }
+        self.keep_in_view();
+    }
+
+    pub(super) fn fetched(&mut self, locator: Locator, result: Result<Box<Booking>, Failure>) {
+        match result {
+            Ok(booking) => {
+                self.reached();
+                let effects = self.state.ledger.fetched(vec![*booking], self.state.now);
+                self.ledger(effects);
+            }
+            Err(failure) if failure.is(Code::NotFound) => {
+                self.state.ledger.gone(locator);
+                self.keep_in_view();
+            }
+            Err(failure) => self.failed(&failure),
+        }
+    }
+}

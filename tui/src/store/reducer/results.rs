@@ -1,0 +1,188 @@
+//! The results: moving, days, order, filter, further pages, details.
+
+use airside_common::ParseError;
+use airside_common::api::search::{Itinerary, ItineraryPage, ItineraryQuery, Sort};
+use airside_common::time::CalendarDate;
+
+use super::keys::moves;
+use super::{Flow, Step};
+use crate::keymap::Command;
+use crate::store::action::Failure;
+use crate::store::layer::Layer;
+use crate::store::screen::Loading;
+use crate::store::screen::booking::BookingForm;
+use crate::store::screen::flights::clock;
+use crate::store::screen::results::{
+    Details, Narrow, Narrowed, Results, offered_cabin, seats_left,
+};
+use crate::store::state::Tone;
+
+/// So many lines before the end the next page is asked for.
+const AHEAD: usize = 10;
+
+impl Step<'_> {
+    pub(super) fn results(&mut self, results: &mut Results, command: Command) -> Flow {
+        let height = self.state.list_height();
+        if moves(&mut results.list, command, results.items.len(), height) {
+            self.load_more(results);
+            return Flow::Stay;
+        }
+        match command {
+            Command::Back => return Flow::Close,
+            Command::PreviousDay => self.other_day(results, -1),
+            Command::NextDay => self.other_day(results, 1),
+            Command::Sort => {
+                results.query.sort = match results.query.sort {
+                    Sort::Departure => Sort::Price,
+                    Sort::Price => Sort::Duration,
+                    Sort::Duration => Sort::Arrival,
+                    Sort::Arrival => Sort::Departure,
+                };
+                self.ask_anew(results);
+            }
+            Command::Refresh => self.ask_anew(results),
+            Command::Filter => {
+                let narrow = Narrow::of_results(&results.query);
+                return Flow::Open(Layer::Narrow(Box::new(narrow)));
+            }
+            Command::Details => {
+                if let Some(itinerary) = results.selected() {
+                    return Flow::Open(Layer::Details(Box::new(Details {
+                        itinerary: itinerary.clone(),
+                        query: results.query.clone(),
+                        scroll: 0,
+                    })));
+                }
+            }
+            Command::Accept => {
+                if let Some(itinerary) = results.selected().cloned() {
+                    return self.begin_booking(itinerary, &results.query);
+                }
+            }
+            _ => {}
+        }
+        Flow::Stay
+    }
+
+    pub(super) fn details(&mut self, details: &mut Details, command: Command) -> Flow {
+        match command {
+            Command::Back | Command::Details => Flow::Close,
+            Command::Up => {
+                details.scroll = details.scroll.saturating_sub(1);
+                Flow::Stay
+            }
+            Command::Down => {
+                details.scroll = (details.scroll + 1).min(40);
+                Flow::Stay
+            }
+            Command::Accept => {
+                match self.begin_booking(details.itinerary.clone(), &details.query) {
+                    Flow::Open(layer) => Flow::Replace(layer),
+                    other => other,
+                }
+            }
+            _ => Flow::Stay,
+        }
+    }
+
+    fn begin_booking(&mut self, itinerary: Itinerary, query: &ItineraryQuery) -> Flow {
+        let cabin = offered_cabin(&itinerary, query, &self.state.ledger);
+        let left = cabin.and_then(|c| seats_left(&itinerary, c, &self.state.ledger));
+        if left.unwrap_or_default() < u32::from(query.passengers) {
+            self.state.tell(
+                Tone::Warning,
+                "Fewer seats are left than the party needs; the server will say",
+            );
+        }
+        let form = BookingForm::new(itinerary, cabin, usize::from(query.passengers));
+        Flow::Open(Layer::Booking(Box::new(form)))
+    }
+
+    fn other_day(&mut self, results: &mut Results, days: i64) {
+        let date = results
+            .query
+            .date
+            .0
+            .saturating_add(jiff::Span::new().days(days));
+        if date < self.state.today() {
+            self.state
+                .tell(Tone::Info, "There is no going back before today");
+            return;
+        }
+        results.query.date = CalendarDate(date);
+        self.ask_anew(results);
+    }
+
+    /// Asks for the next page where the cursor comes near the end.
+    fn load_more(&mut self, results: &mut Results) {
+        let near = results.list.at + AHEAD.max(self.state.list_height()) >= results.items.len();
+        if near && results.loading == Loading::No && results.next_cursor.is_some() {
+            results.query.cursor = results.next_cursor.take();
+            self.ask_page(results);
+        }
+    }
+
+    pub(super) fn narrow(&mut self, narrow: &mut Narrow) -> Flow {
+        if narrow.of == Narrowed::Flights {
+            return self.narrow_flights(narrow);
+        }
+        let form = &mut narrow.form;
+        form.clear_errors();
+        let carrier = form.parse_optional("carrier", str::parse);
+        let earliest = form.parse_optional("earliest", time);
+        let latest = form.parse_optional("latest", time);
+        let stops = u8::try_from(form.chosen("max_stops")).unwrap_or(2);
+        let days = u8::try_from(form.chosen("flexible_days")).unwrap_or_default();
+        let (Some(carrier), Some(earliest), Some(latest)) = (carrier, earliest, latest) else {
+            form.focus_first_error();
+            return Flow::Stay;
+        };
+        if let Some(Layer::Results(mut results)) = self.state.layers.pop() {
+            results.query.carrier = carrier;
+            results.query.earliest = earliest;
+            results.query.latest = latest;
+            results.query.max_stops = stops;
+            results.query.flexible_days = days;
+            self.ask_anew(&mut results);
+            return Flow::Replace(Layer::Results(results));
+        }
+        Flow::Close
+    }
+
+    pub(super) fn itineraries(&mut self, request: u64, result: Result<ItineraryPage, Failure>) {
+        match &result {
+            Ok(_) => self.reached(),
+            Err(failure) => self.failed(failure),
+        }
+        let height = self.state.list_height();
+        for layer in &mut self.state.layers {
+            let Layer::Results(results) = layer else {
+                continue;
+            };
+            if !results.loading.is(request) {
+                continue;
+            }
+            results.loading = Loading::No;
+            match result {
+                Ok(page) => {
+                    results.items.extend(page.items);
+                    results.next_cursor = page.next_cursor;
+                    results.as_of = Some(page.availability_as_of);
+                    let at = results.list.at;
+                    results.list.go(at, results.items.len(), height);
+                }
+                Err(failure) => {
+                    // What a failed page was asked with is asked with again.
+                    results.next_cursor = results.query.cursor.take();
+                    results.error = Some(failure.words);
+                }
+            }
+            return;
+        }
+    }
+}
+
+fn time(text: &str) -> Result<String, ParseError> {
+    let time = clock(text)?;
+    Ok(format!("{:02}:{:02}", time.hour(), time.minute()))
+}

@@ -1,0 +1,25 @@
+//! What each screen knows.
+
+pub(crate) mod booking;
+pub(crate) mod bookings;
+pub(crate) mod flights;
+pub(crate) mod login;
+pub(crate) mod question;
+pub(crate) mod reading;
+pub(crate) mod results;
+pub(crate) mod search;
+pub(crate) mod seats;
+
+/// Whether an answer is awaited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Loading {
+    /// The request's number.
+    Awaited(u64),
+    No,
+}
+
+impl Loading {
+    pub(crate) fn is(self, request: u64) -> bool {
+        self == Self::Awaited(request)
+    }
+}

@@ -1,0 +1,219 @@
+//! What is seen: pure functions of the state.
+
+mod booking;
+mod bookings;
+mod flights;
+mod login;
+mod reading;
+mod results;
+mod search;
+mod seats;
+
+use airside_common::text::is_control;
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::Line;
+use unicode_width::UnicodeWidthStr;
+
+use crate::store::layer::Layer;
+use crate::store::state::{Connection, State, Tone};
+use crate::theme::{Meaning, Theme};
+use crate::widgets::form::{self, Shape};
+use crate::widgets::frame::{inset, lines, parts};
+use crate::widgets::text::{cut, fit, put, span, wrap};
+use crate::widgets::{footer, popup};
+
+/// The smallest useful size.
+const SMALLEST: (u16, u16) = (40, 10);
+
+/// Draws the whole screen.
+pub(crate) fn draw(state: &State, frame: &mut Frame<'_>) {
+    let area = frame.area();
+    if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
+        too_small(state.theme, area, frame);
+        return;
+    }
+    let parts = parts(area);
+    bar(state, parts.bar, frame);
+    let first = state
+        .layers
+        .iter()
+        .rposition(|layer| !layer.is_popup())
+        .unwrap_or_default();
+    for layer in &state.layers[first..] {
+        draw_layer(state, layer, parts.body, frame);
+    }
+    message(state, parts.message, frame);
+    let keys = footer::line(state, usize::from(parts.footer.width));
+    put(frame.buffer_mut(), parts.footer, 0, &keys);
+    // What comes in is cleaned where it enters; nothing that drives a terminal leaves from here in any case.
+    for cell in &mut frame.buffer_mut().content {
+        if cell.symbol().chars().any(is_control) {
+            cell.set_symbol("�");
+        }
+    }
+}
+
+fn draw_layer(state: &State, layer: &Layer, body: Rect, frame: &mut Frame<'_>) {
+    match layer {
+        Layer::Login(login) => login::draw(state, login, body, frame),
+        Layer::Search(search) => search::draw(state, search, body, frame),
+        Layer::Results(results) => results::draw(state, results, body, frame),
+        Layer::Details(details) => results::draw_details(state, details, body, frame),
+        Layer::Narrow(narrow) => {
+            let area = form_area(layer, body);
+            let height = u16::try_from(narrow.form.fields.len()).unwrap_or(5) + 2;
+            popup::draw("Filter", state.theme, body, (NARROW, height), frame);
+            form::draw(&narrow.form, state.theme, area, Shape::Lines, frame);
+        }
+        Layer::Booking(booking) => booking::draw(state, booking, body, frame),
+        Layer::Seats(picker) => seats::draw(state, picker, body, frame),
+        Layer::Bookings(bookings) => bookings::draw(state, bookings, body, frame),
+        Layer::Record(record) => bookings::draw_record(state, record, body, frame),
+        Layer::Flights(flights) => flights::draw(state, flights, body, frame),
+        Layer::FlightForm(flight) => flights::draw_form(state, flight, body, frame),
+        Layer::Question(question) => {
+            let width = question
+                .lines
+                .iter()
+                .map(|line| line.width())
+                .chain([question.title.width() + 2, 30])
+                .max()
+                .unwrap_or(30)
+                .min(70);
+            let lines: Vec<String> = question
+                .lines
+                .iter()
+                .flat_map(|line| wrap(line, width))
+                .collect();
+            let size = (
+                u16::try_from(width).unwrap_or(70),
+                u16::try_from(lines.len() + 2).unwrap_or(6),
+            );
+            let inside = popup::draw(&question.title, state.theme, body, size, frame);
+            for (at, line) in (0..).zip(&lines) {
+                put(frame.buffer_mut(), inside, at, &Line::from(line.as_str()));
+            }
+            let answer = Line::from(vec![
+                span("Enter", state.theme.style(Meaning::Key)),
+                span(" yes    ", state.theme.style(Meaning::Normal)),
+                span("Esc", state.theme.style(Meaning::Key)),
+                span(" no", state.theme.style(Meaning::Normal)),
+            ]);
+            let at = inside.height.saturating_sub(1);
+            put(frame.buffer_mut(), inside, at, &answer);
+        }
+        Layer::Help(reading) => reading::draw_help(state, *reading, body, frame),
+        Layer::Messages(reading) => reading::draw_messages(state, *reading, body, frame),
+        Layer::Inspector(reading) => reading::draw_inspector(state, *reading, body, frame),
+    }
+}
+
+/// Columns of the filter's box.
+const NARROW: u16 = 46;
+
+/// Where a layer's form stands.
+pub(crate) fn form_area(layer: &Layer, body: Rect) -> Rect {
+    match layer {
+        Layer::Login(_) => lines(inset(body, 4), login::FORM_AT, body.height),
+        Layer::Booking(booking) => booking::form_area(booking, body),
+        Layer::Narrow(narrow) => {
+            let height = u16::try_from(narrow.form.fields.len()).unwrap_or(5) + 2;
+            popup::inside(body, NARROW, height)
+        }
+        _ => lines(inset(body, 4), 2, body.height),
+    }
+}
+
+/// How a layer's form is laid out.
+pub(crate) fn form_shape(layer: &Layer) -> Shape {
+    match layer {
+        Layer::Booking(_) => Shape::Grid,
+        _ => Shape::Lines,
+    }
+}
+
+fn too_small(theme: Theme, area: Rect, frame: &mut Frame<'_>) {
+    let text = format!("Too small: {}x{} at least", SMALLEST.0, SMALLEST.1);
+    for (at, line) in (0..).zip(wrap(&text, usize::from(area.width))) {
+        let line = Line::from(span(line, theme.style(Meaning::Warning)));
+        put(frame.buffer_mut(), area, at, &line);
+    }
+}
+
+fn bar(state: &State, area: Rect, frame: &mut Frame<'_>) {
+    let name = state.layers.last().map_or("", Layer::name);
+    let mut right = Vec::new();
+    let pending = state.ledger.operations().count();
+    if pending > 0 {
+        right.push(format!("{pending} pending"));
+    }
+    let foreign = state.ledger.foreign();
+    if foreign > 0 {
+        right.push(format!("{foreign} of other users"));
+    }
+    if matches!(state.connection, Connection::Offline(_)) {
+        right.push("OFFLINE".to_owned());
+    }
+    if let Some(session) = &state.session {
+        right.push(format!("{} {}", session.me.username, session.me.office));
+    }
+    let right = right.join("  ");
+    let width = usize::from(area.width);
+    let left = format!(" AIRSIDE  {name}");
+    let room = width.saturating_sub(right.width() + 2);
+    let text = format!("{} {} ", fit(&left, room), right);
+    let style = state.theme.style(Meaning::Bar);
+    put(
+        frame.buffer_mut(),
+        area,
+        0,
+        &Line::from(span(cut(&text, width), style)),
+    );
+}
+
+fn message(state: &State, area: Rect, frame: &mut Frame<'_>) {
+    let width = usize::from(area.width).saturating_sub(2);
+    let (meaning, text) = match state.messages.back() {
+        Some(message) if state.notice => (tone(message.tone), message.text.clone()),
+        _ => match &state.connection {
+            Connection::Offline(why) => (Meaning::Warning, format!("Offline: {why}")),
+            _ => return,
+        },
+    };
+    let text = format!(" {}", cut(&text, width));
+    put(
+        frame.buffer_mut(),
+        area,
+        0,
+        &Line::from(span(text, state.theme.style(meaning))),
+    );
+}
+
+/// What a tone means on the screen.
+fn tone(tone: Tone) -> Meaning {
+    match tone {
+        Tone::Info => Meaning::Normal,
+        Tone::Good => Meaning::Good,
+        Tone::Warning => Meaning::Warning,
+        Tone::Error => Meaning::Error,
+    }
+}
+
+/// Writes styled lines from a scroll position on.
+fn scrolled(lines: &[Line<'_>], from: usize, area: Rect, frame: &mut Frame<'_>) {
+    // Scrolling ends where the last line comes into view.
+    let from = from.min(lines.len().saturating_sub(usize::from(area.height)));
+    for (at, line) in (0..area.height).zip(lines.iter().skip(from)) {
+        put(frame.buffer_mut(), area, at, line);
+    }
+}
+
+/// Whether a line is under the cursor, and the style and sign of it.
+fn cursor_of(state: &State, here: bool) -> (&'static str, Option<ratatui::style::Style>) {
+    if here {
+        ("▌", Some(state.theme.style(Meaning::Selected)))
+    } else {
+        (" ", None)
+    }
+}

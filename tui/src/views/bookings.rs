@@ -1,0 +1,356 @@
+//! The list of bookings, and one in full.
+
+use airside_common::api::bookings::Segment;
+use airside_common::booking::BookingStatus;
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::Line;
+
+use crate::dates;
+use crate::store::ledger::fold::{Pending, Row};
+use crate::store::operation::OperationKind;
+use crate::store::screen::Loading;
+use crate::store::screen::bookings::{Bookings, History, Line as Entry, Record};
+use crate::store::state::State;
+use crate::theme::Meaning;
+use crate::widgets::form::{self, Shape};
+use crate::widgets::frame::{inset, list_parts};
+use crate::widgets::text::{cut, fit, fit_right, put, span};
+
+pub(super) fn draw(state: &State, bookings: &Bookings, body: Rect, frame: &mut Frame<'_>) {
+    let theme = state.theme;
+    let parts = list_parts(body);
+    let lines = bookings.lines(&state.ledger);
+    let more = if bookings.next_cursor.is_some() {
+        "+"
+    } else {
+        ""
+    };
+    if let Some(form) = &bookings.filtering {
+        form::draw(form, theme, inset(parts.title, 2), Shape::Lines, frame);
+    } else {
+        let mut words = format!("{}{more} bookings", lines.len());
+        if !bookings.filter.is_empty() {
+            words = format!("{words}  with {:?}", bookings.filter);
+        }
+        if matches!(bookings.loading, Loading::Awaited(_)) {
+            words.push_str("  …");
+        }
+        let mut title = vec![span(format!("  {words}"), theme.style(Meaning::Title))];
+        if let Some(error) = &bookings.error {
+            title.push(span(format!("  {error}"), theme.style(Meaning::Error)));
+        }
+        put(frame.buffer_mut(), parts.title, 0, &Line::from(title));
+    }
+    let width = usize::from(body.width);
+    let wide = width >= 110;
+    let (names, flights) = if wide { (34, 52) } else { (15, 22) };
+    let header = format!(
+        "  {}{}{}{}{}",
+        fit("Locator", 8),
+        fit("Status", 11),
+        fit("Passenger", names),
+        fit("Flights", flights + 9),
+        fit_right(
+            "Total",
+            width
+                .saturating_sub(8 + 11 + names + flights + 9 + 3)
+                .min(14)
+        )
+    );
+    put(
+        frame.buffer_mut(),
+        parts.header,
+        0,
+        &Line::from(span(header, theme.style(Meaning::Label))),
+    );
+    if lines.is_empty() {
+        let text = if bookings.loading == Loading::No {
+            "  No bookings here. F2 searches flights."
+        } else {
+            "  Reading …"
+        };
+        put(
+            frame.buffer_mut(),
+            parts.rows,
+            1,
+            &Line::from(span(text, theme.style(Meaning::Muted))),
+        );
+    }
+    for (line, (at, entry)) in
+        (0..parts.rows.height).zip(lines.iter().enumerate().skip(bookings.list.top))
+    {
+        let here = at == bookings.list.at;
+        let (sign, selected) = super::cursor_of(state, here);
+        let (locator, status, meaning, passengers, segments, total) = match entry {
+            Entry::Booking(row) => {
+                let (status, meaning) = status_of(row);
+                let total = row.total.map(|t| t.to_string()).unwrap_or_default();
+                (
+                    row.locator_text(),
+                    status,
+                    meaning,
+                    row.passengers,
+                    row.segments,
+                    total,
+                )
+            }
+            Entry::Draft(draft) => {
+                let OperationKind::Create { body, preview } = &draft.operation.kind else {
+                    continue;
+                };
+                (
+                    "——————".to_owned(),
+                    "refused",
+                    Meaning::Error,
+                    body.passengers.as_slice(),
+                    preview.segments.as_slice(),
+                    preview.total.map(|t| t.to_string()).unwrap_or_default(),
+                )
+            }
+        };
+        let name = passengers.first().map_or_else(String::new, |p| {
+            let others = passengers.len() - 1;
+            let name = format!("{} {}", p.surname, p.given_name);
+            if others > 0 {
+                format!("{} +{others}", cut(&name, names.saturating_sub(4)))
+            } else {
+                name
+            }
+        });
+        let day = segments
+            .first()
+            .map_or_else(String::new, |s| dates::with_weekday(s.departure.date()));
+        let flown = segments
+            .iter()
+            .map(|s| format!("{}{} {}-{}", s.carrier, s.number, s.origin, s.destination))
+            .collect::<Vec<_>>()
+            .join("  ");
+        let gone = matches!(entry, Entry::Booking(row) if row.status == BookingStatus::Cancelled && row.pending.is_none());
+        let plain = theme.style(if gone {
+            Meaning::Muted
+        } else {
+            Meaning::Normal
+        });
+        let style = |own| selected.unwrap_or(own);
+        let used = 2 + 8 + 11 + names + 9 + flights;
+        let room = width.saturating_sub(used + 1).min(14);
+        let mut spans = vec![
+            span(format!("{sign} "), style(theme.style(Meaning::Key))),
+            span(
+                fit(&locator, 8),
+                style(theme.style(if gone { Meaning::Muted } else { Meaning::Title })),
+            ),
+            span(fit(status, 11), style(theme.style(meaning))),
+            span(fit(&name, names - 1) + " ", style(plain)),
+            span(fit(&day, 9), style(plain)),
+            span(fit(&flown, flights - 1) + " ", style(plain)),
+            span(fit_right(&total, room), style(plain)),
+        ];
+        if here {
+            spans.push(span(
+                " ".repeat(width.saturating_sub(used + room)),
+                style(plain),
+            ));
+        }
+        put(frame.buffer_mut(), parts.rows, line, &Line::from(spans));
+    }
+}
+
+/// A row's status in a word.
+fn status_of(row: &Row<'_>) -> (&'static str, Meaning) {
+    let cancels = row.status == BookingStatus::Cancelled;
+    match row.pending {
+        Some(Pending::AsksFirst) => ("asks", Meaning::Warning),
+        Some(Pending::Unanswered) => ("unanswered", Meaning::Pending),
+        Some(_) if cancels => ("cancelling", Meaning::Pending),
+        Some(_) => ("pending", Meaning::Pending),
+        None if cancels => ("cancelled", Meaning::Muted),
+        None => (
+            row.status.word(),
+            if row.status == BookingStatus::Confirmed {
+                Meaning::Good
+            } else {
+                Meaning::Warning
+            },
+        ),
+    }
+}
+
+pub(super) fn draw_record(state: &State, record: &Record, body: Rect, frame: &mut Frame<'_>) {
+    let theme = state.theme;
+    let area = inset(body, 2);
+    let Some(row) = state.ledger.row(&record.reference) else {
+        let text = "The booking is no longer there.";
+        put(
+            frame.buffer_mut(),
+            area,
+            1,
+            &Line::from(span(text, theme.style(Meaning::Muted))),
+        );
+        return;
+    };
+    let lines = record_lines(state, &row, record);
+    super::scrolled(&lines, record.scroll, area, frame);
+}
+
+fn record_lines(state: &State, row: &Row<'_>, record: &Record) -> Vec<Line<'static>> {
+    let theme = state.theme;
+    let label = |text: &str| span(text.to_owned(), theme.style(Meaning::Label));
+    let normal = |text: String| span(text, theme.style(Meaning::Normal));
+    let muted = |text: String| span(text, theme.style(Meaning::Muted));
+    let (status, meaning) = status_of(row);
+    let mut lines = vec![
+        Line::default(),
+        Line::from(vec![
+            span(row.locator_text(), theme.style(Meaning::Title)),
+            normal("   ".to_owned()),
+            span(status.to_owned(), theme.style(meaning)),
+            muted(match row.pending {
+                Some(Pending::Queued | Pending::Sending) => {
+                    "   waits for the server; you can go on".to_owned()
+                }
+                Some(Pending::Unanswered) => {
+                    "   no answer yet; it is asked again, and never done twice".to_owned()
+                }
+                _ => String::new(),
+            }),
+        ]),
+        Line::default(),
+    ];
+    for (at, segment) in row.segments.iter().enumerate() {
+        lines.push(segment_line(state, at, segment, row.pending.is_some()));
+    }
+    lines.push(Line::default());
+    for (at, passenger) in row.passengers.iter().enumerate() {
+        let mut text = format!(
+            "{:>2}  {}/{}",
+            at + 1,
+            passenger.surname,
+            passenger.given_name
+        );
+        if let Some(title) = &passenger.title {
+            text = format!("{text} {title}");
+        }
+        let mut words = passenger.kind.word().to_owned();
+        if let Some(born) = passenger.date_of_birth {
+            words = format!("{words} {born}");
+        }
+        let seats = row
+            .seats
+            .iter()
+            .filter(|s| usize::from(s.passenger) == at + 1)
+            .filter_map(|s| {
+                let segment = row.segments.get(usize::from(s.segment).checked_sub(1)?)?;
+                Some(format!("{}{}: {}", segment.carrier, segment.number, s.seat))
+            })
+            .collect::<Vec<_>>()
+            .join("  ");
+        lines.push(Line::from(vec![
+            normal(fit(&text, 40)),
+            muted(format!(" {words}")),
+            normal(if seats.is_empty() {
+                String::new()
+            } else {
+                format!("   {seats}")
+            }),
+        ]));
+    }
+    lines.push(Line::default());
+    let contact = [
+        row.contact.email.as_ref().map(ToString::to_string),
+        row.contact.phone.as_ref().map(ToString::to_string),
+    ];
+    let contact = contact
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>()
+        .join("   ");
+    lines.push(Line::from(vec![label("Contact  "), normal(contact)]));
+    let total = row.total.map_or_else(|| "—".to_owned(), |t| t.to_string());
+    lines.push(Line::from(vec![
+        label("Total    "),
+        span(total, theme.style(Meaning::Figure)),
+    ]));
+    let at = row.created_at.to_zoned(state.zone.clone());
+    let by = match (row.created_by, row.office) {
+        (Some(user), Some(office)) => format!("  by {user} of {office}"),
+        _ => String::new(),
+    };
+    lines.push(Line::from(vec![
+        label("Made     "),
+        muted(format!(
+            "{} {}{by}",
+            dates::full(at.date()),
+            at.strftime("%H:%M")
+        )),
+    ]));
+    match &record.history {
+        History::Closed => {}
+        History::Asked => lines.push(Line::from(muted("History …".to_owned()))),
+        History::Failed(why) => {
+            lines.push(Line::from(span(why.clone(), theme.style(Meaning::Error))));
+        }
+        History::Open(entries) => {
+            lines.push(Line::default());
+            lines.push(Line::from(label("History")));
+            for entry in entries {
+                let at = entry.at.0.to_zoned(state.zone.clone());
+                lines.push(Line::from(vec![
+                    muted(format!(
+                        "{:>3}  {} {}  ",
+                        entry.version,
+                        dates::short(at.date()),
+                        at.strftime("%H:%M:%S")
+                    )),
+                    normal(format!("{}  {}  {}", entry.action, entry.by, entry.detail)),
+                ]));
+            }
+        }
+    }
+    lines
+}
+
+fn segment_line(state: &State, at: usize, segment: &Segment, pending: bool) -> Line<'static> {
+    let theme = state.theme;
+    let flight = format!("{}{}", segment.carrier, segment.number);
+    Line::from(vec![
+        span(format!("{:>2}  ", at + 1), theme.style(Meaning::Muted)),
+        span(fit(&flight, 7), theme.style(Meaning::Figure)),
+        span(
+            format!(
+                "{}  {}  {}-{}  {} {}   ",
+                segment.cabin.letter(),
+                dates::with_weekday(segment.departure.date()),
+                segment.origin,
+                segment.destination,
+                dates::clock(segment.departure),
+                fit(
+                    &format!(
+                        "{}{}",
+                        dates::clock(segment.arrival),
+                        dates::day_change(segment.departure, segment.arrival)
+                    ),
+                    7
+                ),
+            ),
+            theme.style(Meaning::Normal),
+        ),
+        span(
+            if pending {
+                "··".to_owned()
+            } else {
+                segment.status.code().to_owned()
+            },
+            theme.style(if pending {
+                Meaning::Pending
+            } else {
+                Meaning::Good
+            }),
+        ),
+        span(
+            format!("   {}  {}", segment.cabin, segment.aircraft),
+            theme.style(Meaning::Muted),
+        ),
+    ])
+}
