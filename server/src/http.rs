@@ -2,10 +2,15 @@
 
 pub mod authentication;
 pub mod body;
+pub mod connection;
 pub mod context;
-pub mod edge;
+pub mod docs;
+pub mod errors;
 pub mod health;
+pub mod limits;
 pub mod listener;
 pub mod metrics;
+pub mod outermost;
 pub mod problem;
+pub mod request_log;
 pub mod router;

@@ -16,6 +16,7 @@ use poem_openapi::{ApiExtractor, ApiExtractorType, ApiResponse, ExtractParamOpti
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::limits;
 use super::problem::ProblemAnswer;
 
 /// The largest JSON body that is read, in bytes.
@@ -145,7 +146,11 @@ where
             )
             .into());
         }
-        let bytes = read(request, body).await?;
+        let bytes = tokio::time::timeout(limits::BODY, read(request, body))
+            .await
+            .map_err(|_| {
+                ProblemAnswer::new(Code::RequestTimeout, "the body took too long to arrive")
+            })??;
         Ok(Self(parse(&bytes)?))
     }
 }

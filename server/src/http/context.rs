@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use poem::http::HeaderValue;
 use poem::{FromRequest, Request, RequestBody, Result};
 
+use super::metrics::RouteLabel;
 use super::problem::ProblemAnswer;
 use crate::features::auth::tokens::Verifier;
 use airside_common::api::problem::Code;
@@ -84,8 +85,8 @@ pub struct RequestContext {
     pub address: IpAddr,
     /// Checks its access token.
     pub verifier: Arc<Verifier>,
-    /// The position of its route in the table of routes, once it is found.
-    pub route: Arc<OnceLock<usize>>,
+    /// Its route, once it is found.
+    pub route: Arc<OnceLock<RouteLabel>>,
 }
 
 impl RequestContext {

@@ -1,51 +1,58 @@
-//! Whether the process lives, and whether it wants requests.
+//! Whether the process lives, and whether it should be sent requests.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use airside_common::api::problem::Code;
-use poem::web::Data;
-use poem::{Response, handler};
+use async_trait::async_trait;
+use poem::{Response, Result};
 
 use super::problem::ProblemAnswer;
 
-/// Whether the process wants requests; shared by the listener, which ends it, and `/readyz`, which tells it.
+/// Whether requests are welcome: after start-up, until the process is told to stop.
 #[derive(Debug, Clone, Default)]
 pub struct Readiness(Arc<AtomicBool>);
 
 impl Readiness {
-    /// From now on requests are welcome.
-    pub fn begin(&self) {
+    /// Requests are welcome from now on.
+    pub fn open(&self) {
         self.0.store(true, Ordering::Release);
     }
 
-    /// From now on no new requests are wanted.
-    pub fn end(&self) {
+    /// No more requests are welcome.
+    pub fn close(&self) {
         self.0.store(false, Ordering::Release);
     }
 
-    /// Whether requests are wanted.
-    pub fn holds(&self) -> bool {
+    /// Whether requests are welcome.
+    pub fn is_open(&self) -> bool {
         self.0.load(Ordering::Acquire)
     }
 }
 
-/// `GET /healthz`: the process answers.
-#[handler]
-pub(super) fn healthz() -> Response {
+/// Something without which requests cannot be answered.
+#[async_trait]
+pub trait Dependency: Send + Sync + 'static {
+    /// Whether it answers; the error says what is wrong, without secrets.
+    async fn answers(&self) -> Result<(), String>;
+}
+
+/// `GET /healthz`: the process lives.
+pub(super) fn alive() -> Response {
     Response::builder()
         .content_type("application/json")
         .body(r#"{"status":"ok"}"#)
 }
 
-/// `GET /readyz`: 200 while requests are wanted, else 503.
-#[handler]
-pub(super) fn readyz(readiness: Data<&Readiness>) -> poem::Result<Response> {
-    if readiness.holds() {
-        Ok(Response::builder()
-            .content_type("application/json")
-            .body(r#"{"status":"ready"}"#))
-    } else {
-        Err(ProblemAnswer::new(Code::Unavailable, "this process is shutting down").into())
+/// `GET /readyz`: requests are welcome, and what they need answers.
+pub(super) async fn ready(readiness: &Readiness, needs: &dyn Dependency) -> Result<Response> {
+    if !readiness.is_open() {
+        let problem = ProblemAnswer::new(Code::Unavailable, "the server is starting or stopping");
+        return Err(problem.into());
     }
+    needs
+        .answers()
+        .await
+        .map_err(|e| ProblemAnswer::new(Code::Unavailable, e))?;
+    Ok(alive())
 }

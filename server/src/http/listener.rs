@@ -1,114 +1,123 @@
-//! The accept loop: HTTP/1.1 with limits on how long a client may take, and an end that answers what was begun.
+//! The accept loop: connections with limits, and an end that answers what is in flight.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use poem::Addr;
 use poem::http::uri::Scheme;
 use poem::web::{LocalAddr, RemoteAddr};
-use tokio::net::TcpListener;
+use poem::{Addr, Request};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::edge::Edge;
+use super::connection::Impatient;
+use super::limits;
+use super::outermost::Outermost;
 
-/// How long the head of a request may take to arrive; also how long an idle connection stays open.
-const HEAD: Duration = Duration::from_secs(10);
+/// How long the loop rests where the system has no more file descriptors.
+const REST: Duration = Duration::from_millis(50);
 
-/// Connections at a time; more wait to be accepted.
-const CONNECTIONS: usize = 10_000;
-
-/// How long a process that was told to stop waits for requests that were begun.
-const DRAIN: Duration = Duration::from_secs(20);
-
-/// Serves until told to stop; then takes no new connections, answers what was begun, and returns within 20 seconds.
-pub async fn serve(listener: TcpListener, edge: Arc<Edge>, stop: CancellationToken) {
+/// Serves connections until told to stop; then no new ones are taken, requests in flight are answered, and it returns.
+/// What still runs after [`limits::DRAIN`] is cut off.
+pub async fn serve(
+    listener: TcpListener,
+    http: Arc<Outermost>,
+    most_connections: usize,
+    stop: CancellationToken,
+) {
+    let permits = Arc::new(Semaphore::new(most_connections));
     let connections = TaskTracker::new();
-    let free = Arc::new(Semaphore::new(CONNECTIONS));
-    let local = listener.local_addr().ok();
+    let cut = CancellationToken::new();
     loop {
-        let Ok(place) = free.clone().acquire_owned().await else {
-            return;
-        };
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+        // At the limit new connections wait in the system's queue.
+        let permit = tokio::select! {
             () = stop.cancelled() => break,
+            permit = Arc::clone(&permits).acquire_owned() => permit,
         };
-        match accepted {
-            Ok((socket, remote)) => {
-                let edge = edge.clone();
-                let stop = stop.clone();
-                connections.spawn(async move {
-                    // Small answers must not wait for more; a socket that refuses works all the same.
-                    let _ = socket.set_nodelay(true);
-                    connection(
-                        TokioIo::new(socket),
-                        local.unwrap_or(remote),
-                        remote,
-                        edge,
-                        stop,
-                    )
-                    .await;
-                    drop(place);
-                });
-            }
+        let Ok(permit) = permit else { break };
+        let accepted = tokio::select! {
+            () = stop.cancelled() => break,
+            accepted = listener.accept() => accepted,
+        };
+        let (socket, remote) = match accepted {
+            Ok(accepted) => accepted,
             Err(error) => {
-                // Out of file descriptors, most likely: others will close theirs.
-                tracing::warn!(%error, "a connection could not be accepted");
-                tokio::time::sleep(Duration::from_millis(50)).await;
+                tracing::warn!(%error, "a connection was not accepted");
+                tokio::time::sleep(REST).await;
+                continue;
             }
-        }
+        };
+        let (http, stop, cut) = (Arc::clone(&http), stop.clone(), cut.clone());
+        connections.spawn(async move {
+            let _permit = permit;
+            let metrics = Arc::clone(http.metrics());
+            metrics.connections().inc();
+            tokio::select! {
+                () = connection(socket, remote, http, stop) => {}
+                () = cut.cancelled() => {}
+            }
+            metrics.connections().dec();
+        });
     }
     drop(listener);
     connections.close();
-    if tokio::time::timeout(DRAIN, connections.wait())
+    if tokio::time::timeout(limits::DRAIN, connections.wait())
         .await
         .is_err()
     {
-        tracing::warn!(open = connections.len(), "connections were cut at the end");
+        tracing::warn!(left = connections.len(), "connections are cut off");
+        cut.cancel();
+        connections.wait().await;
     }
 }
 
 async fn connection(
-    io: TokioIo<tokio::net::TcpStream>,
-    local: SocketAddr,
+    socket: TcpStream,
     remote: SocketAddr,
-    edge: Arc<Edge>,
+    http: Arc<Outermost>,
     stop: CancellationToken,
 ) {
-    let service = service_fn(move |request| {
-        let edge = edge.clone();
-        async move {
-            let request = (
-                request,
-                LocalAddr(Addr::SocketAddr(local)),
-                RemoteAddr(Addr::SocketAddr(remote)),
-                Scheme::HTTP,
-            );
-            Ok::<_, Infallible>(hyper::Response::from(edge.answer(request.into()).await))
-        }
+    // Answers are written whole; waiting for more would only delay them.
+    if socket.set_nodelay(true).is_err() {
+        return;
+    }
+    let Ok(local) = socket.local_addr() else {
+        return;
+    };
+    let (local, remote) = (
+        LocalAddr(Addr::SocketAddr(local)),
+        RemoteAddr(Addr::SocketAddr(remote)),
+    );
+    let service = service_fn(move |request: hyper::Request<Incoming>| {
+        let http = Arc::clone(&http);
+        let request = Request::from((request, local.clone(), remote.clone(), Scheme::HTTP));
+        async move { Ok::<_, Infallible>(hyper::Response::from(http.answer(request).await)) }
     });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD)
-        .max_headers(64)
-        .max_buf_size(64 * 1024)
-        .serve_connection(io, service);
-    tokio::pin!(connection);
+    let socket = TokioIo::new(Impatient::new(socket, limits::WRITE));
+    let mut connection = pin!(
+        http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(limits::HEAD)
+            .max_header_size(limits::LARGEST_HEAD)
+            .serve_connection(socket, service)
+    );
     let ended = tokio::select! {
-        ended = &mut connection => ended,
+        ended = connection.as_mut() => ended,
         () = stop.cancelled() => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }
     };
     if let Err(error) = ended {
-        tracing::debug!(%error, %remote, "a connection ended early");
+        // A client that hangs up or is too slow is its own business.
+        tracing::debug!(%error, "a connection ended");
     }
 }

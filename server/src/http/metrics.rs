@@ -1,113 +1,119 @@
-//! Figures of the process in the Prometheus text format.
+//! Figures for Prometheus: requests here, and what the features register.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::RwLock;
-use poem::web::Data;
-use poem::{Response, handler};
-use prometheus_client::collector::Collector;
-use prometheus_client::encoding::text::encode;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
+use airside_common::api::problem::Code;
+use parking_lot::Mutex;
+use poem::http::StatusCode;
+use poem::http::header;
+use poem::{Response, Result};
+use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
-use crate::features::bookings::service::Bookings;
-
-/// Labels of a request: its route, never its path, so that their number is bounded.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct RequestLabels {
-    route: Arc<str>,
-    status: u16,
-}
+use super::problem::ProblemAnswer;
 
 /// Upper bounds of the latency histogram, in seconds.
 const BOUNDS: [f64; 12] = [
-    0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5, 10.0,
+    0.0001, 0.000_25, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.0, 10.0,
 ];
+/// The content type of the text format of OpenMetrics.
+const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// What is counted.
-#[derive(Clone)]
+/// A route, as figures are kept by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct RouteLabel {
+    /// `GET`, …; `other` for what is not of HTTP.
+    pub method: &'static str,
+    /// The path with its parameters' names, or `other` where there is no such route.
+    pub route: &'static str,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct AnswerLabel {
+    method: &'static str,
+    route: &'static str,
+    status: u16,
+}
+
+/// All figures of the process.
+#[derive(Debug)]
 pub struct Metrics {
-    registry: Arc<RwLock<Registry>>,
-    requests: Family<RequestLabels, Counter>,
-    seconds: Histogram,
+    registry: Mutex<Registry>,
+    requests: Family<AnswerLabel, Counter>,
+    latency: Family<RouteLabel, Histogram, fn() -> Histogram>,
+    connections: Gauge,
 }
 
 impl Default for Metrics {
     fn default() -> Self {
         let mut registry = Registry::with_prefix("airside");
         let requests = Family::default();
-        let seconds = Histogram::new(BOUNDS);
+        let histogram: fn() -> Histogram = || Histogram::new(BOUNDS);
+        let latency = Family::new_with_constructor(histogram);
+        let connections = Gauge::default();
+        registry.register("http_requests", "Requests answered", requests.clone());
         registry.register(
-            "http_requests",
-            "Answered requests by route and status",
-            requests.clone(),
+            "http_request_duration_seconds",
+            "Time from a request's head to its answer's head",
+            latency.clone(),
         );
-        registry.register(
-            "http_request_seconds",
-            "Time from request to answer",
-            seconds.clone(),
-        );
+        registry.register("http_connections", "Open connections", connections.clone());
         Self {
-            registry: Arc::new(RwLock::new(registry)),
+            registry: Mutex::new(registry),
             requests,
-            seconds,
+            latency,
+            connections,
         }
     }
 }
 
 impl Metrics {
-    /// Counts an answered request.
-    pub fn count(&self, route: &Arc<str>, status: u16, time: Duration) {
-        let labels = RequestLabels {
-            route: route.clone(),
-            status,
+    /// Adds figures of others.
+    pub fn register(&self, add: impl FnOnce(&mut Registry)) {
+        add(&mut self.registry.lock());
+    }
+
+    /// Counts a request.
+    pub(super) fn answered(&self, route: RouteLabel, status: StatusCode, took: Duration) {
+        let RouteLabel {
+            method,
+            route: path,
+        } = route;
+        let label = AnswerLabel {
+            method,
+            route: path,
+            status: status.as_u16(),
         };
-        self.requests.get_or_create(&labels).inc();
-        self.seconds.observe(time.as_secs_f64());
+        self.requests.get_or_create(&label).inc();
+        self.latency
+            .get_or_create(&route)
+            .observe(took.as_secs_f64());
     }
 
-    /// Shows how many booking commands wait for the writer.
-    pub fn watch_bookings(&self, bookings: Bookings) {
-        self.registry
-            .write()
-            .register_collector(Box::new(QueueDepth(bookings)));
+    /// The number of open connections.
+    pub(super) fn connections(&self) -> &Gauge {
+        &self.connections
     }
 
-    /// All figures as text.
-    pub fn text(&self) -> String {
+    /// The text that Prometheus reads.
+    pub fn text(&self) -> Result<String, std::fmt::Error> {
         let mut text = String::new();
-        if encode(&mut text, &self.registry.read()).is_err() {
-            tracing::error!("the metrics could not be written");
-        }
-        text
-    }
-}
-
-#[derive(Debug)]
-struct QueueDepth(Bookings);
-
-impl Collector for QueueDepth {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
-        let depth = ConstGauge::<i64>::new(self.0.waiting().try_into().unwrap_or(i64::MAX));
-        let metric = encoder.encode_descriptor(
-            "booking_queue",
-            "Commands that wait for the booking writer",
-            None,
-            prometheus_client::metrics::MetricType::Gauge,
-        )?;
-        depth.encode(metric)
+        prometheus_client::encoding::text::encode(&mut text, &self.registry.lock())?;
+        Ok(text)
     }
 }
 
 /// `GET /metrics`
-#[handler]
-pub(super) fn metrics(metrics: Data<&Metrics>) -> Response {
-    Response::builder()
-        .content_type("application/openmetrics-text; version=1.0.0; charset=utf-8")
-        .body(metrics.text())
+pub(super) fn answer(metrics: &Arc<Metrics>) -> Result<Response> {
+    let text = metrics
+        .text()
+        .map_err(|e| ProblemAnswer::new(Code::Internal, format!("metrics: {e}")))?;
+    Ok(Response::builder()
+        .header(header::CONTENT_TYPE, CONTENT_TYPE)
+        .body(text))
 }

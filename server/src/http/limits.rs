@@ -1,0 +1,19 @@
+//! What one request or one connection may take.
+
+use std::time::Duration;
+
+pub use super::body::LARGEST_BODY;
+
+/// A request's endpoint answers within this time, or the client gets 503.
+pub const REQUEST: Duration = Duration::from_secs(10);
+/// A JSON body has arrived within this time, or the client gets 408 and its connection is closed.
+pub const BODY: Duration = Duration::from_secs(8);
+/// A request's head has arrived within this time after the connection was made, or after the answer before; else the
+/// connection is closed.
+pub const HEAD: Duration = Duration::from_secs(10);
+/// A client takes some bytes of its answer within this time, or its connection is closed.
+pub const WRITE: Duration = Duration::from_secs(10);
+/// The largest head of a request, in bytes.
+pub const LARGEST_HEAD: usize = 16 * 1024;
+/// Requests in flight are answered within this time once the process is told to stop.
+pub const DRAIN: Duration = Duration::from_secs(20);

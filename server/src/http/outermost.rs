@@ -1,0 +1,138 @@
+//! The layer around everything: names the request, bounds its time, catches panics, makes errors into problems, counts
+//! and logs.
+
+use std::any::Any;
+use std::net::IpAddr;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+
+use airside_common::api::problem::Code;
+use futures_util::FutureExt;
+use poem::http::{HeaderName, Method, header};
+use poem::web::RemoteAddr;
+use poem::{Addr, Endpoint, Request, Response, Result, Route};
+
+use super::context::{ClientAddress, RequestContext, RequestId};
+use super::errors;
+use super::limits;
+use super::metrics::{Metrics, RouteLabel};
+use super::problem::ProblemAnswer;
+use super::request_log::{self, Logged};
+use crate::features::auth::tokens::Verifier;
+
+/// The header that carries a request's id, both ways.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The whole of HTTP as one endpoint; it never fails.
+pub struct Outermost {
+    routes: Route,
+    verifier: Arc<Verifier>,
+    metrics: Arc<Metrics>,
+    logged: Logged,
+}
+
+impl Outermost {
+    /// The layer around the routes.
+    pub fn new(
+        routes: Route,
+        verifier: Arc<Verifier>,
+        metrics: Arc<Metrics>,
+        logged: Logged,
+    ) -> Self {
+        Self {
+            routes,
+            verifier,
+            metrics,
+            logged,
+        }
+    }
+
+    /// The figures of the process.
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
+    /// Answers a request.
+    pub async fn answer(&self, mut request: Request) -> Response {
+        let start = Instant::now();
+        let id = RequestId::from_client(request.headers().get(REQUEST_ID));
+        let address = address(request.remote_addr());
+        let route = Arc::new(OnceLock::new());
+        let method = request.method().clone();
+        let path = (self.logged != Logged::None).then(|| request.uri().clone());
+        request.extensions_mut().insert(RequestContext {
+            id: id.clone(),
+            address,
+            verifier: Arc::clone(&self.verifier),
+            route: Arc::clone(&route),
+        });
+        let work = AssertUnwindSafe(self.routes.call(request)).catch_unwind();
+        let outcome = match tokio::time::timeout(limits::REQUEST, work).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(panic)) => Err(panicked(&*panic, &id)),
+            Err(_) => {
+                Err(ProblemAnswer::new(Code::Unavailable, "the request took too long").into())
+            }
+        };
+        let mut response = outcome.unwrap_or_else(|error| errors::answer(error, &id));
+        let headers = response.headers_mut();
+        headers.insert(REQUEST_ID, id.header_value());
+        // What is answered is for the caller alone, unless the endpoint says otherwise.
+        headers
+            .entry(header::CACHE_CONTROL)
+            .or_insert(header::HeaderValue::from_static("no-store"));
+        let status = response.status();
+        let took = start.elapsed();
+        let label = route.get().copied().unwrap_or(RouteLabel {
+            method: method_word(&method),
+            route: "other",
+        });
+        self.metrics.answered(label, status, took);
+        if let Some(uri) = path
+            && self.logged.includes(status)
+        {
+            request_log::write(&id, address, &method, uri.path(), status, took);
+        }
+        response
+    }
+}
+
+impl Endpoint for Outermost {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> Result<Response> {
+        Ok(self.answer(request).await)
+    }
+}
+
+fn address(remote: &RemoteAddr) -> IpAddr {
+    match &remote.0 {
+        Addr::SocketAddr(address) => address.ip(),
+        _ => ClientAddress::LOCAL,
+    }
+}
+
+/// The method as a word for figures: strange ones are all the same, or a client could make as many as it likes.
+pub(super) fn method_word(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    }
+}
+
+fn panicked(panic: &(dyn Any + Send), id: &RequestId) -> poem::Error {
+    let message = panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message");
+    tracing::error!(request_id = %id, message, "an endpoint panicked");
+    ProblemAnswer::new(Code::Internal, "a fault of the server").into()
+}
