@@ -1,192 +1,220 @@
-//! What a process is built from: settings, database, features, and the work in the background.
+//! What every role is built from.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
+use prometheus_client::metrics::gauge::Gauge;
 use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
 
+use crate::bus::SharedBus;
 use crate::bus::memory::MemoryBus;
-use crate::bus::{BusError, SharedBus};
+use crate::cache::SharedCache;
 use crate::cache::memory::MemoryCache;
 use crate::clock::SharedClock;
-use crate::config::Config;
+use crate::config::Settings;
 use crate::data_folder::{DataFolder, DataFolderError};
-use crate::features::audit::store::AuditStore;
+use crate::features::audit::api::AuditApi;
+use crate::features::auth::api::AuthApi;
 use crate::features::auth::passwords::{HashError, Passwords};
 use crate::features::auth::revocations::Revocations;
 use crate::features::auth::service::Auth;
-use crate::features::auth::throttle::{Limits, Throttle};
+use crate::features::auth::throttle::Throttle;
 use crate::features::auth::tokens::{KeyError, Verifier};
+use crate::features::bookings::api::BookingsApi;
 use crate::features::bookings::service::Bookings;
 use crate::features::bookings::writer::Writer;
+use crate::features::flights::api::FlightsApi;
 use crate::features::flights::service::Flights;
-use crate::features::search::consumers;
-use crate::features::search::service::Search;
+use crate::features::search::api::SearchApi;
+use crate::features::search::service::{OLDEST_AVAILABILITY, Search};
+use crate::features::users::api::UsersApi;
 use crate::features::users::service::Users;
-use crate::relay::Relay;
+use crate::http::health::{Dependency, Readiness};
+use crate::http::metrics::Metrics;
+use crate::http::outermost::Outermost;
+use crate::http::router::{self, Features, Measure, Operations};
 use crate::store::StoreError;
 use crate::store::sqlite::{OpenError, Sqlite};
 
-/// Flights whose seats and fares are kept in memory.
-const CACHED_FLIGHTS: u64 = 500_000;
+/// Flights whose seats and fares are cached.
+const CACHED_FLIGHTS: u64 = 200_000;
 
-/// How long seats and fares may be kept without a look at the database, should an event be lost.
-const CACHED_FOR: Duration = Duration::from_secs(60);
+/// Why the server cannot be built.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// The database cannot be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The database does not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The signing key cannot be read.
+    #[error(transparent)]
+    Folder(#[from] DataFolderError),
+    /// The signing key cannot be used.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// Passwords cannot be hashed.
+    #[error(transparent)]
+    Hash(#[from] HashError),
+}
 
-/// Passwords that are hashed at a time: each takes a core and 19 MiB.
-const PASSWORDS_AT_ONCE: usize = 2;
-
-/// Events that a consumer may lag behind before it has to compare its state with the database.
-const EVENT_QUEUE: usize = 4096;
-
-/// A process: its features, for the HTTP side and the commands.
+/// The parts of a server, ready to run. [`crate::roles`] says which of them a process runs.
 pub struct App {
-    /// The clock.
-    pub clock: SharedClock,
+    /// Everything over HTTP.
+    pub http: Arc<Outermost>,
+    /// Whether requests are welcome.
+    pub readiness: Readiness,
     /// The database.
     pub database: Sqlite,
-    /// Checks access tokens.
-    pub verifier: Arc<Verifier>,
-    /// Logging in and out.
+    /// Logging in.
     pub auth: Auth,
     /// Users.
     pub users: Users,
-    /// The audit log.
-    pub audit: Arc<dyn AuditStore>,
-    /// Itineraries.
-    pub search: Arc<Search>,
-    /// Flights and seat maps.
-    pub flights: Flights,
     /// Bookings.
     pub bookings: Bookings,
-    stop: CancellationToken,
-    tasks: Vec<JoinHandle<()>>,
-    relay: Option<(CancellationToken, JoinHandle<()>)>,
-}
-
-/// Why a process cannot start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The data folder.
-    #[error(transparent)]
-    Folder(#[from] DataFolderError),
-    /// The database.
-    #[error(transparent)]
-    Open(#[from] OpenError),
-    /// The signing key.
-    #[error(transparent)]
-    Key(#[from] KeyError),
-    /// The hashing of passwords.
-    #[error(transparent)]
-    Hash(#[from] HashError),
-    /// The first load of the timetable.
-    #[error("loading the timetable: {0}")]
-    Load(#[from] StoreError),
-    /// The events.
-    #[error(transparent)]
-    Bus(#[from] BusError),
+    /// Itineraries.
+    pub search: Arc<Search>,
+    /// How events travel.
+    pub bus: SharedBus,
+    /// Tells the time.
+    pub clock: SharedClock,
+    /// The only writer of bookings; it ends when all that hands it work is gone.
+    pub writer: JoinHandle<()>,
 }
 
 impl App {
-    /// Opens the database of the settings (made and migrated if need be) and builds the features upon it. Nothing runs
-    /// in the background but the booking writer until [`App::start`].
+    /// Builds the parts on a data folder. Nothing runs yet, but the writer of bookings.
     pub async fn build(
-        config: &Config,
+        settings: &Settings,
         folder: &DataFolder,
         clock: SharedClock,
-    ) -> Result<Self, StartError> {
-        let url = config
-            .database
-            .url
-            .clone()
-            .unwrap_or_else(|| folder.database_url());
-        let database = Sqlite::open(&url).await?;
-        let store = Arc::new(database.clone());
+    ) -> Result<Self, BuildError> {
+        let database = Sqlite::open(&settings.database.url_in(folder)).await?;
+        let shared = Arc::new(database.clone());
+
         let key = Arc::new(folder.signing_key()?);
         let revocations = Arc::new(Revocations::default());
-        let verifier = Arc::new(Verifier::new(&key, revocations.clone(), clock.clone())?);
-        let passwords = Passwords::new(PASSWORDS_AT_ONCE)?;
-        let throttle = Throttle::new(Limits {
-            account: config.auth.account_failures_per_minute.get(),
-            address: config.auth.address_failures_per_minute.get(),
-        });
-        let (writer, written) = Writer::start(store.clone());
-        let cache = Arc::new(MemoryCache::new(CACHED_FLIGHTS, CACHED_FOR));
+        let verifier = Verifier::new(&key, Arc::clone(&revocations), Arc::clone(&clock))?;
+        let passwords = Passwords::new(settings.auth.hashes_at_once.get())?;
+        let auth = Auth::new(
+            shared.clone(),
+            passwords.clone(),
+            Throttle::new(settings.auth.limits()),
+            key,
+            Arc::clone(&revocations),
+            Arc::clone(&clock),
+        );
+        auth.load().await?;
+        let users = Users::new(shared.clone(), passwords, revocations, Arc::clone(&clock));
+
+        let cache: SharedCache = Arc::new(MemoryCache::new(CACHED_FLIGHTS, OLDEST_AVAILABILITY));
+        let search = Arc::new(Search::new(shared.clone(), cache, Arc::clone(&clock)));
+        let flights = Flights::new(shared.clone(), Arc::clone(&clock));
+        let (commands, writer) = Writer::start(shared.clone());
+        let bookings = Bookings::new(shared.clone(), commands);
+        let bus: SharedBus = Arc::new(MemoryBus::default());
+
+        let metrics = Arc::new(Metrics::default());
+        let readiness = Readiness::default();
+        let routes = router::routes(
+            Features {
+                auth: AuthApi::new(auth.clone()),
+                search: SearchApi::new(Arc::clone(&search), Arc::clone(&clock)),
+                flights: FlightsApi::new(flights),
+                bookings: BookingsApi::new(bookings.clone()),
+                users: UsersApi::new(users.clone()),
+                audit: AuditApi::new(shared.clone()),
+            },
+            Operations {
+                measure: Arc::new(Depths::register(&metrics, &database, &bookings)),
+                metrics: Arc::clone(&metrics),
+                readiness: readiness.clone(),
+                needs: Arc::new(DatabaseAnswers(database.clone())),
+            },
+        );
+        let http = Outermost::new(routes, Arc::new(verifier), metrics, settings.log.requests);
         Ok(Self {
-            auth: Auth::new(
-                store.clone(),
-                passwords.clone(),
-                throttle,
-                key,
-                revocations.clone(),
-                clock.clone(),
-            ),
-            users: Users::new(store.clone(), passwords, revocations, clock.clone()),
-            audit: store.clone(),
-            search: Arc::new(Search::new(store.clone(), cache, clock.clone())),
-            flights: Flights::new(store.clone(), clock.clone()),
-            bookings: Bookings::new(store, writer),
-            clock,
+            http: Arc::new(http),
+            readiness,
             database,
-            verifier,
-            stop: CancellationToken::new(),
-            tasks: vec![written],
-            relay: None,
-        })
-    }
-
-    /// Loads the timetable and starts what runs beside the requests: relay, search's consumer, housekeeping.
-    pub async fn start(&mut self) -> Result<(), StartError> {
-        let bus: SharedBus = Arc::new(MemoryBus::new(EVENT_QUEUE));
-        // First listen, then load: nothing that happens meanwhile is missed.
-        let events = bus.subscribe("search").await?;
-        self.auth.load().await?;
-        let flights = self.search.load().await?;
-        tracing::info!(flights, "timetable loaded");
-        let stop = &self.stop;
-        self.tasks.push(tokio::spawn(consumers::follow(
-            self.search.clone(),
-            events,
-            stop.clone(),
-        )));
-        self.tasks.push(tokio::spawn(
-            self.bookings.clone().forget_keys(stop.clone()),
-        ));
-        self.tasks
-            .push(tokio::spawn(self.auth.clone().follow(stop.clone())));
-        let last = CancellationToken::new();
-        let relay = tokio::spawn(Relay::new(self.database.clone(), bus).run(last.clone()));
-        self.relay = Some((last, relay));
-        Ok(())
-    }
-
-    /// Ends what runs in the background, the booking writer and the relay last, and closes the database.
-    pub async fn stop(self) {
-        let Self {
-            stop,
-            tasks,
-            relay,
+            auth,
+            users,
             bookings,
-            database,
-            ..
-        } = self;
-        stop.cancel();
-        // The writer ends with its last sender.
-        drop(bookings);
-        for task in tasks {
-            ended(task).await;
-        }
-        if let Some((last, task)) = relay {
-            last.cancel();
-            ended(task).await;
-        }
-        database.close().await;
+            search,
+            bus,
+            clock,
+            writer,
+        })
     }
 }
 
-async fn ended(task: JoinHandle<()>) {
-    if let Err(error) = task.await {
-        tracing::error!(%error, "a background task failed");
+/// The users of a database, for commands that run beside a server.
+pub fn users(database: &Sqlite, clock: SharedClock) -> Result<Users, BuildError> {
+    let passwords = Passwords::new(1)?;
+    let revocations = Arc::new(Revocations::default());
+    Ok(Users::new(
+        Arc::new(database.clone()),
+        passwords,
+        revocations,
+        clock,
+    ))
+}
+
+struct DatabaseAnswers(Sqlite);
+
+#[async_trait]
+impl Dependency for DatabaseAnswers {
+    async fn answers(&self) -> Result<(), String> {
+        let patience = Duration::from_secs(1);
+        match tokio::time::timeout(patience, self.0.answers()).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err("the database does not answer".to_owned()),
+        }
+    }
+}
+
+/// How much waits.
+struct Depths {
+    database: Sqlite,
+    bookings: Bookings,
+    commands: Gauge,
+    outbox: Gauge,
+}
+
+impl Depths {
+    fn register(metrics: &Metrics, database: &Sqlite, bookings: &Bookings) -> Self {
+        let (commands, outbox) = (Gauge::default(), Gauge::default());
+        metrics.register(|registry| {
+            registry.register(
+                "booking_commands_waiting",
+                "Booking writes that wait for the writer",
+                commands.clone(),
+            );
+            registry.register(
+                "outbox_depth",
+                "Events that wait to be published and forgotten",
+                outbox.clone(),
+            );
+        });
+        Self {
+            database: database.clone(),
+            bookings: bookings.clone(),
+            commands,
+            outbox,
+        }
+    }
+}
+
+#[async_trait]
+impl Measure for Depths {
+    async fn measure(&self) {
+        self.commands
+            .set(i64::try_from(self.bookings.waiting()).unwrap_or(i64::MAX));
+        // A database that does not answer keeps the figure of before; /readyz tells.
+        if let Ok(depth) = self.database.outbox_depth().await {
+            self.outbox.set(depth);
+        }
     }
 }

@@ -1,105 +1,144 @@
-//! Settings: defaults, then a TOML file, then the environment, then flags.
+//! Settings: defaults, then a TOML file, then the environment, then flags; each wins over those before it.
 
+use std::fmt;
 use std::net::SocketAddr;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use toml::{Table, Value};
 
-/// Prefix of the environment's settings: `AIRSIDE_DATABASE_URL` is `database.url`.
+use crate::data_folder::DataFolder;
+use crate::features::auth::throttle::Limits;
+use crate::http::request_log::Logged;
+
+/// A file with every setting, its default and its meaning.
+pub const EXAMPLE: &str = include_str!("config/example.toml");
+
+/// What all environment variables of the server start with: `AIRSIDE_DATABASE_URL` is `database.url`.
 const PREFIX: &str = "AIRSIDE_";
 
-/// All settings of a process.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+/// All settings in force.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Config {
-    /// The HTTP side.
-    pub http: Http,
-    /// The database.
-    pub database: Database,
+pub struct Settings {
+    /// Listening and connections.
+    pub http: HttpSettings,
+    /// Where state lives.
+    pub database: DatabaseSettings,
     /// Logging in.
-    pub auth: Auth,
-    /// Logs.
-    pub log: Log,
+    pub auth: AuthSettings,
+    /// What is written to standard error.
+    pub log: LogSettings,
 }
 
-/// The HTTP side.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+/// Listening and connections.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Http {
+pub struct HttpSettings {
     /// Where to listen; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// Open connections; more wait.
+    pub max_connections: NonZeroUsize,
+    /// Seconds between "not ready" and the end of listening on SIGTERM, so that proxies look elsewhere first.
+    pub drain_seconds: u64,
 }
 
-impl Default for Http {
+impl Default for HttpSettings {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 7878)),
+            max_connections: NonZeroUsize::MIN.saturating_add(4095),
+            drain_seconds: 1,
         }
     }
 }
 
-/// The database.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+/// Where state lives.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Database {
-    /// `sqlite:///folder/file.db`; without it, `airside.db` in the data folder.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub url: Option<String>,
+pub struct DatabaseSettings {
+    /// `sqlite:///path/to/airside.db`; empty: `airside.db` in the data folder.
+    pub url: String,
+}
+
+impl DatabaseSettings {
+    /// The database's address, with the data folder's own where none is set.
+    pub fn url_in(&self, folder: &DataFolder) -> String {
+        if self.url.is_empty() {
+            folder.database_url()
+        } else {
+            self.url.clone()
+        }
+    }
 }
 
 /// Logging in.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Auth {
-    /// Failed logins of one account in a minute, after which it waits.
+pub struct AuthSettings {
+    /// Failed logins of one account that are let through a minute.
     pub account_failures_per_minute: NonZeroU32,
-    /// Failed logins from one address in a minute, after which it waits.
+    /// Failed logins from one address that are let through a minute.
     pub address_failures_per_minute: NonZeroU32,
+    /// Passwords that are hashed at the same time; each takes 19 MiB.
+    pub hashes_at_once: NonZeroUsize,
 }
 
-impl Default for Auth {
+impl Default for AuthSettings {
     fn default() -> Self {
-        const FIVE: NonZeroU32 = NonZeroU32::MIN.saturating_add(4);
-        const TWENTY: NonZeroU32 = NonZeroU32::MIN.saturating_add(19);
         Self {
-            account_failures_per_minute: FIVE,
-            address_failures_per_minute: TWENTY,
+            account_failures_per_minute: NonZeroU32::MIN.saturating_add(4),
+            address_failures_per_minute: NonZeroU32::MIN.saturating_add(19),
+            hashes_at_once: NonZeroUsize::MIN.saturating_add(3),
         }
     }
 }
 
-/// How logs are written.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+impl AuthSettings {
+    /// The limits of the throttle.
+    pub fn limits(&self) -> Limits {
+        Limits {
+            account: self.account_failures_per_minute.get(),
+            address: self.address_failures_per_minute.get(),
+        }
+    }
+}
+
+/// What is written to standard error.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogSettings {
+    /// `error`, `warn`, `info`, `debug`, `trace`, or directives such as `info,airside_server::relay=debug`.
+    pub level: String,
+    /// For people or for programs.
+    pub format: LogFormat,
+    /// Which requests get a line.
+    pub requests: Logged,
+}
+
+impl Default for LogSettings {
+    fn default() -> Self {
+        Self {
+            level: "info".to_owned(),
+            format: LogFormat::default(),
+            requests: Logged::default(),
+        }
+    }
+}
+
+/// The form of log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
-    /// Lines for people.
+    /// For people.
     #[default]
     Text,
-    /// An object a line, for programs.
+    /// One JSON object a line.
     Json,
 }
 
-/// Logs.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Log {
-    /// What is logged, such as `info` or `airside_server=debug,warn`.
-    pub filter: String,
-    /// In which form.
-    pub format: LogFormat,
-}
-
-impl Default for Log {
-    fn default() -> Self {
-        Self {
-            filter: "info".to_owned(),
-            format: LogFormat::Text,
-        }
-    }
-}
-
-/// Why the settings cannot be used; names the setting.
+/// Why the settings are not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.
@@ -112,151 +151,169 @@ pub enum ConfigError {
     },
     /// The file is not TOML.
     #[error("{path}: {source}")]
-    Syntax {
+    Toml {
         /// Which file.
         path: PathBuf,
-        /// What is wrong.
-        source: Box<toml::de::Error>,
+        /// Where and why.
+        source: toml::de::Error,
     },
-    /// A variable of the environment names no setting.
-    #[error("{0}: no such setting")]
-    Unknown(String),
-    /// A setting is unknown or has a bad value.
-    #[error("{0}")]
-    Value(String),
+    /// There is no such setting, or its value is wrong.
+    #[error("{key}: {message} (from {origin})")]
+    Setting {
+        /// Which setting, such as `http.listen`.
+        key: String,
+        /// What is wrong with it.
+        message: String,
+        /// Where it was set.
+        origin: Origin,
+    },
 }
 
-impl Config {
-    /// The settings of an optional file and of variables of the environment, which win over the file.
+/// Where a setting came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// A file.
+    File(PathBuf),
+    /// An environment variable.
+    Environment(String),
+    /// A flag.
+    Flag(&'static str),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Environment(name) => write!(f, "the environment variable {name}"),
+            Self::Flag(name) => f.write_str(name),
+        }
+    }
+}
+
+impl Settings {
+    /// The settings of a file and an environment.
     pub fn load(
         file: Option<&Path>,
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, ConfigError> {
-        let mut table = match file {
-            None => toml::Table::new(),
-            Some(path) => std::fs::read_to_string(path)
-                .map_err(|source| ConfigError::Read {
-                    path: path.to_owned(),
-                    source,
-                })?
-                .parse()
-                .map_err(|source| ConfigError::Syntax {
-                    path: path.to_owned(),
-                    source: Box::new(source),
-                })?,
-        };
+        let mut settings = Table::new();
+        if let Some(path) = file {
+            let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
+                path: path.to_owned(),
+                source,
+            })?;
+            let table: Table = text.parse().map_err(|source| ConfigError::Toml {
+                path: path.to_owned(),
+                source,
+            })?;
+            check(&table, &Origin::File(path.to_owned()))?;
+            settings = table;
+        }
+        let defaults = defaults();
         for (name, value) in environment {
-            let Some(setting) = name.strip_prefix(PREFIX) else {
+            let Some((section, key, value)) = of_environment(&defaults, &name, value)? else {
                 continue;
             };
-            // These two name where settings and data are; the command line reads them.
-            if matches!(setting, "CONFIG" | "DATA_DIR") {
-                continue;
-            }
-            let lower = setting.to_ascii_lowercase();
-            let (section, key) = lower
-                .split_once('_')
-                .ok_or_else(|| ConfigError::Unknown(name.clone()))?;
-            let section = table
+            let mut one = Table::new();
+            let mut inner = Table::new();
+            inner.insert(key.clone(), value.clone());
+            one.insert(section.clone(), Value::Table(inner));
+            check(&one, &Origin::Environment(name))?;
+            if let Value::Table(table) = settings
                 .entry(section)
-                .or_insert_with(|| toml::Table::new().into())
-                .as_table_mut()
-                .ok_or_else(|| ConfigError::Unknown(name.clone()))?;
-            let value = value
-                .parse::<i64>()
-                .map_or_else(|_| toml::Value::from(value), toml::Value::from);
-            section.insert(key.to_owned(), value);
+                .or_insert_with(|| Value::Table(Table::new()))
+            {
+                table.insert(key, value);
+            }
         }
-        serde_path_to_error::deserialize(toml::Value::Table(table)).map_err(|error| {
-            let what = error.inner().to_string();
-            ConfigError::Value(format!("{}: {}", error.path(), what.trim()))
-        })
+        check(&settings, &Origin::Flag("the settings"))
     }
 
-    /// The settings as TOML with passwords in URLs hidden.
+    /// The settings as a TOML file, with secrets hidden.
     pub fn shown(&self) -> String {
         let mut shown = self.clone();
-        shown.database.url = shown.database.url.as_deref().map(without_password);
-        toml::to_string_pretty(&shown).unwrap_or_else(|error| format!("# {error}\n"))
+        shown.database.url = without_password(&self.database.url);
+        toml::to_string(&shown).unwrap_or_default()
     }
 }
 
-/// The URL with its password replaced.
-fn without_password(url: &str) -> String {
-    let hidden = || {
-        let (scheme, rest) = url.split_once("://")?;
-        let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-        let (user, host) = authority.rsplit_once('@')?;
-        let (user, _) = user.split_once(':')?;
-        Some(format!("{scheme}://{user}:***@{host}{path}"))
-    };
-    hidden().unwrap_or_else(|| url.to_owned())
+/// The defaults as a table, which knows what settings there are and of what kind.
+fn defaults() -> Table {
+    Table::try_from(Settings::default()).unwrap_or_default()
 }
 
-/// A file with every setting, its default and what it means.
-pub const EXAMPLE: &str = include_str!("config/example.toml");
+/// Settings of a table; the error names the key.
+fn check(table: &Table, origin: &Origin) -> Result<Settings, ConfigError> {
+    serde_path_to_error::deserialize(Value::Table(table.clone())).map_err(|error| {
+        let message = error.inner().message().to_owned();
+        // The path of an unknown key is that of the section around it.
+        let unknown = message
+            .strip_prefix("unknown field `")
+            .and_then(|rest| rest.split_once('`'))
+            .map(|(name, _)| name);
+        let path = error.path().to_string();
+        let key = match (unknown, path.as_str()) {
+            (Some(name), ".") => name.to_owned(),
+            (Some(name), path) if !path.ends_with(name) => format!("{path}.{name}"),
+            _ => path,
+        };
+        ConfigError::Setting {
+            key,
+            message,
+            origin: origin.clone(),
+        }
+    })
+}
+
+/// The section, key and value that an environment variable sets; `None` for variables of others. `AIRSIDE_HTTP_` and
+/// the like belong to the server, so that a misspelt key is an error.
+fn of_environment(
+    defaults: &Table,
+    name: &str,
+    text: String,
+) -> Result<Option<(String, String, Value)>, ConfigError> {
+    let Some(rest) = name.strip_prefix(PREFIX) else {
+        return Ok(None);
+    };
+    let rest = rest.to_ascii_lowercase();
+    let found = defaults.iter().find_map(|(section, values)| {
+        let key = rest.strip_prefix(section.as_str())?.strip_prefix('_')?;
+        Some((section.clone(), key.to_owned(), values.get(key)))
+    });
+    let Some((section, key, default)) = found else {
+        return Ok(None);
+    };
+    let wrong = |message: &str| ConfigError::Setting {
+        key: format!("{section}.{key}"),
+        message: message.to_owned(),
+        origin: Origin::Environment(name.to_owned()),
+    };
+    let value = match default {
+        None => return Err(wrong("there is no such setting")),
+        Some(Value::Integer(_)) => {
+            Value::Integer(text.trim().parse().map_err(|_| wrong("is a number"))?)
+        }
+        Some(_) => Value::String(text),
+    };
+    Ok(Some((section, key, value)))
+}
+
+/// An address whose password is hidden.
+fn without_password(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return url.to_owned();
+    };
+    let authority = rest.find(['/', '?']).unwrap_or(rest.len());
+    match rest[..authority].rsplit_once('@') {
+        Some((credentials, host)) => {
+            let user = credentials
+                .split_once(':')
+                .map_or(credentials, |(user, _)| user);
+            format!("{scheme}://{user}:***@{host}{}", &rest[authority..])
+        }
+        None => url.to_owned(),
+    }
+}
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use rstest::rstest;
-
-    fn environment(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
-        pairs
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect()
-    }
-
-    fn load(text: &str, pairs: &[(&str, &str)]) -> Result<Config, ConfigError> {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), text).unwrap();
-        Config::load(Some(file.path()), environment(pairs))
-    }
-
-    #[test]
-    fn the_environment_wins_over_the_file() {
-        let config = load(
-            "[http]\nlisten = \"127.0.0.1:1\"\n[auth]\naccount_failures_per_minute = 7",
-            &[
-                ("AIRSIDE_HTTP_LISTEN", "127.0.0.1:2"),
-                ("AIRSIDE_AUTH_ADDRESS_FAILURES_PER_MINUTE", "9"),
-                ("PATH", "/bin"),
-            ],
-        )
-        .unwrap();
-        assert_eq!(config.http.listen.port(), 2);
-        assert_eq!(config.auth.account_failures_per_minute.get(), 7);
-        assert_eq!(config.auth.address_failures_per_minute.get(), 9);
-    }
-
-    #[rstest]
-    #[case("[http]\nlissten = 1", &[], "lissten")]
-    #[case("[htp]", &[], "htp")]
-    #[case("[http]\nlisten = \"nowhere\"", &[], "http.listen")]
-    #[case("", &[("AIRSIDE_AUTH_ACCOUNT_FAILURES_PER_MINUTE", "0")], "auth.account_failures_per_minute")]
-    #[case("", &[("AIRSIDE_NONSENSE", "0")], "AIRSIDE_NONSENSE")]
-    #[case("", &[("AIRSIDE_LOG_COLOUR", "0")], "colour")]
-    fn what_is_wrong_is_named(
-        #[case] text: &str,
-        #[case] pairs: &[(&str, &str)],
-        #[case] name: &str,
-    ) {
-        let error = load(text, pairs).unwrap_err().to_string();
-        assert!(error.contains(name), "{error}");
-    }
-
-    #[test]
-    fn the_example_is_the_defaults() {
-        let example: Config = toml::from_str(EXAMPLE).unwrap();
-        assert_eq!(example.shown(), Config::default().shown());
-    }
-
-    #[test]
-    fn passwords_are_hidden() {
-        let mut config = Config::default();
-        config.database.url = Some("postgres://anna:secret@db/airside".to_owned());
-        assert!(!config.shown().contains("secret"));
-        assert!(config.shown().contains("anna:***@db/airside"));
-    }
-}
+mod tests;

@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy;
@@ -34,8 +34,15 @@ pub enum DataFolderError {
         source: io::Error,
     },
     /// Another server serves from this folder.
-    #[error("{0}: another airside-server runs on this data folder")]
+    #[error(
+        "{0}: another airside-server runs on this data folder; end it, or name another folder with --data-dir"
+    )]
     InUse(PathBuf),
+    /// The key is no secret.
+    #[error(
+        "{0}: others may read the signing key; `chmod 600` it, or delete it for a new one, which ends all sessions"
+    )]
+    NotPrivate(PathBuf),
     /// The key's file does not hold a key.
     #[error("{path}: {source}")]
     Key {
@@ -97,10 +104,15 @@ impl DataFolder {
     /// The key that signs access tokens; drawn at the first call and kept in a file that only its owner can read.
     pub fn signing_key(&self) -> Result<SigningKey, DataFolderError> {
         let path = self.0.join("signing-key");
-        let seed = read_or_draw(&path).map_err(|source| DataFolderError::Io {
+        let io = |source| DataFolderError::Io {
             path: path.clone(),
             source,
-        })?;
+        };
+        let seed = read_or_draw(&path).map_err(io)?;
+        let mode = fs::metadata(&path).map_err(io)?.permissions().mode();
+        if mode & 0o077 != 0 {
+            return Err(DataFolderError::NotPrivate(path));
+        }
         SigningKey::from_seed(&seed).map_err(|source| DataFolderError::Key { path, source })
     }
 }
@@ -140,7 +152,6 @@ fn read_or_draw(path: &Path) -> io::Result<[u8; 32]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn a_key_is_drawn_once_and_private() {
@@ -152,6 +163,19 @@ mod tests {
         assert_eq!(mode(&data.path().join("signing-key")), 0o600);
         let again = data.signing_key().unwrap().public_keys();
         assert_eq!(key.keys[0].common.key_id, again.keys[0].common.key_id);
+    }
+
+    #[test]
+    fn a_key_that_others_may_read_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = DataFolder::open(Some(folder.path())).unwrap();
+        data.signing_key().unwrap();
+        let path = folder.path().join("signing-key");
+        fs::set_permissions(path, fs::Permissions::from_mode(0o640)).unwrap();
+        assert!(matches!(
+            data.signing_key(),
+            Err(DataFolderError::NotPrivate(_))
+        ));
     }
 
     #[test]

@@ -2,20 +2,24 @@
 
 use std::process::ExitCode;
 
-use super::CommandError;
-use crate::features::bookings::service::Bookings;
+use airside_server::features::bookings::store::BookingStore;
 
-/// Names every row that contradicts another.
-pub(super) async fn check(bookings: &Bookings) -> Result<ExitCode, CommandError> {
-    let violations = bookings.violations().await?;
-    for violation in &violations {
-        println!("{violation}");
-    }
-    if violations.is_empty() {
-        println!("no contradictions");
-        Ok(ExitCode::SUCCESS)
-    } else {
-        eprintln!("airside-server: {} contradictions", violations.len());
-        Ok(ExitCode::FAILURE)
-    }
+use super::{CONTRADICTIONS, Failure, Outcome, Place, block_on};
+
+pub(crate) fn run(place: &Place) -> Outcome {
+    block_on(async {
+        let database = place.database().await?;
+        let found = BookingStore::violations(&database).await;
+        database.close().await;
+        let found = found.map_err(|e| Failure::Other(e.to_string()))?;
+        for violation in &found {
+            println!("{violation}");
+        }
+        if found.is_empty() {
+            println!("no contradictions");
+            return Ok(ExitCode::SUCCESS);
+        }
+        eprintln!("{} contradictions", found.len());
+        Ok(ExitCode::from(CONTRADICTIONS))
+    })
 }

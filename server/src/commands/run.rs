@@ -1,119 +1,186 @@
 //! `airside-server run`
 
-use std::io::Write;
-use std::sync::Arc;
+use std::io::{self, Read, Write};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
 
 use airside_common::api::auth::Secret;
-use airside_common::api::users::CreateUser;
-use tokio::io::AsyncReadExt;
+use airside_common::api::users::{CreateUser, PatchUser};
+use airside_server::app::App;
+use airside_server::demo::{self, DemoUser};
+use airside_server::features::users::service::{Author, UserError, Users};
+use airside_server::features::users::store::UserStoreError;
+use airside_server::http::health::Readiness;
+use airside_server::roles::Running;
+use clap::Args;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use super::CommandError;
-use crate::app::App;
-use crate::clock::SystemClock;
-use crate::config::Config;
-use crate::data_folder::DataFolder;
-use crate::demo;
-use crate::features::users::service::{Author, UserError};
-use crate::features::users::store::UserStoreError;
-use crate::http::health::Readiness;
-use crate::http::listener;
-use crate::http::metrics::Metrics;
-use crate::http::router::router;
+use super::{Failure, Outcome, Place, block_on, clock, logging};
 
-/// Serves until a signal, or until standard input closes if that was asked for.
-pub(super) async fn run(
-    config: &Config,
-    folder: &DataFolder,
-    run: &super::Run,
-) -> Result<(), CommandError> {
-    let _serving = folder.lock()?;
-    let mut app = App::build(config, folder, Arc::new(SystemClock)).await?;
-    let mut lines = String::new();
-    if run.demo {
-        let report = demo::top_up(&app.database, app.clock.as_ref()).await?;
-        tracing::info!(%report, "demonstration flights");
-        lines = demo_users(&app, folder).await?;
-    }
-    app.start().await?;
+/// Answers requests until told to stop.
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// Where to listen, such as 127.0.0.1:7878; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
 
-    let address = config.http.listen;
-    let listening = async {
-        let listener = TcpListener::bind(address).await?;
-        let bound = listener.local_addr()?;
-        Ok((listener, bound))
-    };
-    let (listener, bound) = listening
-        .await
-        .map_err(|source| CommandError::Listen { address, source })?;
-    let readiness = Readiness::default();
-    let edge = Arc::new(router(&app, readiness.clone(), Metrics::default()));
-    let stop = CancellationToken::new();
-    let serving = tokio::spawn(listener::serve(listener, edge, stop.clone()));
-    readiness.begin();
-    {
-        let mut out = std::io::stdout().lock();
-        write!(out, "listening on http://{bound}\n{lines}")?;
-        out.flush()?;
-    }
+    /// Have users and eight weeks of real flights; their passwords are printed
+    #[arg(long)]
+    demo: bool,
 
-    told_to_stop(run).await?;
-    tracing::info!("stopping");
-    readiness.end();
-    stop.cancel();
-    if let Err(error) = serving.await {
-        tracing::error!(%error, "the listener failed");
-    }
-    app.stop().await;
-    Ok(())
+    /// End when standard input ends
+    #[arg(long)]
+    until_stdin_closes: bool,
 }
 
-async fn told_to_stop(run: &super::Run) -> Result<(), CommandError> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut hang_up = signal(SignalKind::hangup())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-        _ = hang_up.recv() => {}
-        () = stdin_closed(), if run.until_stdin_closes => {}
-    }
-    Ok(())
-}
-
-/// Waits until nobody holds the other end of standard input any more.
-async fn stdin_closed() {
-    let mut stdin = tokio::io::stdin();
-    let mut buffer = [0; 256];
-    while let Ok(1..) = stdin.read(&mut buffer).await {}
-}
-
-/// Makes the demonstration's users if they are missing, and tells all of them.
-async fn demo_users(app: &App, folder: &DataFolder) -> Result<String, CommandError> {
-    let mut lines = String::new();
-    for demo::DemoUser {
-        username,
-        password,
-        role,
-        office,
-    } in demo::users(folder.path())?
-    {
-        let parsed = |error| std::io::Error::other(format!("demonstration user: {error}"));
-        let new = CreateUser {
-            username: username.parse().map_err(parsed)?,
-            password: Secret(password.clone()),
-            role,
-            office: office.parse().map_err(parsed)?,
-        };
-        match app.users.create(&Author::command_line(), new).await {
-            Ok(_) | Err(UserError::Store(UserStoreError::AlreadyExists(_))) => {}
-            Err(error) => return Err(error.into()),
+impl Run {
+    pub(crate) fn run(self, place: &Place) -> Outcome {
+        let mut settings = place.settings()?;
+        if let Some(listen) = self.listen {
+            settings.http.listen = listen;
         }
-        lines.push_str(&format!(
-            "user {username} password {password} role {role}\n"
-        ));
+        logging::start(&settings.log)?;
+        let folder = place.folder()?;
+        let _serving = folder.lock()?;
+        block_on(async {
+            let listener =
+                TcpListener::bind(settings.http.listen)
+                    .await
+                    .map_err(Failure::system(format!(
+                        "http.listen {}",
+                        settings.http.listen
+                    )))?;
+            let address = listener
+                .local_addr()
+                .map_err(Failure::system("http.listen"))?;
+            let app = App::build(&settings, &folder, clock()).await?;
+            let users = if self.demo {
+                demonstration(&app, folder.path()).await?
+            } else {
+                Vec::new()
+            };
+            let running = Running::start(app).await?;
+            let stop = CancellationToken::new();
+            let readiness = running.app().readiness.clone();
+            let drain = Duration::from_secs(settings.http.drain_seconds);
+            stop_on_signals(stop.clone(), readiness, drain)?;
+            if self.until_stdin_closes {
+                stop_with_stdin(stop.clone())?;
+            }
+            announce(address, &users);
+            running
+                .serve(listener, settings.http.max_connections.get(), stop)
+                .await;
+            tracing::info!("stopped");
+            Ok(ExitCode::SUCCESS)
+        })
     }
-    Ok(lines)
+}
+
+/// Flights for today and the next eight weeks, and users to book them.
+async fn demonstration(app: &App, data: &Path) -> Result<Vec<DemoUser>, Failure> {
+    let report = demo::top_up(&app.database, &*app.clock).await?;
+    tracing::info!(%report, "the demonstration's flights are there");
+    let users = demo::users(data).map_err(Failure::system("the demonstration's users"))?;
+    for user in &users {
+        ensure(&app.users, user).await?;
+    }
+    Ok(users.into())
+}
+
+/// Makes a user of the demonstration; one that exists is allowed again, with the password that is printed.
+async fn ensure(users: &Users, user: &DemoUser) -> Result<(), Failure> {
+    let author = Author::command_line();
+    let wrong = |e: airside_common::ParseError| Failure::Other(e.to_string());
+    let new = CreateUser {
+        username: user.username.parse().map_err(wrong)?,
+        password: Secret(user.password.clone()),
+        role: user.role,
+        office: user.office.parse().map_err(wrong)?,
+    };
+    let username = new.username.clone();
+    match users.create(&author, new).await {
+        Ok(_) => Ok(()),
+        Err(UserError::Store(UserStoreError::AlreadyExists(_))) => {
+            let existing = users.by_name(&username).await?;
+            if users
+                .has_password(&username, Secret(user.password.clone()))
+                .await?
+                && existing.disabled_at.is_none()
+            {
+                // Nothing to change, and sessions of before go on.
+                return Ok(());
+            }
+            let patch = PatchUser {
+                password: Some(Secret(user.password.clone())),
+                disabled: Some(false),
+                ..PatchUser::default()
+            };
+            users.change(&author, existing.id, patch).await?;
+            Ok(())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Tells whoever started the server where it is: the first line on standard output.
+fn announce(address: SocketAddr, users: &[DemoUser]) {
+    let mut text = format!("listening on http://{address}\n");
+    for user in users {
+        text += &format!(
+            "user {} password {} role {}\n",
+            user.username, user.password, user.role
+        );
+    }
+    let mut out = io::stdout().lock();
+    if let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        tracing::warn!(%error, "nobody reads where the server listens");
+    }
+    tracing::info!(%address, "listening");
+}
+
+/// SIGTERM, SIGINT and SIGHUP end the server. On SIGTERM it says that it is not ready for a while before it stops listening.
+fn stop_on_signals(
+    stop: CancellationToken,
+    readiness: Readiness,
+    drain: Duration,
+) -> Result<(), Failure> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(Failure::system("SIGTERM"))?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::system("SIGINT"))?;
+    let mut hang_up = signal(SignalKind::hangup()).map_err(Failure::system("SIGHUP"))?;
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {
+                tracing::info!("told to stop");
+                readiness.close();
+                tokio::select! {
+                    () = tokio::time::sleep(drain) => {}
+                    _ = interrupt.recv() => {}
+                }
+            }
+            _ = interrupt.recv() => readiness.close(),
+            _ = hang_up.recv() => readiness.close(),
+        }
+        stop.cancel();
+    });
+    Ok(())
+}
+
+/// The end of standard input ends the server. A thread of its own reads it: one of the runtime's would keep the process
+/// from ending for another reason.
+fn stop_with_stdin(stop: CancellationToken) -> Result<(), Failure> {
+    std::thread::Builder::new()
+        .name("stdin".to_owned())
+        .spawn(move || {
+            let mut ignored = [0; 256];
+            let mut input = io::stdin().lock();
+            while matches!(input.read(&mut ignored), Ok(1..)) {}
+            stop.cancel();
+        })
+        .map(|_| ())
+        .map_err(Failure::system("standard input"))
 }

@@ -1,111 +1,128 @@
-//! `airside-server user …`
+//! `airside-server user`
 
 use std::io::{self, IsTerminal};
+use std::process::ExitCode;
 
 use airside_common::api::auth::Secret;
 use airside_common::api::users::{CreateUser, PatchUser};
 use airside_common::user::{Office, Role, Username};
+use airside_server::app;
+use airside_server::features::users::service::{Author, Users};
 use clap::Subcommand;
 
-use super::CommandError;
-use crate::features::users::service::{Author, Users};
+use super::{Failure, Outcome, Place, block_on, clock};
 
+/// Users of one page of the list.
+const PAGE: u8 = 100;
+
+/// What to do with users. A server that runs beside it follows within a minute.
 #[derive(Debug, Subcommand)]
-pub(super) enum User {
-    /// Make a user. The password is asked for, or is the first line of standard input.
+pub(crate) enum User {
+    /// Make a user; the password is asked for, or is the first line of standard input
     Add {
-        /// The name to log in with.
+        /// Name for logging in
         name: Username,
-        /// What the user may do: agent or admin.
+        /// What the user may do: agent or admin
         #[arg(long)]
         role: Role,
-        /// The user's office, such as NYC1A0001.
+        /// Whose bookings the user sees
         #[arg(long)]
         office: Office,
     },
-    /// List all users.
+    /// List all users
     List,
-    /// End a user's sessions and refuse new ones.
+    /// End a user's sessions and refuse new ones
     Disable {
-        /// Whom.
+        /// Who
         name: Username,
     },
-    /// Change a password, which ends the user's sessions. It is asked for, or is the first line of standard input.
+    /// Set a user's password and end the user's sessions
     Password {
-        /// Whose.
+        /// Who
         name: Username,
     },
 }
 
-/// Users of one page.
-const PAGE: u8 = 100;
+impl User {
+    pub(crate) fn run(self, place: &Place) -> Outcome {
+        // Asked for before anything is opened, so that nothing waits for a person.
+        let password = match &self {
+            Self::Add { .. } | Self::Password { .. } => Some(password()?),
+            Self::List | Self::Disable { .. } => None,
+        };
+        block_on(async {
+            let database = place.database().await?;
+            let users = app::users(&database, clock())?;
+            let done = self.act(&users, password).await;
+            database.close().await;
+            done.map(|()| ExitCode::SUCCESS)
+        })
+    }
 
-/// Carries out a command about users.
-pub(super) async fn execute(command: User, users: &Users) -> Result<(), CommandError> {
-    let author = Author::command_line();
-    match command {
-        User::Add { name, role, office } => {
-            let password = ask_password()?;
-            let new = CreateUser {
-                username: name,
-                password,
-                role,
-                office,
-            };
-            let user = users.create(&author, new).await?;
-            println!(
-                "user {} role {} office {}",
-                user.username, user.role, user.office
-            );
-        }
-        User::List => {
-            let mut after = None;
-            loop {
-                let page = users.list(after.as_deref(), PAGE).await?;
-                for user in page.items {
-                    let state = if user.disabled_at.is_some() {
-                        "disabled"
-                    } else {
-                        "active"
-                    };
-                    println!(
-                        "{:<32} {:<5} {:<9} {state}",
-                        user.username, user.role, user.office
-                    );
-                }
-                match page.next_cursor {
-                    Some(cursor) => after = Some(cursor),
-                    None => break,
+    async fn act(self, users: &Users, password: Option<Secret>) -> Result<(), Failure> {
+        let author = Author::command_line();
+        match self {
+            Self::Add { name, role, office } => {
+                let new = CreateUser {
+                    username: name,
+                    password: password.unwrap_or(Secret(String::new())),
+                    role,
+                    office,
+                };
+                let user = users.create(&author, new).await?;
+                println!("{} {} {}", user.username, user.role, user.office);
+            }
+            Self::List => {
+                let mut after: Option<String> = None;
+                loop {
+                    let page = users.list(after.as_deref(), PAGE).await?;
+                    for user in page.items {
+                        let state = user
+                            .disabled_at
+                            .map_or(String::new(), |at| format!(" disabled {at}"));
+                        println!("{} {} {}{state}", user.username, user.role, user.office);
+                    }
+                    after = page.next_cursor;
+                    if after.is_none() {
+                        break;
+                    }
                 }
             }
+            Self::Disable { name } => {
+                let id = users.by_name(&name).await?.id;
+                let patch = PatchUser {
+                    disabled: Some(true),
+                    ..PatchUser::default()
+                };
+                users.change(&author, id, patch).await?;
+                println!("{name} is disabled");
+            }
+            Self::Password { name } => {
+                let id = users.by_name(&name).await?.id;
+                let patch = PatchUser {
+                    password,
+                    ..PatchUser::default()
+                };
+                users.change(&author, id, patch).await?;
+                println!("{name} has a new password");
+            }
         }
-        User::Disable { name } => {
-            let user = users.by_name(&name).await?;
-            let patch = PatchUser {
-                disabled: Some(true),
-                ..PatchUser::default()
-            };
-            users.change(&author, user.id, patch).await?;
-            println!("user {name} disabled");
-        }
-        User::Password { name } => {
-            let user = users.by_name(&name).await?;
-            let patch = PatchUser {
-                password: Some(ask_password()?),
-                ..PatchUser::default()
-            };
-            users.change(&author, user.id, patch).await?;
-            println!("password of {name} changed");
-        }
+        Ok(())
     }
-    Ok(())
 }
 
-fn ask_password() -> io::Result<Secret> {
-    if io::stdin().is_terminal() {
-        return rpassword::prompt_password("Password: ").map(Secret);
+/// The password that a person types twice, or the first line of standard input where no person sits there.
+fn password() -> Result<Secret, Failure> {
+    let failed = || Failure::system("the password");
+    if !io::stdin().is_terminal() {
+        let mut line = String::new();
+        io::stdin().read_line(&mut line).map_err(failed())?;
+        return Ok(Secret(line.trim_end_matches(['\r', '\n']).to_owned()));
     }
-    let mut line = String::new();
-    io::stdin().read_line(&mut line)?;
-    Ok(Secret(line.trim_end_matches(['\r', '\n']).to_owned()))
+    let first = rpassword::prompt_password("Password: ").map_err(failed())?;
+    let second = rpassword::prompt_password("Once more: ").map_err(failed())?;
+    if first != second {
+        return Err(Failure::Usage("the two passwords differ".to_owned()));
+    }
+    Ok(Secret(first))
 }

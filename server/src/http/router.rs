@@ -93,46 +93,33 @@ pub fn routes(features: Features, operations: Operations) -> Route {
     } = operations;
     let document = docs.clone();
     let plain = [
-        ("/healthz", plain(|| async { Ok(health::alive()) })),
-        (
-            "/readyz",
-            plain(move || {
-                let (readiness, needs) = (readiness.clone(), Arc::clone(&needs));
-                async move { health::ready(&readiness, &*needs).await }
-            }),
-        ),
-        (
-            "/metrics",
-            plain(move || {
-                let (metrics, measure) = (Arc::clone(&metrics), Arc::clone(&measure));
-                async move {
-                    measure.measure().await;
-                    metrics::answer(&metrics)
-                }
-            }),
-        ),
-        (
-            "/openapi.json",
-            plain(move || {
-                let document = document.document();
-                async move { Ok(document) }
-            }),
-        ),
-        (
-            "/docs",
-            plain(move || {
-                let page = docs.page();
-                async move { Ok(page) }
-            }),
-        ),
+        plain("/healthz", || async { Ok(health::alive()) }),
+        plain("/readyz", move || {
+            let (readiness, needs) = (readiness.clone(), Arc::clone(&needs));
+            async move { health::ready(&readiness, &*needs).await }
+        }),
+        plain("/metrics", move || {
+            let (metrics, measure) = (Arc::clone(&metrics), Arc::clone(&measure));
+            async move {
+                measure.measure().await;
+                metrics::answer(&metrics)
+            }
+        }),
+        plain("/openapi.json", move || {
+            let document = document.document();
+            async move { Ok(document) }
+        }),
+        plain("/docs", move || {
+            let page = docs.page();
+            async move { Ok(page) }
+        }),
     ];
     plain
         .into_iter()
         .map(|(path, endpoint)| (path.to_owned(), vec![(Method::GET, endpoint)]))
         .chain(operations_of(features.list()))
         .fold(Route::new(), |route, (path, methods)| {
-            let path_methods = PathMethods::new(&path, methods);
-            route.at(path, path_methods)
+            route.at(path, PathMethods::new(methods))
         })
 }
 
@@ -166,20 +153,22 @@ fn described() -> OpenApiService<Description, ()> {
 }
 
 /// A path without parameters, body or caller.
-fn plain<F, Fut>(answer: F) -> Operation
+fn plain<F, Fut>(path: &'static str, answer: F) -> (&'static str, Operation)
 where
     F: Fn() -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<Response>> + Send + 'static,
 {
-    Operation {
+    let operation = Operation {
+        name: path.to_owned(),
         endpoint: make(move |_| answer()).map_to_response().boxed(),
         query: Vec::new(),
-    }
+    };
+    (path, operation)
 }
 
 /// The operations of the API by path, with the names of the parameters that each takes.
 fn operations_of(api: Api) -> impl Iterator<Item = (String, Vec<(Method, Operation)>)> {
-    let mut queries: HashMap<(String, Method), Vec<String>> = Api::meta()
+    let mut described: HashMap<(String, Method), (String, Vec<String>)> = Api::meta()
         .into_iter()
         .flat_map(|api| api.paths)
         .flat_map(|path| {
@@ -191,7 +180,7 @@ fn operations_of(api: Api) -> impl Iterator<Item = (String, Vec<(Method, Operati
                     .filter(|parameter| parameter.in_type == MetaParamIn::Query)
                     .map(|parameter| parameter.name)
                     .collect();
-                ((shape(&names), operation.method), query)
+                ((shape(&names), operation.method), (names.clone(), query))
             })
         })
         .collect();
@@ -201,10 +190,15 @@ fn operations_of(api: Api) -> impl Iterator<Item = (String, Vec<(Method, Operati
         let operations = methods
             .into_iter()
             .map(|(method, endpoint)| {
-                let query = queries
+                let (name, query) = described
                     .remove(&(shape(&path), method.clone()))
                     .unwrap_or_default();
-                (method, Operation { endpoint, query })
+                let operation = Operation {
+                    name,
+                    endpoint,
+                    query,
+                };
+                (method, operation)
             })
             .collect();
         (path, operations)
@@ -227,6 +221,8 @@ fn shape(path: &str) -> String {
 
 /// An endpoint and the query parameters that it takes.
 struct Operation {
+    /// Its path with its parameters' names, as in the document.
+    name: String,
     endpoint: BoxEndpoint<'static>,
     query: Vec<String>,
 }
@@ -253,9 +249,7 @@ struct PathMethods {
 }
 
 impl PathMethods {
-    fn new(path: &str, operations: Vec<(Method, Operation)>) -> Self {
-        // Figures name the route for as long as the process lives, and routes are made once.
-        let route: &'static str = Box::leak(path.to_owned().into_boxed_str());
+    fn new(operations: Vec<(Method, Operation)>) -> Self {
         let mut allowed: Vec<&str> = operations
             .iter()
             .flat_map(|(method, _)| match *method {
@@ -270,10 +264,10 @@ impl PathMethods {
             operations: operations
                 .into_iter()
                 .map(|(method, operation)| {
-                    let method_word = method_word(&method);
                     let label = RouteLabel {
-                        method: method_word,
-                        route,
+                        method: method_word(&method),
+                        // Figures name the route for as long as the process lives, and routes are made once.
+                        route: Box::leak(operation.name.clone().into_boxed_str()),
                     };
                     (method, label, operation)
                 })

@@ -136,6 +136,24 @@ impl Sqlite {
         &self.readers
     }
 
+    /// Whether the database answers.
+    pub async fn answers(&self) -> Result<(), crate::store::StoreError> {
+        sqlx::query("SELECT 1").execute(&self.readers).await?;
+        Ok(())
+    }
+
+    /// Events that wait in the outbox.
+    pub async fn outbox_depth(&self) -> Result<i64, crate::store::StoreError> {
+        Ok(sqlx::query_scalar("SELECT count(*) FROM outbox")
+            .fetch_one(&self.readers)
+            .await?)
+    }
+
+    /// The newest schema version that this program knows: what an open database has.
+    pub fn schema_version() -> i64 {
+        MIGRATIONS.iter().map(|m| m.version).max().unwrap_or(0)
+    }
+
     /// Closes all connections and folds the write-ahead log into the file.
     pub async fn close(&self) {
         self.readers.close().await;
@@ -178,7 +196,7 @@ async fn lock(database: &Path) -> Result<File, OpenError> {
 }
 
 async fn migrate(pool: &SqlitePool) -> Result<(), OpenError> {
-    let known = MIGRATIONS.iter().map(|m| m.version).max().unwrap_or(0);
+    let known = Sqlite::schema_version();
     let has_table: i64 =
         sqlx::query_scalar("SELECT count(*) FROM sqlite_schema WHERE name = '_sqlx_migrations'")
             .fetch_one(pool)

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use airside_common::api::auth::Secret;
 use airside_common::api::users::{CreateUser, PatchUser, User, UserPage};
 use airside_common::user::{UserId, Username};
 
@@ -115,6 +116,12 @@ impl Users {
     pub async fn by_name(&self, name: &Username) -> Result<User, UserError> {
         let user = self.store.by_name(name).await?;
         Ok(user.ok_or(UserStoreError::NotFound)?)
+    }
+
+    /// Whether a user has a password.
+    pub async fn has_password(&self, name: &Username, password: Secret) -> Result<bool, UserError> {
+        let hash = self.store.password_hash(name).await?;
+        Ok(self.passwords.matches(password, hash).await?)
     }
 
     /// Makes a user.

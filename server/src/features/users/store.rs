@@ -70,6 +70,9 @@ pub trait UserStore: Send + Sync + 'static {
     /// The user of a name.
     async fn by_name(&self, name: &Username) -> Result<Option<User>, StoreError>;
 
+    /// The hash of a user's password.
+    async fn password_hash(&self, name: &Username) -> Result<Option<String>, StoreError>;
+
     /// Makes a user.
     async fn create(
         &self,

@@ -92,6 +92,15 @@ impl UserStore for Sqlite {
         Ok(row.map(User::try_from).transpose()?)
     }
 
+    async fn password_hash(&self, name: &Username) -> Result<Option<String>, StoreError> {
+        Ok(
+            sqlx::query_scalar("SELECT password_hash FROM users WHERE username = ?1")
+                .bind(name.as_str())
+                .fetch_optional(self.readers())
+                .await?,
+        )
+    }
+
     async fn create(
         &self,
         user: NewUser,

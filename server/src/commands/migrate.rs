@@ -1,0 +1,16 @@
+//! `airside-server migrate`
+
+use std::process::ExitCode;
+
+use airside_server::store::sqlite::Sqlite;
+
+use super::{Outcome, Place, block_on};
+
+pub(crate) fn run(place: &Place) -> Outcome {
+    block_on(async {
+        let database = place.database().await?;
+        database.close().await;
+        println!("schema version {}", Sqlite::schema_version());
+        Ok(ExitCode::SUCCESS)
+    })
+}

@@ -1,0 +1,83 @@
+use rstest::rstest;
+
+use super::*;
+
+fn load(file: &str, environment: &[(&str, &str)]) -> Result<Settings, String> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("server.toml");
+    std::fs::write(&path, file).unwrap();
+    let environment = environment
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    Settings::load(Some(&path), environment)
+        .map_err(|e| e.to_string().replace(path.to_str().unwrap(), "FILE"))
+}
+
+#[test]
+fn the_example_shows_every_default() {
+    let uncommented: String = EXAMPLE
+        .lines()
+        .map(|line| match line.strip_prefix('#') {
+            Some(setting) if !setting.starts_with(' ') => setting,
+            _ => line,
+        })
+        .collect::<Vec<_>>()
+        .join("\n");
+    let table: Table = uncommented.parse().unwrap();
+    assert_eq!(table, defaults());
+    assert_eq!(load(EXAMPLE, &[]).unwrap(), Settings::default());
+}
+
+#[test]
+fn the_environment_wins_over_the_file_over_the_defaults() {
+    let settings = load(
+        "[auth]\naccount_failures_per_minute = 7\naddress_failures_per_minute = 8",
+        &[
+            ("AIRSIDE_AUTH_ADDRESS_FAILURES_PER_MINUTE", "9"),
+            ("AIRSIDE_DATABASE_URL", "sqlite:///x.db"),
+            ("AIRSIDE_SERVER", "the console's own"),
+            ("HOME", "/nowhere"),
+        ],
+    )
+    .unwrap();
+    assert_eq!(settings.auth.account_failures_per_minute.get(), 7);
+    assert_eq!(settings.auth.address_failures_per_minute.get(), 9);
+    assert_eq!(settings.auth.hashes_at_once.get(), 4);
+    assert_eq!(settings.database.url, "sqlite:///x.db");
+}
+
+#[rstest]
+#[case("[http]\nlisen = \"x\"", &[], "http.lisen: unknown field")]
+#[case("[htp]\nlisten = \"x\"", &[], "htp: unknown field")]
+#[case("[http]\nlisten = \"here\"", &[], "http.listen: invalid socket address syntax (from FILE)")]
+#[case("[auth]\nhashes_at_once = -1", &[], "auth.hashes_at_once: invalid value")]
+#[case("[auth]\naccount_failures_per_minute = 0", &[], "auth.account_failures_per_minute: invalid value")]
+#[case("[log]\nformat = \"xml\"", &[], "log.format: unknown variant `xml`")]
+#[case("[http", &[], "FILE: TOML parse error at line 1")]
+#[case("", &[("AIRSIDE_HTTP_LISEN", "x")], "http.lisen: there is no such setting (from the environment variable AIRSIDE_HTTP_LISEN)")]
+#[case("", &[("AIRSIDE_AUTH_HASHES_AT_ONCE", "many")], "auth.hashes_at_once: is a number")]
+#[case("", &[("AIRSIDE_LOG_REQUESTS", "some")], "log.requests: unknown variant `some`")]
+fn what_is_wrong_is_named(
+    #[case] file: &str,
+    #[case] environment: &[(&str, &str)],
+    #[case] expected: &str,
+) {
+    let error = load(file, environment).unwrap_err();
+    assert!(error.contains(expected), "{error}");
+}
+
+#[rstest]
+#[case(
+    "postgres://airside:secret@db:5432/airside",
+    "postgres://airside:***@db:5432/airside"
+)]
+#[case("postgres://a:s@e:c@db/x?y=@", "postgres://a:***@db/x?y=@")]
+#[case("sqlite:///data/a@b.db", "sqlite:///data/a@b.db")]
+fn passwords_are_not_shown(#[case] url: &str, #[case] expected: &str) {
+    assert_eq!(without_password(url), expected);
+    let settings = Settings {
+        database: DatabaseSettings { url: url.into() },
+        ..Settings::default()
+    };
+    assert!(settings.shown().contains(expected));
+}

@@ -1,0 +1,139 @@
+//! Which features and consumers a process runs. A single process runs them all.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::app::App;
+use crate::bus::BusError;
+use crate::features::search::consumers;
+use crate::http::listener;
+use crate::relay::Relay;
+use crate::store::StoreError;
+
+/// How long background work may take to end.
+const PATIENCE: Duration = Duration::from_secs(5);
+const CONSUMER: &str = "search";
+
+/// Why the roles cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The bus does not take subscribers.
+    #[error(transparent)]
+    Bus(#[from] BusError),
+    /// The schedule cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A process whose consumers run.
+pub struct Running {
+    app: App,
+    /// Work that hands commands to the writer, or only tidies up: ends before the writer.
+    tidying: Group,
+    /// What follows the events: ends after the writer, so that its last events are published.
+    following: Group,
+}
+
+struct Group {
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl Group {
+    fn new() -> Self {
+        Self {
+            tasks: TaskTracker::new(),
+            stop: CancellationToken::new(),
+        }
+    }
+
+    async fn end(&self) {
+        self.stop.cancel();
+        self.tasks.close();
+        if tokio::time::timeout(PATIENCE, self.tasks.wait())
+            .await
+            .is_err()
+        {
+            tracing::warn!(
+                left = self.tasks.len(),
+                "background work did not end in time"
+            );
+        }
+    }
+}
+
+impl Running {
+    /// Starts the consumers and fills the timetable.
+    pub async fn start(app: App) -> Result<Self, StartError> {
+        let (tidying, following) = (Group::new(), Group::new());
+        // Subscribed before the schedule is read: what changes meanwhile is heard of.
+        let events = app.bus.subscribe(CONSUMER).await?;
+        let flights = app.search.load().await?;
+        tracing::info!(flights, "timetable filled");
+        following.tasks.spawn(consumers::follow(
+            Arc::clone(&app.search),
+            events,
+            following.stop.clone(),
+        ));
+        let relay = Relay::new(app.database.clone(), Arc::clone(&app.bus));
+        following.tasks.spawn(relay.run(following.stop.clone()));
+        tidying
+            .tasks
+            .spawn(app.auth.clone().follow(tidying.stop.clone()));
+        tidying
+            .tasks
+            .spawn(app.bookings.clone().forget_keys(tidying.stop.clone()));
+        Ok(Self {
+            app,
+            tidying,
+            following,
+        })
+    }
+
+    /// The parts.
+    pub fn app(&self) -> &App {
+        &self.app
+    }
+
+    /// Serves HTTP until told to stop, then ends everything in order: requests, background work, the writer with all that
+    /// waits, the relay, the database.
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        most_connections: usize,
+        stop: CancellationToken,
+    ) {
+        self.app.readiness.open();
+        let http = Arc::clone(&self.app.http);
+        listener::serve(listener, http, most_connections, stop).await;
+        self.end().await;
+    }
+
+    /// Ends everything but requests.
+    pub async fn end(self) {
+        let Self {
+            app,
+            tidying,
+            following,
+        } = self;
+        app.readiness.close();
+        tidying.end().await;
+        let App {
+            http,
+            bookings,
+            database,
+            writer,
+            ..
+        } = app;
+        drop((http, bookings));
+        if tokio::time::timeout(PATIENCE, writer).await.is_err() {
+            tracing::warn!("the writer of bookings did not end in time");
+        }
+        following.end().await;
+        database.close().await;
+    }
+}
