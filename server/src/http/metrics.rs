@@ -21,7 +21,7 @@ use super::problem::ProblemAnswer;
 const BOUNDS: [f64; 12] = [
     0.0001, 0.000_25, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.0, 10.0,
 ];
-/// The content type of the text format of OpenMetrics.
+/// The content type of the text format of `OpenMetrics`.
 const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// A route, as figures are kept by it.

@@ -101,6 +101,10 @@ impl AuthApi {
 
     /// Who am I
     #[oai(path = "/v1/auth/me", method = "get")]
+    #[expect(
+        clippy::unused_async,
+        reason = "endpoints are asynchronous, this one waits for nothing"
+    )]
     async fn me(&self, caller: AgentAuth) -> Result<JsonBytes<Me>, ProblemAnswer> {
         let caller = caller.0;
         JsonBytes::of(&Me {
@@ -115,6 +119,10 @@ impl AuthApi {
     ///
     /// A JSON Web Key set (RFC 7517) with which anybody can verify tokens.
     #[oai(path = "/.well-known/jwks.json", method = "get")]
+    #[expect(
+        clippy::unused_async,
+        reason = "endpoints are asynchronous, this one waits for nothing"
+    )]
     async fn keys(&self) -> Result<JsonBytes<Any<serde_json::Value>>, ProblemAnswer> {
         let keys = serde_json::to_vec(&self.auth.public_keys())
             .map_err(|e| ProblemAnswer::new(Code::Internal, format!("the keys: {e}")))?;

@@ -25,13 +25,13 @@ use crate::features::audit::entry::NewEntry;
 use crate::store::StoreError;
 
 /// How long a refresh token waits for its use.
-pub const REFRESH_LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+pub const REFRESH_LIFETIME: Duration = Duration::from_hours(7 * 24);
 /// How often the database is asked for sessions that other processes ended.
 const FOLLOW_EVERY: Duration = Duration::from_secs(15);
 /// How far back it is asked: the clocks of processes differ, and transactions take time.
-const FOLLOW_BACK: Duration = Duration::from_secs(120);
+const FOLLOW_BACK: Duration = Duration::from_mins(2);
 /// How often what has expired is forgotten.
-const FORGET_EVERY: Duration = Duration::from_secs(60 * 60);
+const FORGET_EVERY: Duration = Duration::from_hours(1);
 /// The longest name that the audit log keeps of a refused login.
 const LONGEST_NAME: usize = 64;
 

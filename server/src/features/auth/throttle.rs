@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use moka::sync::Cache;
 use parking_lot::Mutex;
 
-const WINDOW: Duration = Duration::from_secs(60);
+const WINDOW: Duration = Duration::from_mins(1);
 /// How many accounts and addresses are watched at once; beyond it those that tried the longest ago are forgotten.
 const WATCHED: u64 = 100_000;
 /// An account's name as it is watched: longer ones are cut, no user has them.
@@ -129,7 +129,7 @@ impl<K: Hash + Eq + Send + Sync + 'static> Counters<K> {
                 let age = Duration::try_from(now.duration_since(oldest)).unwrap_or_default();
                 if age < WINDOW {
                     if tries.len() >= limit as usize {
-                        return Err(WINDOW - age);
+                        return Err(WINDOW.saturating_sub(age));
                     }
                     break;
                 }

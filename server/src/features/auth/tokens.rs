@@ -16,7 +16,7 @@ use super::revocations::Revocations;
 use crate::clock::SharedClock;
 
 /// How long an access token lives.
-pub const ACCESS_LIFETIME: Duration = Duration::from_secs(15 * 60);
+pub const ACCESS_LIFETIME: Duration = Duration::from_mins(15);
 /// By how much the clocks of two machines may differ.
 pub const LEEWAY: Duration = Duration::from_secs(30);
 /// Who makes the tokens (`iss`) and who reads them (`aud`).
@@ -174,13 +174,12 @@ impl Verifier {
         if token.len() > LONGEST_TOKEN {
             return Err(Refused::Invalid);
         }
-        let verified = match self.verified.get(token) {
-            Some(verified) => verified,
-            None => {
-                let verified = self.check_signature(token)?;
-                self.verified.insert(token.to_owned(), verified.clone());
-                verified
-            }
+        let verified = if let Some(verified) = self.verified.get(token) {
+            verified
+        } else {
+            let verified = self.check_signature(token)?;
+            self.verified.insert(token.to_owned(), verified.clone());
+            verified
         };
         let now = self.clock.now().as_second();
         let leeway = LEEWAY.as_secs().cast_signed();
