@@ -5,8 +5,6 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;
 
-use super::Outcome;
-
 /// Prints completions for a shell.
 #[derive(Debug, Args)]
 pub(crate) struct Completions {
@@ -15,10 +13,10 @@ pub(crate) struct Completions {
 }
 
 impl Completions {
-    pub(crate) fn run(self) -> Outcome {
+    pub(crate) fn run(self) -> ExitCode {
         let mut command = crate::Arguments::command();
         let name = command.get_name().to_owned();
         clap_complete::generate(self.shell, &mut command, name, &mut std::io::stdout());
-        Ok(ExitCode::SUCCESS)
+        ExitCode::SUCCESS
     }
 }

@@ -1,5 +1,6 @@
 //! `airside-server run`
 
+use std::fmt::Write as _;
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -131,10 +132,14 @@ async fn ensure(users: &Users, user: &DemoUser) -> Result<(), Failure> {
 fn announce(address: SocketAddr, users: &[DemoUser]) {
     let mut text = format!("listening on http://{address}\n");
     for user in users {
-        text += &format!(
-            "user {} password {} role {}\n",
-            user.username, user.password, user.role
-        );
+        let DemoUser {
+            username,
+            password,
+            role,
+            ..
+        } = user;
+        // Writing to a text cannot fail.
+        let _ = writeln!(text, "user {username} password {password} role {role}");
     }
     let mut out = io::stdout().lock();
     if let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
