@@ -50,7 +50,7 @@ pub(crate) fn minutes(minutes: i64) -> String {
     format!("{}h{:02}", minutes / 60, minutes % 60)
 }
 
-/// Reads a date as [`date_entry`](crate::date_entry) does, and also as it is shown here, with the weekday before it.
+/// Reads a date as [`crate::date_entry`] does, and also as it is shown here, with the weekday before it.
 pub(crate) fn parse(text: &str, today: Date) -> Result<Date, ParseError> {
     let text = text.trim();
     let written = match text.split_once(' ') {
