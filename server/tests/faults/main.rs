@@ -8,5 +8,8 @@
 mod bookings;
 mod disk_full;
 mod lost_answer;
+mod migration;
 mod process;
 mod reimport;
+mod slow_client;
+mod stop;

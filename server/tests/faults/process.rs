@@ -1,6 +1,6 @@
 //! A real server in a folder of its own, and its clients.
 
-use std::process::{Output, Stdio};
+use std::process::{ExitStatus, Output, Stdio};
 use std::time::Duration;
 
 use jiff::civil::Date;
@@ -39,6 +39,20 @@ impl Place {
         }
         place.import(flights, capacity).await;
         place
+    }
+
+    /// A place without anything.
+    pub(crate) fn empty() -> Self {
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            date: Date::ZERO,
+        }
+    }
+
+    /// The database's address.
+    pub(crate) fn database(&self) -> String {
+        let file = self.folder.path().join("data/airside.db");
+        format!("sqlite://{}", file.display())
     }
 
     /// Imports the flights with a capacity; answers the last line, which counts.
@@ -148,10 +162,15 @@ impl Server {
         self.child.kill().await.unwrap();
     }
 
+    /// Waits until it has ended.
+    pub(crate) async fn ended(&mut self) -> ExitStatus {
+        timeout(PATIENCE, self.child.wait()).await.unwrap().unwrap()
+    }
+
     /// SIGTERM, and waits for a clean end.
     pub(crate) async fn stop(mut self) {
         kill(self.pid(), Signal::SIGTERM).unwrap();
-        let status = timeout(PATIENCE, self.child.wait()).await.unwrap().unwrap();
+        let status = self.ended().await;
         assert!(status.success(), "{status}");
     }
 

@@ -1,48 +1,48 @@
 //! The endpoints over a database of their own, with users that hold tokens.
 
-use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
-use std::time::Duration;
 
+use airside_common::api::auth::{Secret, Tokens};
+use airside_common::api::users::{CreateUser, User};
 use airside_common::user::{Role, UserId};
-use airside_server::cache::memory::MemoryCache;
-use airside_server::clock::SystemClock;
+use airside_server::app::App;
+use airside_server::clock::{SharedClock, SystemClock};
+use airside_server::config::Settings;
+use airside_server::data_folder::DataFolder;
 use airside_server::features::auth::caller::{Caller, SessionId};
-use airside_server::features::auth::revocations::Revocations;
-use airside_server::features::auth::tokens::{SigningKey, Verifier};
-use airside_server::features::bookings::api::BookingsApi;
-use airside_server::features::bookings::service::Bookings;
+use airside_server::features::auth::tokens::SigningKey;
 use airside_server::features::bookings::store::BookingStore;
-use airside_server::features::bookings::writer::Writer;
-use airside_server::features::flights::api::FlightsApi;
-use airside_server::features::flights::service::Flights;
-use airside_server::features::search::api::SearchApi;
 use airside_server::features::search::service::Search;
-use airside_server::http::context::{RequestContext, RequestId};
+use airside_server::features::users::service::Author;
+use airside_server::http::outermost::Outermost;
 use airside_server::store::sqlite::Sqlite;
 use poem::http::{Method, StatusCode};
 use poem::test::TestClient;
-use poem::{EndpointExt, IntoEndpoint};
-use poem_openapi::OpenApiService;
-use serde_json::Value;
+use serde_json::{Value, json};
 use sqlx::SqlitePool;
+
+/// The password of every user that can log in.
+pub(crate) const PASSWORD: &str = "a lengthy sentence for tests";
 
 /// An application for one test.
 pub(crate) struct TestApp {
-    client: TestClient<poem::endpoint::BoxEndpoint<'static>>,
-    key: SigningKey,
+    client: TestClient<Arc<Outermost>>,
+    /// Signs the access tokens.
+    pub(crate) key: SigningKey,
+    /// The parts of the server.
+    pub(crate) app: App,
     /// The database, for what the API does not do.
     pub(crate) database: SqlitePool,
     /// Search; it is not told of events, and so a test loads it.
     pub(crate) search: Arc<Search>,
     store: Sqlite,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 /// A user of a test with a token.
 pub(crate) struct TestUser<'a> {
     app: &'a TestApp,
-    token: String,
+    token: Option<String>,
 }
 
 /// What came back.
@@ -77,41 +77,72 @@ impl TestAnswer {
 
 impl TestApp {
     pub(crate) async fn new() -> Self {
+        Self::with(Settings::default(), Arc::new(SystemClock)).await
+    }
+
+    /// An application with other settings or another clock.
+    pub(crate) async fn with(settings: Settings, clock: SharedClock) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite://{}", folder.path().join("airside.db").display());
-        let store = Sqlite::open(&url).await.unwrap();
-        let key = SigningKey::from_seed(&[7; 32]).unwrap();
-        let revocations = Arc::new(Revocations::default());
-        let verifier = Verifier::new(&key, revocations, Arc::new(SystemClock)).unwrap();
-        let bookings: Arc<dyn BookingStore> = Arc::new(store.clone());
-        let (writer, _) = Writer::start(Arc::clone(&bookings));
-        let clock = Arc::new(SystemClock);
-        let cache = Arc::new(MemoryCache::new(1000, Duration::from_mins(1)));
-        let search = Arc::new(Search::new(Arc::new(store.clone()), cache, clock.clone()));
-        let flights = Flights::new(Arc::new(store.clone()), clock.clone());
-        let api = (
-            BookingsApi::new(Bookings::new(bookings, writer)),
-            FlightsApi::new(flights),
-            SearchApi::new(search.clone(), clock),
-        );
-        let context = RequestContext {
-            id: RequestId::random(),
-            address: IpAddr::V4(Ipv4Addr::LOCALHOST),
-            verifier: Arc::new(verifier),
-            route: Arc::default(),
-        };
-        let endpoint = OpenApiService::new(api, "test", "1")
-            .into_endpoint()
-            .data(context)
-            .boxed();
+        let data = DataFolder::open(Some(folder.path())).unwrap();
+        let app = App::build(&settings, &data, clock).await.unwrap();
+        app.readiness.open();
         Self {
-            client: TestClient::new(endpoint),
-            key,
-            database: SqlitePool::connect(&url).await.unwrap(),
-            search,
-            store,
-            _folder: folder,
+            client: TestClient::new(Arc::clone(&app.http)),
+            key: data.signing_key().unwrap(),
+            database: SqlitePool::connect(&data.database_url()).await.unwrap(),
+            search: Arc::clone(&app.search),
+            store: app.database.clone(),
+            app,
+            folder,
         }
+    }
+
+    /// The data folder.
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
+    /// Somebody without a token.
+    pub(crate) fn anonymous(&self) -> TestUser<'_> {
+        TestUser {
+            app: self,
+            token: None,
+        }
+    }
+
+    /// Somebody who shows a text as access token.
+    pub(crate) fn bearer(&self, token: &str) -> TestUser<'_> {
+        TestUser {
+            app: self,
+            token: Some(token.to_owned()),
+        }
+    }
+
+    /// A user who can log in with [`PASSWORD`].
+    pub(crate) async fn enrol(&self, name: &str, role: Role) -> User {
+        let new = CreateUser {
+            username: name.parse().unwrap(),
+            password: Secret(PASSWORD.to_owned()),
+            role,
+            office: "NYC1A0001".parse().unwrap(),
+        };
+        let users = &self.app.users;
+        users.create(&Author::command_line(), new).await.unwrap()
+    }
+
+    /// Logs a user of [`TestApp::enrol`] in.
+    pub(crate) async fn login(&self, name: &str) -> Tokens {
+        let body = json!({"username": name, "password": PASSWORD});
+        let answer = self
+            .anonymous()
+            .post("/v1/auth/login", &[], Some(&body))
+            .await;
+        serde_json::from_value(answer.json()).unwrap_or_else(|e| panic!("{e}: {}", answer.text))
+    }
+
+    /// An admin.
+    pub(crate) async fn admin(&self) -> TestUser<'_> {
+        self.user("root", Role::Admin, "NYC1A0001").await
     }
 
     /// A user with a role in an office.
@@ -133,7 +164,7 @@ impl TestApp {
             .unwrap();
         TestUser {
             app: self,
-            token: self.key.sign(&caller, jiff::Timestamp::now()).unwrap(),
+            token: Some(self.key.sign(&caller, jiff::Timestamp::now()).unwrap()),
         }
     }
 
@@ -206,18 +237,20 @@ impl TestUser<'_> {
             .await
     }
 
-    async fn send(
+    pub(crate) async fn send(
         &self,
         method: Method,
         path: &str,
         headers: &[(&str, &str)],
         body: Option<&Value>,
     ) -> TestAnswer {
-        let mut request = self
-            .app
-            .client
-            .request(method, path)
-            .header("Authorization", format!("Bearer {}", self.token));
+        let mut request = self.app.client.request(method, path);
+        if let Some(token) = &self.token {
+            request = request.header("Authorization", format!("Bearer {token}"));
+        }
+        if !headers.iter().any(|(name, _)| *name == "X-Request-Id") {
+            request = request.header("X-Request-Id", "test");
+        }
         for (name, value) in headers {
             request = request.header(*name, *value);
         }

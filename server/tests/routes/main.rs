@@ -8,7 +8,11 @@
 mod admin_flights;
 mod airports;
 mod app;
+mod audit;
+mod auth;
 mod bookings;
 mod flights;
 mod itineraries;
 mod seats;
+mod security;
+mod users;

@@ -108,7 +108,7 @@ async fn the_same_key_gives_the_same_answer() {
     {
       "code": "idempotency_mismatch",
       "detail": "this key was sent with another request before; take a new one",
-      "instance": "",
+      "instance": "test",
       "status": 422,
       "title": "The idempotency key was used for another request",
       "type": "/problems/idempotency_mismatch"
@@ -195,7 +195,7 @@ async fn a_seat_is_sold_once() {
     {
       "code": "seat_taken",
       "detail": "seat 1A on UA1545 belongs to somebody else",
-      "instance": "",
+      "instance": "test",
       "status": 409,
       "title": "The seat is taken",
       "type": "/problems/seat_taken"

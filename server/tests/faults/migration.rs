@@ -1,0 +1,61 @@
+//! Many migrators at once; a schema of the future.
+
+use sqlx::SqlitePool;
+
+use crate::process::Place;
+
+#[tokio::test]
+async fn of_many_that_migrate_at_once_one_does_and_the_others_find_nothing_to_do() {
+    let place = Place::empty();
+    let runs = (0..8).map(|_| place.run(&["migrate"], ""));
+    for output in futures_util::future::join_all(runs).await {
+        assert!(output.status.success(), "{output:?}");
+        assert_eq!(
+            String::from_utf8_lossy(&output.stdout),
+            "schema version 1\n"
+        );
+    }
+    let database = SqlitePool::connect(&place.database()).await.unwrap();
+    let applied: i64 = sqlx::query_scalar("SELECT count(*) FROM _sqlx_migrations")
+        .fetch_one(&database)
+        .await
+        .unwrap();
+    assert_eq!(applied, 1);
+}
+
+#[tokio::test]
+async fn a_newer_schema_is_refused_and_nothing_is_written() {
+    let place = Place::empty();
+    assert!(place.run(&["migrate"], "").await.status.success());
+    let database = SqlitePool::connect(&place.database()).await.unwrap();
+    sqlx::query(
+        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+         VALUES (9, 'of the future', TRUE, x'00', 0)",
+    )
+    .execute(&database)
+    .await
+    .unwrap();
+    database.close().await;
+    let file = place.database().replace("sqlite://", "");
+    let before = std::fs::read(&file).unwrap();
+    for command in ["run", "migrate", "check"] {
+        let output = place.run(&[command], "").await;
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{command}: {said}");
+        assert!(
+            said.contains("version 9, newer than 1"),
+            "{command}: {said}"
+        );
+    }
+    assert!(std::fs::read(&file).unwrap() == before);
+}
+
+#[tokio::test]
+async fn two_servers_do_not_share_a_folder() {
+    let place = Place::empty();
+    let _server = place.start().await;
+    let output = place.run(&["run", "--listen", "127.0.0.1:0"], "").await;
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("another airside-server runs"), "{said}");
+}

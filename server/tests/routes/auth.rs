@@ -1,0 +1,5 @@
+//! `/v1/auth`
+
+mod login;
+mod logout;
+mod refresh;

@@ -1,0 +1,311 @@
+//! What every route refuses, and how.
+
+use std::sync::Arc;
+
+use airside_common::user::{Role, UserId};
+use airside_server::clock::Clock;
+use airside_server::config::Settings;
+use airside_server::features::auth::caller::{Caller, SessionId};
+use airside_server::features::auth::tokens::SigningKey;
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use jiff::{Timestamp, ToSpan};
+use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+use poem::http::Method;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use crate::app::TestApp;
+
+fn caller() -> Caller {
+    Caller {
+        user_id: UserId::new(),
+        username: "ada".parse().unwrap(),
+        role: Role::Admin,
+        office: "NYC1A0001".parse().unwrap(),
+        session: SessionId::new(),
+    }
+}
+
+/// The parts of a token that the server made.
+fn parts(app: &TestApp) -> (Header, Value) {
+    let token = app.key.sign(&caller(), Timestamp::now()).unwrap();
+    let claims = token.split('.').nth(1).unwrap();
+    let claims = BASE64_URL_SAFE_NO_PAD.decode(claims).unwrap();
+    let header = jsonwebtoken::decode_header(&token).unwrap();
+    (header, serde_json::from_slice(&claims).unwrap())
+}
+
+/// The key of the server's folder, as one who stole it would use it.
+fn stolen(app: &TestApp) -> EncodingKey {
+    let seed = std::fs::read(app.folder().join("signing-key")).unwrap();
+    let mut der = hex("302e020100300506032b657004220420");
+    der.extend(seed);
+    EncodingKey::from_ed_der(&der)
+}
+
+fn hex(text: &str) -> Vec<u8> {
+    (0..text.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap())
+        .collect()
+}
+
+#[tokio::test]
+async fn a_token_is_taken_only_as_it_was_made() {
+    let app = TestApp::new().await;
+    let key = stolen(&app);
+    let (header, claims) = parts(&app);
+    let verdict = async |header: &Header, claims: &Value, key: &EncodingKey| {
+        let token = encode(header, claims, key).unwrap();
+        app.bearer(&token).get("/v1/auth/me").await.verdict()
+    };
+    assert_eq!(verdict(&header, &claims, &key).await, "200");
+
+    let mut headers = vec![(
+        "kid",
+        Header {
+            kid: Some("other".into()),
+            ..header.clone()
+        },
+    )];
+    headers.push((
+        "no kid",
+        Header {
+            kid: None,
+            ..header.clone()
+        },
+    ));
+    headers.push((
+        "typ",
+        Header {
+            typ: Some("JWT".into()),
+            ..header.clone()
+        },
+    ));
+    headers.push((
+        "no typ",
+        Header {
+            typ: None,
+            ..header.clone()
+        },
+    ));
+    headers.push((
+        "jku",
+        Header {
+            jku: Some("https://evil.example".into()),
+            ..header.clone()
+        },
+    ));
+    let public = app.key.public_keys().keys.remove(0);
+    headers.push((
+        "jwk",
+        Header {
+            jwk: Some(public),
+            ..header.clone()
+        },
+    ));
+    headers.push((
+        "x5u",
+        Header {
+            x5u: Some("https://evil.example".into()),
+            ..header.clone()
+        },
+    ));
+    headers.push((
+        "crit",
+        Header {
+            crit: Some(vec!["b64".into()]),
+            ..header.clone()
+        },
+    ));
+    for (what, changed) in headers {
+        assert_eq!(
+            verdict(&changed, &claims, &key).await,
+            "401 unauthenticated",
+            "{what}"
+        );
+    }
+    for claim in ["exp", "nbf", "iss", "aud", "sub", "sid", "role", "office"] {
+        let mut changed = claims.clone();
+        changed.as_object_mut().unwrap().remove(claim);
+        assert_eq!(
+            verdict(&header, &changed, &key).await,
+            "401 unauthenticated",
+            "no {claim}"
+        );
+    }
+    for (claim, value) in [
+        ("iss", json!("evil")),
+        ("aud", json!("other")),
+        ("role", json!("king")),
+    ] {
+        let mut changed = claims.clone();
+        changed[claim] = value;
+        assert_eq!(
+            verdict(&header, &changed, &key).await,
+            "401 unauthenticated",
+            "{claim}"
+        );
+    }
+    // Another algorithm, with the public key as its secret.
+    let x = serde_json::to_value(app.key.public_keys()).unwrap()["keys"][0]["x"].clone();
+    let confused = Header {
+        alg: Algorithm::HS256,
+        ..header.clone()
+    };
+    let secret = EncodingKey::from_secret(x.as_str().unwrap().as_bytes());
+    assert_eq!(
+        verdict(&confused, &claims, &secret).await,
+        "401 unauthenticated"
+    );
+    // No algorithm at all.
+    let none = json!({"alg": "none", "typ": "at+jwt", "kid": header.kid}).to_string();
+    let unsigned = format!(
+        "{}.{}.",
+        BASE64_URL_SAFE_NO_PAD.encode(none),
+        BASE64_URL_SAFE_NO_PAD.encode(claims.to_string())
+    );
+    assert_eq!(
+        app.bearer(&unsigned).get("/v1/auth/me").await.verdict(),
+        "401 unauthenticated"
+    );
+    // Another server's key.
+    let foreign = SigningKey::from_seed(&[9; 32]).unwrap();
+    let token = foreign.sign(&caller(), Timestamp::now()).unwrap();
+    assert_eq!(
+        app.bearer(&token).get("/v1/auth/me").await.verdict(),
+        "401 unauthenticated"
+    );
+}
+
+struct At(Timestamp);
+
+impl Clock for At {
+    fn now(&self) -> Timestamp {
+        self.0
+    }
+}
+
+#[tokio::test]
+async fn clocks_may_differ_by_thirty_seconds() {
+    let now = Timestamp::from_second(1_800_000_000).unwrap();
+    let app = TestApp::with(Settings::default(), Arc::new(At(now))).await;
+    let verdict = async |made: Timestamp| {
+        let token = app.key.sign(&caller(), made).unwrap();
+        app.bearer(&token).get("/v1/auth/me").await.verdict()
+    };
+    assert_eq!(verdict(now + 30.seconds()).await, "200");
+    assert_eq!(verdict(now + 31.seconds()).await, "401 unauthenticated");
+    assert_eq!(verdict(now + 1.hour()).await, "401 unauthenticated");
+    assert_eq!(verdict(now - 15.minutes() - 29.seconds()).await, "200");
+    assert_eq!(
+        verdict(now - 15.minutes() - 30.seconds()).await,
+        "401 token_expired"
+    );
+    assert_eq!(verdict(now - 1.hour()).await, "401 token_expired");
+}
+
+#[tokio::test]
+async fn every_route_of_the_document_wants_the_right_caller() {
+    let app = TestApp::new().await;
+    let (anonymous, agent) = (app.anonymous(), app.agent().await);
+    let document = anonymous.get("/openapi.json").await.json();
+    let mut seen = 0;
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            if operation.get("security").is_none() {
+                assert!(
+                    path.starts_with("/v1/auth/") || path == "/.well-known/jwks.json",
+                    "{path}"
+                );
+                continue;
+            }
+            seen += 1;
+            let method: Method = method.to_uppercase().parse().unwrap();
+            let path = path.replace("{id}", "1").replace("{locator}", "ABCDEF");
+            let refused = anonymous.send(method.clone(), &path, &[], None).await;
+            assert_eq!(refused.verdict(), "401 unauthenticated", "{method} {path}");
+            assert!(refused.header("www-authenticate").starts_with("Bearer"));
+            if path.starts_with("/v1/admin/") {
+                // A body far too large is not looked at.
+                let body = json!("x".repeat(300_000));
+                let refused = agent.send(method.clone(), &path, &[], Some(&body)).await;
+                assert_eq!(refused.verdict(), "403 forbidden", "{method} {path}");
+            }
+        }
+    }
+    assert!(seen > 15, "{seen}");
+}
+
+#[tokio::test]
+async fn every_error_is_a_problem_with_the_requests_id() {
+    let app = TestApp::new().await;
+    let agent = app.agent().await;
+    for (method, path, verdict) in [
+        (Method::GET, "/nowhere", "404 not_found"),
+        (Method::GET, "/v1/flights/none", "404 not_found"),
+        (Method::DELETE, "/v1/auth/me", "405 method_not_allowed"),
+        (Method::GET, "/v1/airports?qeury=x", "422 qeury"),
+        (Method::GET, "/v1/bookings?limit=many", "422 limit"),
+        (
+            Method::GET,
+            "/v1/itineraries?origin=1&destination=LAX&date=x",
+            "422 origin",
+        ),
+    ] {
+        let answer = agent
+            .send(method, path, &[("X-Request-Id", "mine.1")], None)
+            .await;
+        assert_eq!(answer.verdict(), verdict, "{path}");
+        assert_eq!(answer.header("content-type"), "application/problem+json");
+        assert_eq!(answer.header("x-request-id"), "mine.1");
+        assert_eq!(answer.json()["instance"], "mine.1");
+    }
+    let refused = agent.send(Method::DELETE, "/v1/auth/me", &[], None).await;
+    assert_eq!(refused.header("allow"), "GET, HEAD");
+    // An id that could forge a line of the log is not taken over.
+    let answer = agent
+        .send(Method::GET, "/healthz", &[("X-Request-Id", "a b")], None)
+        .await;
+    assert_eq!(answer.header("x-request-id").len(), 16);
+}
+
+#[tokio::test]
+async fn the_page_of_the_document_names_no_other_host() {
+    let app = TestApp::new().await;
+    let page = app.anonymous().get("/docs").await;
+    assert_eq!(page.verdict(), "200");
+    assert!(page.text.contains("SwaggerUIBundle({"));
+    assert!(!page.text.contains("<script src") && !page.text.contains("<link"));
+    assert!(
+        page.header("content-security-policy")
+            .contains("default-src 'none'")
+    );
+}
+
+#[tokio::test]
+async fn a_process_that_is_told_to_stop_is_not_ready() {
+    let app = TestApp::new().await;
+    let anonymous = app.anonymous();
+    assert_eq!(anonymous.get("/readyz").await.verdict(), "200");
+    app.app.readiness.close();
+    let answer = anonymous.get("/readyz").await;
+    assert_eq!(answer.verdict(), "503 unavailable");
+    assert_eq!(answer.header("retry-after"), "1");
+    assert_eq!(anonymous.get("/healthz").await.verdict(), "200");
+}
+
+#[test]
+fn no_changed_token_is_taken() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let app = runtime.block_on(TestApp::new());
+    let token = app.key.sign(&caller(), Timestamp::now()).unwrap();
+    proptest!(ProptestConfig::with_cases(200), |(at in 0..token.len(), with in "[A-Za-z0-9_.-]", cut in any::<bool>())| {
+        let mut changed = token.clone();
+        if cut { changed.truncate(at) } else { changed.replace_range(at..=at, &with) }
+        prop_assume!(changed != token);
+        let verdict = runtime.block_on(async { app.bearer(&changed).get("/v1/auth/me").await.verdict() });
+        prop_assert_eq!(verdict, "401 unauthenticated");
+    });
+}
