@@ -21,23 +21,16 @@ async fn what_was_begun_is_answered_and_the_server_ends_well() {
         clients.spawn(async move {
             let client = reqwest::Client::new();
             loop {
-                match client
-                    .get(format!("{base}/.well-known/jwks.json"))
-                    .send()
-                    .await
-                {
-                    // An answer that was begun comes whole.
-                    Ok(answer) => {
-                        assert!(answer.status().is_success());
-                        assert!(answer.text().await.unwrap().contains("EdDSA"));
-                        answered.fetch_add(1, Ordering::Relaxed);
-                    }
+                let keys = client.get(format!("{base}/.well-known/jwks.json"));
+                let Ok(answer) = keys.send().await else {
                     // Refused only once it is told to stop.
-                    Err(_) => {
-                        assert!(stopping.load(Ordering::Relaxed));
-                        return;
-                    }
-                }
+                    assert!(stopping.load(Ordering::Relaxed));
+                    return;
+                };
+                // An answer that was begun comes whole.
+                assert!(answer.status().is_success());
+                assert!(answer.text().await.unwrap().contains("EdDSA"));
+                answered.fetch_add(1, Ordering::Relaxed);
             }
         });
     }
