@@ -246,7 +246,7 @@ async fn every_error_is_a_problem_with_the_requests_id() {
         (Method::GET, "/nowhere", "404 not_found"),
         (Method::GET, "/v1/flights/none", "404 not_found"),
         (Method::DELETE, "/v1/auth/me", "405 method_not_allowed"),
-        (Method::GET, "/v1/airports?qeury=x", "422 qeury"),
+        (Method::GET, "/v1/airports?colour=x", "422 colour"),
         (Method::GET, "/v1/bookings?limit=many", "422 limit"),
         (
             Method::GET,
