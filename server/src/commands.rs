@@ -1,6 +1,7 @@
 //! The commands, one a file.
 
-use std::io;
+use std::fmt::Display;
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -114,6 +115,16 @@ impl Place {
         let settings = self.settings()?;
         let folder = self.folder()?;
         Ok(Sqlite::open(&settings.database.url_in(&folder)).await?)
+    }
+}
+
+/// Writes a line to standard output. Whoever reads there may have read enough, as `head` does: that is no fault.
+pub(crate) fn say(line: impl Display) -> Result<(), Failure> {
+    match writeln!(io::stdout().lock(), "{line}") {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::system("standard output")(error))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -4,9 +4,13 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use toml::{Table, Value};
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::EnvFilter;
 
 use crate::data_folder::DataFolder;
 use crate::features::auth::throttle::Limits;
@@ -59,6 +63,7 @@ impl Default for HttpSettings {
 #[serde(deny_unknown_fields, default)]
 pub struct DatabaseSettings {
     /// `sqlite:///path/to/airside.db`; empty: `airside.db` in the data folder.
+    #[serde(deserialize_with = "database_url")]
     pub url: String,
 }
 
@@ -110,6 +115,7 @@ impl AuthSettings {
 #[serde(deny_unknown_fields, default)]
 pub struct LogSettings {
     /// `error`, `warn`, `info`, `debug`, `trace`, or directives such as `info,airside_server::relay=debug`.
+    #[serde(deserialize_with = "level")]
     pub level: String,
     /// For people or for programs.
     pub format: LogFormat,
@@ -136,6 +142,36 @@ pub enum LogFormat {
     Text,
     /// One JSON object a line.
     Json,
+}
+
+/// Levels and directives of the log. A single word that is no level would be taken for a target by the library, and hide
+/// all other lines.
+fn level<'de, D: Deserializer<'de>>(text: D) -> Result<String, D::Error> {
+    let text = String::deserialize(text)?;
+    let word_of_no_level =
+        |part: &&str| !part.contains(['=', '[', ':']) && LevelFilter::from_str(part).is_err();
+    if let Some(wrong) = text.split(',').map(str::trim).find(word_of_no_level) {
+        return Err(D::Error::custom(format!(
+            "`{wrong}` is none of off, error, warn, info, debug, trace"
+        )));
+    }
+    match EnvFilter::try_new(&text) {
+        Ok(_) => Ok(text),
+        Err(error) => Err(D::Error::custom(error)),
+    }
+}
+
+/// The address of a database that this release can use. It is not repeated in the error, since it may hold a password.
+fn database_url<'de, D: Deserializer<'de>>(text: D) -> Result<String, D::Error> {
+    let text = String::deserialize(text)?;
+    let path = text.strip_prefix("sqlite://");
+    let is_file = |path: &str| !path.is_empty() && !path.starts_with([':', '?']);
+    if text.is_empty() || path.is_some_and(is_file) {
+        return Ok(text);
+    }
+    Err(D::Error::custom(
+        "write it as sqlite:///path/to/airside.db; this release knows no other database",
+    ))
 }
 
 /// Why the settings are not taken.
@@ -298,21 +334,33 @@ fn of_environment(
     Ok(Some((section, key, value)))
 }
 
-/// An address whose password is hidden.
+/// An address whose passwords are hidden, in front of the host and among the parameters.
 fn without_password(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else {
         return url.to_owned();
     };
     let authority = rest.find(['/', '?']).unwrap_or(rest.len());
-    match rest[..authority].rsplit_once('@') {
+    let (authority, rest) = rest.split_at(authority);
+    let authority = match authority.rsplit_once('@') {
         Some((credentials, host)) => {
             let user = credentials
                 .split_once(':')
                 .map_or(credentials, |(user, _)| user);
-            format!("{scheme}://{user}:***@{host}{}", &rest[authority..])
+            format!("{user}:***@{host}")
         }
-        None => url.to_owned(),
-    }
+        None => authority.to_owned(),
+    };
+    let Some((path, parameters)) = rest.split_once('?') else {
+        return format!("{scheme}://{authority}{rest}");
+    };
+    let parameters: Vec<String> = parameters
+        .split('&')
+        .map(|parameter| match parameter.split_once('=') {
+            Some((name, _)) if name.to_lowercase().contains("password") => format!("{name}=***"),
+            _ => parameter.to_owned(),
+        })
+        .collect();
+    format!("{scheme}://{authority}{path}?{}", parameters.join("&"))
 }
 
 #[cfg(test)]

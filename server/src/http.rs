@@ -4,6 +4,7 @@ pub mod authentication;
 pub mod body;
 pub mod connection;
 pub mod context;
+mod description;
 pub mod docs;
 pub mod errors;
 pub mod health;

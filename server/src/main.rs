@@ -65,10 +65,10 @@ fn main() -> ExitCode {
         Command::Migrate => commands::migrate::run(&place),
         Command::Import(import) => import.run(&place),
         Command::User(user) => user.run(&place),
-        Command::Openapi => Ok(commands::openapi::run()),
+        Command::Openapi => commands::openapi::run(),
         Command::Check => commands::check::run(&place),
         Command::Config(config) => config.run(&place),
-        Command::Completions(completions) => Ok(completions.run()),
+        Command::Completions(completions) => completions.run(),
     };
     match outcome {
         Ok(code) => code,

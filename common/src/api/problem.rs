@@ -170,7 +170,7 @@ pub struct Problem {
     pub detail: String,
     /// The stable word to decide by.
     pub code: Code,
-    /// The request's id, as in `X-Request-Id`.
+    /// The id of the request that met it, as in `X-Request-Id`; an answer that is given again keeps the first one's.
     pub instance: String,
     /// The fields that are wrong, if fields are.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use airside_server::features::bookings::store::BookingStore;
 
-use super::{CONTRADICTIONS, Failure, Outcome, Place, block_on};
+use super::{CONTRADICTIONS, Failure, Outcome, Place, block_on, say};
 
 pub(crate) fn run(place: &Place) -> Outcome {
     block_on(async {
@@ -13,10 +13,10 @@ pub(crate) fn run(place: &Place) -> Outcome {
         database.close().await;
         let found = found.map_err(|e| Failure::Other(e.to_string()))?;
         for violation in &found {
-            println!("{violation}");
+            say(violation)?;
         }
         if found.is_empty() {
-            println!("no contradictions");
+            say("no contradictions")?;
             return Ok(ExitCode::SUCCESS);
         }
         eprintln!("{} contradictions", found.len());

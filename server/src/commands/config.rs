@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use airside_server::config::EXAMPLE;
 use clap::Args;
 
-use super::{Outcome, Place};
+use super::{Outcome, Place, say};
 
 /// Prints the settings in force, or an example.
 #[derive(Debug, Args)]
@@ -18,11 +18,11 @@ pub(crate) struct Config {
 impl Config {
     pub(crate) fn run(self, place: &Place) -> Outcome {
         if self.example {
-            print!("{EXAMPLE}");
+            say(EXAMPLE.trim_end())?;
             return Ok(ExitCode::SUCCESS);
         }
         let settings = place.settings()?;
-        print!("{}", settings.shown());
+        say(settings.shown().trim_end())?;
         Ok(ExitCode::SUCCESS)
     }
 }

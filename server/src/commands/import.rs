@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use airside_server::features::flights::import::file::import_file;
 use clap::Args;
 
-use super::{Outcome, Place, block_on, clock};
+use super::{Outcome, Place, block_on, clock, say};
 
 /// Takes flights from a file; a server that runs beside it learns of them within seconds.
 #[derive(Debug, Args)]
@@ -21,7 +21,7 @@ impl Import {
             let database = place.database().await?;
             let report = import_file(&database, &*clock(), &self.file).await;
             database.close().await;
-            println!("{}", report?);
+            say(report?)?;
             Ok(ExitCode::SUCCESS)
         })
     }

@@ -4,7 +4,9 @@ use std::process::ExitCode;
 
 use airside_server::http::router;
 
-pub(crate) fn run() -> ExitCode {
-    println!("{}", router::document());
-    ExitCode::SUCCESS
+use super::{Outcome, say};
+
+pub(crate) fn run() -> Outcome {
+    say(router::document())?;
+    Ok(ExitCode::SUCCESS)
 }

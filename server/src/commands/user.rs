@@ -10,7 +10,7 @@ use airside_server::app;
 use airside_server::features::users::service::{Author, Users};
 use clap::Subcommand;
 
-use super::{Failure, Outcome, Place, block_on, clock};
+use super::{Failure, Outcome, Place, block_on, clock, say};
 
 /// Users of one page of the list.
 const PAGE: u8 = 100;
@@ -70,7 +70,10 @@ impl User {
                     office,
                 };
                 let user = users.create(&author, new).await?;
-                println!("{} {} {}", user.username, user.role, user.office);
+                say(format_args!(
+                    "{} {} {}",
+                    user.username, user.role, user.office
+                ))?;
             }
             Self::List => {
                 let mut after: Option<String> = None;
@@ -80,7 +83,10 @@ impl User {
                         let state = user
                             .disabled_at
                             .map_or(String::new(), |at| format!(" disabled {at}"));
-                        println!("{} {} {}{state}", user.username, user.role, user.office);
+                        say(format_args!(
+                            "{} {} {}{state}",
+                            user.username, user.role, user.office
+                        ))?;
                     }
                     after = page.next_cursor;
                     if after.is_none() {
@@ -95,7 +101,7 @@ impl User {
                     ..PatchUser::default()
                 };
                 users.change(&author, id, patch).await?;
-                println!("{name} is disabled");
+                say(format_args!("{name} is disabled"))?;
             }
             Self::Password { name } => {
                 let id = users.by_name(&name).await?.id;
@@ -104,7 +110,7 @@ impl User {
                     ..PatchUser::default()
                 };
                 users.change(&author, id, patch).await?;
-                println!("{name} has a new password");
+                say(format_args!("{name} has a new password"))?;
             }
         }
         Ok(())

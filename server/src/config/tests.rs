@@ -56,6 +56,11 @@ fn the_environment_wins_over_the_file_over_the_defaults() {
 #[case("[http", &[], "FILE: TOML parse error at line 1")]
 #[case("", &[("AIRSIDE_HTTP_LISEN", "x")], "http.lisen: there is no such setting (from the environment variable AIRSIDE_HTTP_LISEN)")]
 #[case("", &[("AIRSIDE_AUTH_HASHES_AT_ONCE", "many")], "auth.hashes_at_once: is a number")]
+#[case("[log]\nlevel = \"loud\"", &[], "log.level: `loud` is none of off, error, warn, info, debug, trace (from FILE)")]
+#[case("", &[("AIRSIDE_LOG_LEVEL", "info,sqlx=loud")], "log.level: ")]
+#[case("", &[("AIRSIDE_DATABASE_URL", "postgres://u:secret@h/x")], "database.url: write it as sqlite:///path/to/airside.db; this release knows no other database (from the environment variable AIRSIDE_DATABASE_URL)")]
+#[case("[database]\nurl = \"/path/airside.db\"", &[], "database.url: write it as sqlite://")]
+#[case("[database]\nurl = \"sqlite://:memory:\"", &[], "database.url: write it as sqlite://")]
 #[case("", &[("AIRSIDE_LOG_REQUESTS", "some")], "log.requests: unknown variant `some`")]
 fn what_is_wrong_is_named(
     #[case] file: &str,
@@ -64,6 +69,18 @@ fn what_is_wrong_is_named(
 ) {
     let error = load(file, environment).unwrap_err();
     assert!(error.contains(expected), "{error}");
+    assert!(!error.contains("secret"), "{error}");
+}
+
+#[rstest]
+#[case("off")]
+#[case("WARN")]
+#[case("info,airside_server::relay=debug")]
+#[case("info,sqlx=off")]
+#[case("airside_server=trace")]
+fn levels_and_directives_are_taken(#[case] level: &str) {
+    let settings = load("", &[("AIRSIDE_LOG_LEVEL", level)]).unwrap();
+    assert_eq!(settings.log.level, level);
 }
 
 #[rstest]
@@ -73,6 +90,10 @@ fn what_is_wrong_is_named(
 )]
 #[case("postgres://a:s@e:c@db/x?y=@", "postgres://a:***@db/x?y=@")]
 #[case("sqlite:///data/a@b.db", "sqlite:///data/a@b.db")]
+#[case(
+    "postgres://a@db/x?sslmode=disable&password=s",
+    "postgres://a:***@db/x?sslmode=disable&password=***"
+)]
 fn passwords_are_not_shown(#[case] url: &str, #[case] expected: &str) {
     assert_eq!(without_password(url), expected);
     let settings = Settings {

@@ -23,7 +23,8 @@ impl ResponseError for MethodNotAllowed {
     }
 }
 
-/// An error as the answer that its client gets, with the request's id in it.
+/// An error as the answer that its client gets, with the id of the request that it arose in: this one, or the one whose
+/// answer is given again.
 pub fn answer(error: Error, id: &RequestId) -> Response {
     let allow = error
         .downcast_ref::<MethodNotAllowed>()
@@ -32,7 +33,9 @@ pub fn answer(error: Error, id: &RequestId) -> Response {
         Ok(answer) => answer,
         Err(error) => of_library(&error),
     };
-    id.as_str().clone_into(&mut answer.problem.instance);
+    if answer.problem.instance.is_empty() {
+        id.as_str().clone_into(&mut answer.problem.instance);
+    }
     let status = answer.problem.status;
     let mut response = answer.as_response();
     let headers = response.headers_mut();

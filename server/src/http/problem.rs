@@ -7,13 +7,15 @@ use poem::error::ResponseError;
 use poem::http::{StatusCode, header};
 use poem::{Body, Response};
 
-/// A problem on its way out; the request id is filled in by the outermost layer.
+/// A problem on its way out; the request id is filled in by the outermost layer, but for a problem that has one.
 #[derive(Debug, Clone)]
 pub struct ProblemAnswer {
     /// The body.
     pub problem: Box<Problem>,
     /// When to try again, for 429 and 503.
     pub retry_after: Option<Duration>,
+    /// The body as it was sent when the answer was given first, to be sent again to the byte.
+    kept: Option<String>,
 }
 
 impl ProblemAnswer {
@@ -23,6 +25,18 @@ impl ProblemAnswer {
         Self {
             problem: Box::new(Problem::new(code, detail)),
             retry_after,
+            kept: None,
+        }
+    }
+
+    /// The answer whose body was kept when it was given first.
+    pub fn kept(body: String) -> Self {
+        match serde_json::from_str::<Problem>(&body) {
+            Ok(problem) => Self {
+                kept: Some(body),
+                ..problem.into()
+            },
+            Err(_) => Self::new(Code::Internal, "the kept answer cannot be read"),
         }
     }
 
@@ -44,6 +58,7 @@ impl From<Problem> for ProblemAnswer {
         Self {
             problem: Box::new(problem),
             retry_after: None,
+            kept: None,
         }
     }
 }
@@ -69,6 +84,9 @@ impl ResponseError for ProblemAnswer {
             response = response.header(header::RETRY_AFTER, wait.as_secs().max(1));
         }
         // A problem is made of texts and numbers, which always serialise.
-        response.body(Body::from_json(&self.problem).unwrap_or_default())
+        response.body(match &self.kept {
+            Some(body) => Body::from_string(body.clone()),
+            None => Body::from_json(&self.problem).unwrap_or_default(),
+        })
     }
 }

@@ -1,16 +1,16 @@
 //! The whole API in one list. The document is made of the same list.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use poem::endpoint::{BoxEndpoint, make};
 use poem::http::{HeaderValue, Method};
-use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response, Result, Route};
-use poem_openapi::__private::UrlQuery;
+use poem::{Endpoint, EndpointExt, IntoEndpoint, Request, Response, Result, Route};
 use poem_openapi::registry::{MetaApi, MetaParamIn, Registry};
 use poem_openapi::{OpenApi, OpenApiService};
 
 use super::context::RequestContext;
+use super::description;
 use super::docs::Docs;
 use super::errors::MethodNotAllowed;
 use super::health::{self, Dependency, Readiness};
@@ -116,7 +116,7 @@ pub fn routes(features: Features, operations: Operations) -> Route {
     ];
     plain
         .into_iter()
-        .map(|(path, endpoint)| (path.to_owned(), vec![(Method::GET, endpoint)]))
+        .map(|(path, operation)| (path.to_owned(), vec![(Method::GET, operation)]))
         .chain(operations_of(features.list()))
         .fold(Route::new(), |route, (path, methods)| {
             route.at(path, PathMethods::new(methods))
@@ -128,28 +128,34 @@ pub fn document() -> String {
     described().spec()
 }
 
-/// The API as it is described; it answers nothing.
-struct Description;
+/// The API with the errors of each operation; without endpoints where only its description is wanted.
+struct Described(Option<Api>);
 
-impl OpenApi for Description {
+impl OpenApi for Described {
     fn meta() -> Vec<MetaApi> {
-        Api::meta()
+        description::complete(Api::meta())
     }
 
     fn register(registry: &mut Registry) {
         Api::register(registry);
     }
 
-    fn add_routes(self, _: &mut HashMap<String, HashMap<Method, BoxEndpoint<'static>>>) {}
+    fn add_routes(self, table: &mut HashMap<String, HashMap<Method, BoxEndpoint<'static>>>) {
+        if let Some(api) = self.0 {
+            api.add_routes(table);
+        }
+    }
 }
 
-fn described() -> OpenApiService<Description, ()> {
-    OpenApiService::new(Description, "Airside", env!("CARGO_PKG_VERSION"))
-        .summary("Flight search and booking")
-        .description(
-            "Errors are `application/problem+json` (RFC 9457) with a stable `code`. \
-             Lists answer `items` and `next_cursor`. Every answer carries `X-Request-Id`.",
-        )
+fn described() -> OpenApiService<Described, ()> {
+    service(Described(None))
+}
+
+fn service(api: Described) -> OpenApiService<Described, ()> {
+    OpenApiService::new(api, "Airside", env!("CARGO_PKG_VERSION")).description(
+        "Flight search and booking. Errors are `application/problem+json` (RFC 9457) with a stable `code`. \
+         Lists answer `items` and `next_cursor`. Every answer carries `X-Request-Id`.",
+    )
 }
 
 /// A path without parameters, body or caller.
@@ -160,84 +166,59 @@ where
 {
     let operation = Operation {
         name: path.to_owned(),
-        endpoint: make(move |_| answer()).map_to_response().boxed(),
+        endpoint: Arc::new(make(move |_| answer()).map_to_response().boxed()),
         query: Vec::new(),
     };
     (path, operation)
 }
 
-/// The operations of the API by path, with the names of the parameters that each takes.
+/// The operations of the API by path, with the names of the parameters that each takes. The service behind them all
+/// finds its endpoint again: only so do the endpoints get what the library reads of a request.
 fn operations_of(api: Api) -> impl Iterator<Item = (String, Vec<(Method, Operation)>)> {
-    let mut described: HashMap<(String, Method), (String, Vec<String>)> = Api::meta()
-        .into_iter()
-        .flat_map(|api| api.paths)
-        .flat_map(|path| {
-            let names = path.path;
-            path.operations.into_iter().map(move |operation| {
-                let query = operation
-                    .params
-                    .into_iter()
-                    .filter(|parameter| parameter.in_type == MetaParamIn::Query)
-                    .map(|parameter| parameter.name)
-                    .collect();
-                ((shape(&names), operation.method), (names.clone(), query))
-            })
-        })
-        .collect();
-    let mut table = HashMap::new();
-    api.add_routes(&mut table);
-    table.into_iter().map(move |(path, methods)| {
-        let operations = methods
-            .into_iter()
-            .map(|(method, endpoint)| {
-                let (name, query) = described
-                    .remove(&(shape(&path), method.clone()))
-                    .unwrap_or_default();
-                let operation = Operation {
-                    name,
-                    endpoint,
-                    query,
-                };
-                (method, operation)
-            })
-            .collect();
-        (path, operations)
-    })
-}
-
-/// A path without its parameters' names: `/a/{id}` of the document and `/a/:param0` of the routes are the same.
-fn shape(path: &str) -> String {
-    path.split('/')
-        .map(|part| {
-            if part.starts_with([':', '{']) {
-                ":"
-            } else {
-                part
-            }
-        })
-        .collect::<Vec<_>>()
-        .join("/")
+    let endpoint = Arc::new(service(Described(Some(api))).into_endpoint());
+    let mut paths: BTreeMap<String, Vec<(Method, Operation)>> = BTreeMap::new();
+    for path in Api::meta().into_iter().flat_map(|api| api.paths) {
+        // `{id}` of the document is `:id` of the routes.
+        let pattern = path.path.replace('{', ":").replace('}', "");
+        for operation in path.operations {
+            let query = operation
+                .params
+                .into_iter()
+                .filter(|parameter| parameter.in_type == MetaParamIn::Query)
+                .map(|parameter| parameter.name)
+                .collect();
+            let known = Operation {
+                name: path.path.clone(),
+                endpoint: Arc::clone(&endpoint),
+                query,
+            };
+            paths
+                .entry(pattern.clone())
+                .or_default()
+                .push((operation.method, known));
+        }
+    }
+    paths.into_iter()
 }
 
 /// An endpoint and the query parameters that it takes.
 struct Operation {
     /// Its path with its parameters' names, as in the document.
     name: String,
-    endpoint: BoxEndpoint<'static>,
+    endpoint: Arc<BoxEndpoint<'static>>,
     query: Vec<String>,
 }
 
 impl Operation {
-    async fn call(&self, mut request: Request) -> Result<Response> {
-        let query: Vec<(String, String)> = match request.uri().query() {
-            None | Some("") => Vec::new(),
-            Some(_) => request.params()?,
-        };
-        if let Some((name, _)) = query.iter().find(|(name, _)| !self.query.contains(name)) {
-            let name = airside_common::text::printable(name);
+    async fn call(&self, request: Request) -> Result<Response> {
+        let query = request.uri().query().unwrap_or_default();
+        let unknown = form_urlencoded::parse(query.as_bytes())
+            .map(|(name, _)| name)
+            .find(|name| !self.query.iter().any(|known| known == name));
+        if let Some(name) = unknown {
+            let name = airside_common::text::printable(&name);
             return Err(ProblemAnswer::field(name, "there is no such parameter").into());
         }
-        request.extensions_mut().insert(UrlQuery(query));
         self.endpoint.call(request).await
     }
 }
@@ -279,13 +260,15 @@ impl PathMethods {
 impl Endpoint for PathMethods {
     type Output = Response;
 
-    async fn call(&self, request: Request) -> Result<Response> {
-        let wanted = match *request.method() {
-            Method::HEAD => &Method::GET,
-            ref method => method,
-        };
-        let Some((_, label, operation)) =
-            self.operations.iter().find(|(method, ..)| method == wanted)
+    async fn call(&self, mut request: Request) -> Result<Response> {
+        if *request.method() == Method::HEAD {
+            // The same as GET; the connection leaves the body out.
+            request.set_method(Method::GET);
+        }
+        let Some((_, label, operation)) = self
+            .operations
+            .iter()
+            .find(|(method, ..)| method == request.method())
         else {
             return Err(MethodNotAllowed(self.allow.clone()).into());
         };
@@ -293,9 +276,6 @@ impl Endpoint for PathMethods {
             // Set once: a request has one route.
             let _ = context.route.set(*label);
         }
-        operation
-            .call(request)
-            .await
-            .map(IntoResponse::into_response)
+        operation.call(request).await
     }
 }

@@ -1,6 +1,7 @@
 //! SQLite: one file in WAL mode, one connection that writes, several that read.
 
 use std::fs::{File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
@@ -42,6 +43,14 @@ pub enum OpenError {
     /// The address is not one of SQLite's.
     #[error("database.url: {0}")]
     Url(sqlx::Error),
+    /// The database's file could not be made.
+    #[error("{path}: {source}")]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// The file that guards the migration could not be locked.
     #[error("cannot lock {path}: {source}")]
     Lock {
@@ -87,6 +96,7 @@ impl Sqlite {
         let path = options.get_filename().to_path_buf();
         {
             let _lock = lock(&path).await?;
+            make_private(&path)?;
             let first = SqlitePoolOptions::new()
                 .max_connections(1)
                 .connect_with(options.clone())
@@ -176,6 +186,21 @@ pub(crate) fn unreadable(column: &str, error: impl std::fmt::Display) -> sqlx::E
     sqlx::Error::Decode(format!("{column}: {error}").into())
 }
 
+/// A database that is missing is made here, readable by its owner alone: it holds names, contacts and the hashes of
+/// passwords. SQLite gives its other files the same permissions.
+fn make_private(database: &Path) -> Result<(), OpenError> {
+    OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(database)
+        .map(|_| ())
+        .map_err(|source| OpenError::File {
+            path: database.to_owned(),
+            source,
+        })
+}
+
 /// sqlx's migrator takes no lock on SQLite, so that the processes of one machine exclude each other by an OS lock.
 async fn lock(database: &Path) -> Result<File, OpenError> {
     let path = database.with_added_extension("migrate.lock");
@@ -186,6 +211,7 @@ async fn lock(database: &Path) -> Result<File, OpenError> {
     let file = OpenOptions::new()
         .create(true)
         .append(true)
+        .mode(0o600)
         .open(&path)
         .map_err(failed)?;
     tokio::task::spawn_blocking(move || file.lock().map(|()| file))

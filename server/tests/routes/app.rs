@@ -1,6 +1,6 @@
 //! The endpoints over a database of their own, with users that hold tokens.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use airside_common::api::auth::{Secret, Tokens};
 use airside_common::api::users::{CreateUser, User};
@@ -244,7 +244,7 @@ impl TestUser<'_> {
         headers: &[(&str, &str)],
         body: Option<&Value>,
     ) -> TestAnswer {
-        let mut request = self.app.client.request(method, path);
+        let mut request = self.app.client.request(method.clone(), path);
         if let Some(token) = &self.token {
             request = request.header("Authorization", format!("Bearer {token}"));
         }
@@ -259,10 +259,42 @@ impl TestUser<'_> {
         }
         let response = request.send().await.0;
         let (parts, body) = response.into_parts();
+        expect_documented(&method, path, parts.status);
         TestAnswer {
             status: parts.status,
             headers: parts.headers,
             text: body.into_string().await.unwrap(),
         }
+    }
+}
+
+/// The API's document.
+pub(crate) static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
+    let text = airside_server::http::router::document();
+    serde_json::from_str(&text).unwrap()
+});
+
+/// Fails where an operation answers with a status that its description does not name.
+fn expect_documented(method: &Method, path: &str, status: StatusCode) {
+    let path = path.split('?').next().unwrap();
+    let is_it = |template: &str| {
+        let (mut parts, mut pattern) = (path.split('/'), template.split('/'));
+        loop {
+            match (parts.next(), pattern.next()) {
+                (None, None) => return true,
+                (Some(part), Some(known)) if known == part || known.starts_with('{') => {}
+                _ => return false,
+            }
+        }
+    };
+    let methods = DOCUMENT["paths"]
+        .as_object()
+        .unwrap()
+        .iter()
+        .find_map(|(template, methods)| is_it(template).then_some(methods));
+    let method = method.as_str().to_lowercase();
+    if let Some(operation) = methods.and_then(|methods| methods.get(&method)) {
+        let known = operation["responses"].get(status.as_str());
+        assert!(known.is_some(), "{method} {path} answered {status}");
     }
 }

@@ -30,7 +30,7 @@ impl AuditApi {
     /// Read the audit log
     ///
     /// Logins, logouts, refused logins and what admins did, the newest first. Entries are never changed or deleted.
-    #[oai(path = "/audit", method = "get")]
+    #[oai(path = "/audit", method = "get", operation_id = "listAuditEntries")]
     async fn list(
         &self,
         _admin: AdminAuth,

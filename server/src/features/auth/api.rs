@@ -59,7 +59,7 @@ impl AuthApi {
     /// Log in
     ///
     /// Five failures an account and twenty an address are let through a minute; then the answer is 429.
-    #[oai(path = "/v1/auth/login", method = "post")]
+    #[oai(path = "/v1/auth/login", method = "post", operation_id = "logIn")]
     async fn login(
         &self,
         address: ClientAddress,
@@ -72,7 +72,11 @@ impl AuthApi {
     /// Get the next pair of tokens
     ///
     /// Each refresh token works once. One that is used again ends the session, since somebody else may have it.
-    #[oai(path = "/v1/auth/refresh", method = "post")]
+    #[oai(
+        path = "/v1/auth/refresh",
+        method = "post",
+        operation_id = "refreshSession"
+    )]
     async fn refresh(
         &self,
         id: RequestId,
@@ -89,7 +93,7 @@ impl AuthApi {
     /// Log out
     ///
     /// Ends the session of the refresh token, its access tokens included.
-    #[oai(path = "/v1/auth/logout", method = "post")]
+    #[oai(path = "/v1/auth/logout", method = "post", operation_id = "logOut")]
     async fn logout(
         &self,
         id: RequestId,
@@ -100,7 +104,7 @@ impl AuthApi {
     }
 
     /// Who am I
-    #[oai(path = "/v1/auth/me", method = "get")]
+    #[oai(path = "/v1/auth/me", method = "get", operation_id = "readMe")]
     #[expect(
         clippy::unused_async,
         reason = "endpoints are asynchronous, this one waits for nothing"
@@ -118,7 +122,11 @@ impl AuthApi {
     /// The public keys of access tokens
     ///
     /// A JSON Web Key set (RFC 7517) with which anybody can verify tokens.
-    #[oai(path = "/.well-known/jwks.json", method = "get")]
+    #[oai(
+        path = "/.well-known/jwks.json",
+        method = "get",
+        operation_id = "listPublicKeys"
+    )]
     #[expect(
         clippy::unused_async,
         reason = "endpoints are asynchronous, this one waits for nothing"

@@ -2,7 +2,7 @@
 
 use airside_common::airport::CarrierCode;
 use airside_common::api::bookings::{Booking, BookingPage, CreateBooking, HistoryPage};
-use airside_common::api::problem::{Code, Problem};
+use airside_common::api::problem::Code;
 use airside_common::booking::{BookingStatus, OperationKey};
 use airside_common::flight::{FlightId, FlightNumber};
 use airside_common::locator::Locator;
@@ -17,6 +17,7 @@ use super::writer::WriteError;
 use crate::features::flights::api::page_size;
 use crate::http::authentication::{AdminAuth, AgentAuth};
 use crate::http::body::{Body, JsonBytes};
+use crate::http::context::RequestId;
 use crate::http::problem::ProblemAnswer;
 
 /// Endpoints of bookings.
@@ -107,10 +108,7 @@ fn success(outcome: Outcome) -> Result<(JsonBytes<Booking>, Locator, u64), Probl
             body,
             subject: None,
             ..
-        }) => Err(serde_json::from_str::<Problem>(&body).map_or_else(
-            |_| ProblemAnswer::new(Code::Internal, "the kept answer cannot be read"),
-            ProblemAnswer::from,
-        )),
+        }) => Err(ProblemAnswer::kept(body)),
     }
 }
 
@@ -141,16 +139,20 @@ impl BookingsApi {
     ///
     /// A party gets all its segments and seats, or none. The same `Idempotency-Key` gives the same answer, however
     /// often it is sent; with another body it is refused.
-    #[oai(path = "/bookings", method = "post")]
+    #[oai(path = "/bookings", method = "post", operation_id = "createBooking")]
     async fn create(
         &self,
         caller: AgentAuth,
+        request_id: RequestId,
         /// The name of this write, chosen by the client: 1 to 255 printable characters, kept 30 days.
         #[oai(name = "Idempotency-Key")]
         key: Header<OperationKey>,
         body: Body<CreateBooking>,
     ) -> Result<BookingMade, ProblemAnswer> {
-        let outcome = self.bookings.create(caller.0, key.0, body.0).await?;
+        let outcome = self
+            .bookings
+            .create(caller.0, request_id.as_str(), key.0, body.0)
+            .await?;
         let (booking, locator, version) = success(outcome)?;
         Ok(BookingMade::Created(
             booking,
@@ -162,7 +164,7 @@ impl BookingsApi {
     /// List bookings
     ///
     /// The own office's, all offices' for admins; the newest first. All filters that are given must hold.
-    #[oai(path = "/bookings", method = "get")]
+    #[oai(path = "/bookings", method = "get", operation_id = "listBookings")]
     #[expect(
         clippy::too_many_arguments,
         reason = "one for each parameter of the query"
@@ -199,7 +201,11 @@ impl BookingsApi {
     }
 
     /// One booking
-    #[oai(path = "/bookings/:locator", method = "get")]
+    #[oai(
+        path = "/bookings/:locator",
+        method = "get",
+        operation_id = "readBooking"
+    )]
     async fn read(
         &self,
         caller: AgentAuth,
@@ -214,7 +220,11 @@ impl BookingsApi {
     }
 
     /// A booking's history
-    #[oai(path = "/bookings/:locator/history", method = "get")]
+    #[oai(
+        path = "/bookings/:locator/history",
+        method = "get",
+        operation_id = "readBookingHistory"
+    )]
     async fn history(
         &self,
         caller: AgentAuth,
@@ -228,10 +238,15 @@ impl BookingsApi {
     ///
     /// Its seats are given back. The key is looked up before `If-Match`: the retry of a cancellation whose answer was
     /// lost gets that answer.
-    #[oai(path = "/bookings/:locator/cancel", method = "post")]
+    #[oai(
+        path = "/bookings/:locator/cancel",
+        method = "post",
+        operation_id = "cancelBooking"
+    )]
     async fn cancel(
         &self,
         caller: AgentAuth,
+        request_id: RequestId,
         /// Its record locator.
         locator: Path<Locator>,
         /// The name of this write, chosen by the client.
@@ -253,14 +268,18 @@ impl BookingsApi {
             .unwrap_or(IfMatch::Version(0));
         let outcome = self
             .bookings
-            .cancel(caller.0, key.0, locator.0, expected)
+            .cancel(caller.0, request_id.as_str(), key.0, locator.0, expected)
             .await?;
         let (booking, _, version) = success(outcome)?;
         Ok(BookingAnswer::Ok(booking, etag(version)))
     }
 
     /// A flight's bookings
-    #[oai(path = "/admin/flights/:id/bookings", method = "get")]
+    #[oai(
+        path = "/admin/flights/:id/bookings",
+        method = "get",
+        operation_id = "listBookingsOfFlight"
+    )]
     async fn of_flight(
         &self,
         caller: AdminAuth,

@@ -14,6 +14,8 @@ use crate::features::auth::caller::Caller;
 pub struct Command {
     /// Who wants it.
     pub caller: Caller,
+    /// The request that brought it: a refusal that is kept names it whenever it is given.
+    pub request_id: String,
     /// Its name; the same name again is the same write.
     pub key: OperationKey,
     /// What is wanted, condensed: the same name for something else is refused.

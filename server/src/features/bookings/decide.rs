@@ -201,7 +201,7 @@ pub fn decide(facts: &Facts, commands: &[Command]) -> Vec<Decision> {
         .iter()
         .map(|command| match desk.run(command) {
             Ok((change, status)) => done(change, status, command),
-            Err(problem) => refused(problem),
+            Err(problem) => refused(problem, command),
         })
         .collect()
 }
@@ -313,17 +313,21 @@ fn done(change: Change, status: u16, command: &Command) -> Decision {
         },
         Err(error) => {
             tracing::error!(%error, key = %command.key, "a booking that cannot be written as JSON");
-            refused(Problem::new(
-                Code::Internal,
-                "the answer could not be written",
-            ))
+            refused(
+                Problem::new(Code::Internal, "the answer could not be written"),
+                command,
+            )
         }
     }
 }
 
-fn refused(problem: Problem) -> Decision {
+/// Only a conflict is kept with its key; it names the request that met it, so that it is the same whenever the key comes.
+fn refused(mut problem: Problem, command: &Command) -> Decision {
     let kept = (problem.status == 409)
-        .then(|| serde_json::to_string(&problem).ok())
+        .then(|| {
+            problem.instance.clone_from(&command.request_id);
+            serde_json::to_string(&problem).ok()
+        })
         .flatten();
     let outcome = match kept {
         Some(body) => Outcome::Answered(Answer {

@@ -93,19 +93,28 @@ impl Bookings {
     pub async fn create(
         &self,
         caller: Caller,
+        request_id: &str,
         key: OperationKey,
         body: CreateBooking,
     ) -> Result<Outcome, BookingError> {
         party::check(&body).map_err(|problem| BookingError::Refused(Box::new(problem)))?;
         let fingerprint = Fingerprint::of("POST", "/v1/bookings", &body)?;
         let action = Action::Create(Box::new(body));
-        self.submit(caller, key, fingerprint, action).await
+        let command = Command {
+            caller,
+            request_id: request_id.to_owned(),
+            key,
+            fingerprint,
+            action,
+        };
+        Ok(self.writer.submit(command).await?)
     }
 
     /// Cancels a booking, or gives the answer that its key was given before.
     pub async fn cancel(
         &self,
         caller: Caller,
+        request_id: &str,
         key: OperationKey,
         locator: Locator,
         expected: IfMatch,
@@ -113,18 +122,9 @@ impl Bookings {
         let path = format!("/v1/bookings/{locator}/cancel");
         let fingerprint = Fingerprint::of("POST", &path, &json!(null))?;
         let action = Action::Cancel { locator, expected };
-        self.submit(caller, key, fingerprint, action).await
-    }
-
-    async fn submit(
-        &self,
-        caller: Caller,
-        key: OperationKey,
-        fingerprint: Fingerprint,
-        action: Action,
-    ) -> Result<Outcome, BookingError> {
         let command = Command {
             caller,
+            request_id: request_id.to_owned(),
             key,
             fingerprint,
             action,

@@ -131,7 +131,7 @@ impl FlightsApi {
     /// One flight
     ///
     /// Its cabins are read in one consistent look; admins also see capacity and sold seats.
-    #[oai(path = "/flights/:id", method = "get")]
+    #[oai(path = "/flights/:id", method = "get", operation_id = "readFlight")]
     async fn flight(
         &self,
         caller: AgentAuth,
@@ -142,7 +142,11 @@ impl FlightsApi {
     }
 
     /// A flight's seat map
-    #[oai(path = "/flights/:id/seats", method = "get")]
+    #[oai(
+        path = "/flights/:id/seats",
+        method = "get",
+        operation_id = "readSeatMap"
+    )]
     async fn seats(
         &self,
         _caller: AgentAuth,
@@ -154,7 +158,7 @@ impl FlightsApi {
 
     /// Airports by code, city or name
     #[expect(clippy::unused_async, reason = "endpoints are asynchronous")]
-    #[oai(path = "/airports", method = "get")]
+    #[oai(path = "/airports", method = "get", operation_id = "listAirports")]
     async fn airports(
         &self,
         _caller: AgentAuth,
@@ -188,7 +192,7 @@ impl FlightsApi {
 
     /// Flights by departure
     #[expect(clippy::too_many_arguments, reason = "one a parameter of the endpoint")]
-    #[oai(path = "/admin/flights", method = "get")]
+    #[oai(path = "/admin/flights", method = "get", operation_id = "listFlights")]
     async fn list(
         &self,
         _caller: AdminAuth,
@@ -247,7 +251,11 @@ impl FlightsApi {
     }
 
     /// Make a flight
-    #[oai(path = "/admin/flights", method = "post")]
+    #[oai(
+        path = "/admin/flights",
+        method = "post",
+        operation_id = "createFlight"
+    )]
     async fn create(
         &self,
         caller: AdminAuth,
@@ -265,7 +273,11 @@ impl FlightsApi {
     }
 
     /// One flight, as an admin sees it
-    #[oai(path = "/admin/flights/:id", method = "get")]
+    #[oai(
+        path = "/admin/flights/:id",
+        method = "get",
+        operation_id = "readFlightAsAdmin"
+    )]
     async fn admin_flight(
         &self,
         _caller: AdminAuth,
@@ -278,7 +290,11 @@ impl FlightsApi {
     /// Change a flight
     ///
     /// Bookings on it keep its times, aircraft and their seats from changing; fares may change always.
-    #[oai(path = "/admin/flights/:id", method = "patch")]
+    #[oai(
+        path = "/admin/flights/:id",
+        method = "patch",
+        operation_id = "changeFlight"
+    )]
     async fn change(
         &self,
         caller: AdminAuth,
@@ -298,7 +314,11 @@ impl FlightsApi {
     /// Cancel a flight
     ///
     /// Refused while bookings live on it.
-    #[oai(path = "/admin/flights/:id/cancel", method = "post")]
+    #[oai(
+        path = "/admin/flights/:id/cancel",
+        method = "post",
+        operation_id = "cancelFlight"
+    )]
     async fn cancel(
         &self,
         caller: AdminAuth,

@@ -68,6 +68,14 @@ impl std::fmt::Display for ImportReport {
 /// Why an import ended early. What was merged before stays; importing the file again goes on from there.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
+    /// The file cannot be opened.
+    #[error("{path}: {source}")]
+    Open {
+        /// Which file.
+        path: std::path::PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// The file cannot be read.
     #[error("the file cannot be read: {0}")]
     Read(#[source] std::io::Error),

@@ -64,7 +64,11 @@ impl SearchApi {
     /// Up to two stops; connections of 45 minutes (90 where a border is crossed) to 6 hours. A stale count of seats may
     /// be shown and is never sold.
     #[expect(clippy::too_many_arguments, reason = "one a parameter of the endpoint")]
-    #[oai(path = "/itineraries", method = "get")]
+    #[oai(
+        path = "/itineraries",
+        method = "get",
+        operation_id = "searchItineraries"
+    )]
     async fn itineraries(
         &self,
         _caller: AgentAuth,

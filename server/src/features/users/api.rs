@@ -70,7 +70,7 @@ fn author(caller: &Caller, id: &RequestId) -> Author {
 #[OpenApi(prefix_path = "/v1/admin")]
 impl UsersApi {
     /// List users, by name
-    #[oai(path = "/users", method = "get")]
+    #[oai(path = "/users", method = "get", operation_id = "listUsers")]
     async fn list(
         &self,
         _admin: AdminAuth,
@@ -84,7 +84,7 @@ impl UsersApi {
     }
 
     /// Make a user
-    #[oai(path = "/users", method = "post")]
+    #[oai(path = "/users", method = "post", operation_id = "createUser")]
     async fn create(
         &self,
         admin: AdminAuth,
@@ -99,7 +99,7 @@ impl UsersApi {
     }
 
     /// Read a user
-    #[oai(path = "/users/:id", method = "get")]
+    #[oai(path = "/users/:id", method = "get", operation_id = "readUser")]
     async fn read(
         &self,
         _admin: AdminAuth,
@@ -111,7 +111,7 @@ impl UsersApi {
     /// Change a user
     ///
     /// Every change ends the user's sessions.
-    #[oai(path = "/users/:id", method = "patch")]
+    #[oai(path = "/users/:id", method = "patch", operation_id = "changeUser")]
     async fn change(
         &self,
         admin: AdminAuth,

@@ -114,14 +114,33 @@ async fn the_same_key_gives_the_same_answer() {
       "type": "/problems/idempotency_mismatch"
     }
     "#);
-    let late = agent.book("key-2", &one_adult(1)).await;
-    assert_eq!(late.verdict(), "409 sold_out");
-    assert_eq!(
-        agent.book("key-2", &one_adult(1)).await.text,
-        late.text,
-        "a refusal is kept"
-    );
     app.check().await;
+}
+
+#[tokio::test]
+async fn a_refusal_that_is_kept_is_given_again_to_the_byte() {
+    let app = TestApp::new().await;
+    let agent = app.agent().await;
+    app.flight(1, 1545, 1).await;
+    agent.book("key-1", &one_adult(1)).await;
+    let send = async |request: &str| {
+        let headers = [("Idempotency-Key", "key-2"), ("X-Request-Id", request)];
+        agent
+            .post("/v1/bookings", &headers, Some(&one_adult(1)))
+            .await
+    };
+    let first = send("first").await;
+    assert_eq!(first.verdict(), "409 sold_out");
+    assert_eq!(first.json()["instance"], "first");
+    let again = send("second").await;
+    assert_eq!((again.status, &again.text), (first.status, &first.text));
+    assert_eq!(again.header("content-type"), "application/problem+json");
+    assert_eq!(again.header("x-request-id"), "second");
+    // What is not kept names the request that it answers.
+    let mismatch = with(1, &json!({"contact": {"phone": "99999"}}));
+    let headers = [("Idempotency-Key", "key-2"), ("X-Request-Id", "third")];
+    let other = agent.post("/v1/bookings", &headers, Some(&mismatch)).await;
+    assert_eq!(other.json()["instance"], "third");
 }
 
 #[tokio::test]

@@ -79,6 +79,7 @@ fn caller(office: &str) -> Caller {
 fn command(action: Action) -> Command {
     Command {
         caller: caller("NYC1A0001"),
+        request_id: "request-1".to_owned(),
         key: airside_common::booking::OperationKey::random(),
         fingerprint: Fingerprint([0; 32]),
         action,
@@ -298,6 +299,7 @@ fn apply(facts: &mut Facts, command: &Command, decision: &Decision) {
 fn cancel(locator: Locator, expected: IfMatch, caller: &Caller) -> Command {
     Command {
         caller: caller.clone(),
+        request_id: "request-1".to_owned(),
         ..command(Action::Cancel { locator, expected })
     }
 }

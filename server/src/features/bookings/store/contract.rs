@@ -91,6 +91,7 @@ pub(crate) fn create(
     change(&mut body);
     Command {
         caller: caller.clone(),
+        request_id: "request-1".to_owned(),
         key: key.parse().unwrap(),
         fingerprint: Fingerprint::of("POST", "/v1/bookings", &body).unwrap(),
         action: Action::Create(Box::new(serde_json::from_value(body).unwrap())),
@@ -100,6 +101,7 @@ pub(crate) fn create(
 fn cancel(caller: &Caller, key: &str, locator: Locator, version: u64) -> Command {
     Command {
         caller: caller.clone(),
+        request_id: "request-1".to_owned(),
         key: key.parse().unwrap(),
         fingerprint: Fingerprint::of("POST", &format!("/cancel/{locator}"), &()).unwrap(),
         action: Action::Cancel {

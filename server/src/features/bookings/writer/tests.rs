@@ -99,6 +99,7 @@ fn caller() -> Caller {
 fn command(key: &str, content: u8) -> Command {
     Command {
         caller: caller(),
+        request_id: "request-1".to_owned(),
         key: key.parse().unwrap(),
         fingerprint: Fingerprint([content; 32]),
         action: Action::Cancel {

@@ -25,8 +25,18 @@ pub async fn import_file(
                 "stdin.rejected.csv".into(),
             )
         } else {
-            let file = File::open(path).map_err(ImportError::Read)?;
-            let length = file.metadata().map_err(ImportError::Read)?.len();
+            let open = || {
+                let file = File::open(path)?;
+                let metadata = file.metadata()?;
+                if metadata.is_dir() {
+                    return Err(std::io::ErrorKind::IsADirectory.into());
+                }
+                Ok((file, metadata.len()))
+            };
+            let (file, length) = open().map_err(|source| ImportError::Open {
+                path: path.to_owned(),
+                source,
+            })?;
             (
                 Box::new(file),
                 Some(length),
@@ -40,6 +50,9 @@ pub async fn import_file(
     let report = import(store, clock, reader, &mut watch).await;
     watch.bar.finish_and_clear();
     watch.rejected.finish()?;
+    if let Ok(ImportReport { rejected: 1.., .. }) = report {
+        eprintln!("rejected rows are in {}", watch.rejected.path.display());
+    }
     report
 }
 

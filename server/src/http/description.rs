@@ -1,0 +1,95 @@
+//! What the document says of every operation beside what its endpoint says: the errors it may answer, and its place.
+
+use airside_common::api::problem::{Code, Problem};
+use poem::http::Method;
+use poem_openapi::registry::{
+    MetaApi, MetaHeader, MetaMediaType, MetaOperation, MetaParamIn, MetaResponse,
+};
+use poem_openapi::types::Type;
+
+/// The operations with all their errors, each error by its status, and grouped by what they are about.
+pub(super) fn complete(mut apis: Vec<MetaApi>) -> Vec<MetaApi> {
+    for path in apis.iter_mut().flat_map(|api| &mut api.paths) {
+        for operation in &mut path.operations {
+            operation.tags = vec![group(&path.path)];
+            let errors = errors(&path.path, operation);
+            let answers = &mut operation.responses.responses;
+            answers.retain(|answer| answer.status.is_some());
+            answers.extend(errors.into_iter().map(problem));
+        }
+    }
+    apis
+}
+
+/// What an operation is about.
+fn group(path: &str) -> &'static str {
+    let admin = path.strip_prefix("/v1/admin/");
+    let resource = admin.or_else(|| path.strip_prefix("/v1/"));
+    match (resource.and_then(|rest| rest.split('/').next()), admin) {
+        (Some("bookings"), _) => "Bookings",
+        (Some("flights"), Some(_)) => "Flights, for admins",
+        (Some("users"), _) => "Users, for admins",
+        (Some("audit"), _) => "Audit log, for admins",
+        (Some("itineraries" | "flights" | "airports"), None) => "Search",
+        _ => "Logging in",
+    }
+}
+
+/// The kinds of error that an operation may answer, one for each status.
+fn errors(path: &str, operation: &MetaOperation) -> Vec<Code> {
+    let takes = |name: &str| operation.params.iter().any(|p| p.name == name);
+    let writes = operation.method != Method::GET;
+    let logs_in = path == "/v1/auth/login";
+    let for_admins = path.starts_with("/v1/admin/");
+    let of_session = path.starts_with("/v1/auth/");
+    let of_one = operation
+        .params
+        .iter()
+        .any(|p| p.in_type == MetaParamIn::Path);
+    let has_body = operation.request.is_some();
+    let possible = [
+        (has_body, Code::MalformedRequest),
+        (
+            !operation.security.is_empty() || logs_in || path == "/v1/auth/refresh",
+            Code::Unauthenticated,
+        ),
+        (for_admins, Code::Forbidden),
+        (of_one, Code::NotFound),
+        (has_body, Code::RequestTimeout),
+        (writes && !of_session, Code::Conflict),
+        (takes("If-Match"), Code::StaleVersion),
+        (has_body, Code::PayloadTooLarge),
+        (has_body, Code::UnsupportedMediaType),
+        (true, Code::InvalidRequest),
+        (takes("If-Match"), Code::PreconditionRequired),
+        (logs_in, Code::TooManyRequests),
+        (true, Code::Internal),
+        (true, Code::Unavailable),
+        (writes, Code::StorageFull),
+    ];
+    possible
+        .into_iter()
+        .filter_map(|(is_possible, code)| is_possible.then_some(code))
+        .collect()
+}
+
+fn problem(code: Code) -> MetaResponse {
+    let waits = matches!(code, Code::TooManyRequests | Code::Unavailable);
+    let retry_after = waits.then(|| MetaHeader {
+        name: "Retry-After".to_owned(),
+        description: Some("Seconds until it is worth another try.".to_owned()),
+        required: true,
+        deprecated: false,
+        schema: u64::schema_ref(),
+    });
+    MetaResponse {
+        description: code.title(),
+        status: Some(code.status()),
+        status_range: None,
+        content: vec![MetaMediaType {
+            content_type: "application/problem+json",
+            schema: Problem::schema_ref(),
+        }],
+        headers: retry_after.into_iter().collect(),
+    }
+}

@@ -1,0 +1,76 @@
+//! `/openapi.json`
+
+use std::collections::HashSet;
+
+use poem::http::Method;
+use serde_json::json;
+
+use crate::app::{DOCUMENT, TestApp};
+
+#[tokio::test]
+async fn every_operation_has_a_name_of_its_own_a_group_and_all_its_answers() {
+    let app = TestApp::new().await;
+    let served = app.anonymous().get("/openapi.json").await.json();
+    assert_eq!(
+        served, *DOCUMENT,
+        "the command prints what the server shows"
+    );
+    // Fields that OpenAPI 3.0 does not know are no part of it.
+    let info: Vec<&String> = served["info"].as_object().unwrap().keys().collect();
+    assert_eq!(info, ["description", "title", "version"]);
+
+    let mut names = HashSet::new();
+    for (path, methods) in served["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            let name = operation["operationId"].as_str().unwrap();
+            assert!(names.insert(name), "{name} twice");
+            assert_eq!(operation["tags"].as_array().unwrap().len(), 1, "{name}");
+            let answers = operation["responses"].as_object().unwrap();
+            let mut statuses: Vec<&str> = answers.keys().map(String::as_str).collect();
+            statuses.sort_unstable();
+            assert!(!statuses.contains(&"default"), "{method} {path}");
+            for status in ["422", "500", "503"] {
+                assert!(statuses.contains(&status), "{name} lacks {status}");
+            }
+            for status in statuses.iter().filter(|s| **s >= "400") {
+                let content = &answers[*status]["content"]["application/problem+json"];
+                assert_eq!(content["schema"]["$ref"], "#/components/schemas/Problem");
+            }
+            let waits = &answers["503"]["headers"]["Retry-After"]["schema"]["type"];
+            assert_eq!(*waits, json!("integer"), "{name}");
+        }
+    }
+    assert_eq!(names.len(), 25);
+    let of = |path: &str, method: &str| -> String {
+        let answers = served["paths"][path][method]["responses"].as_object();
+        let statuses: Vec<&str> = answers.unwrap().keys().map(String::as_str).collect();
+        statuses.join(" ")
+    };
+    assert_eq!(
+        of("/v1/bookings", "post"),
+        "201 400 401 408 409 413 415 422 500 503 507"
+    );
+    assert_eq!(
+        of("/v1/bookings/{locator}/cancel", "post"),
+        "200 401 404 409 412 422 428 500 503 507"
+    );
+    assert_eq!(
+        of("/v1/auth/login", "post"),
+        "200 400 401 408 413 415 422 429 500 503 507"
+    );
+    assert_eq!(of("/v1/admin/audit", "get"), "200 401 403 422 500 503");
+}
+
+#[tokio::test]
+async fn head_is_answered_like_get() {
+    let app = TestApp::new().await;
+    let agent = app.agent().await;
+    for path in ["/healthz", "/v1/auth/me", "/v1/airports?query=jfk"] {
+        let (get, head) = (
+            agent.get(path).await,
+            agent.send(Method::HEAD, path, &[], None).await,
+        );
+        assert_eq!(head.status, get.status, "{path}");
+        assert_eq!(head.header("content-type"), get.header("content-type"));
+    }
+}
