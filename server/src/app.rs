@@ -107,7 +107,12 @@ impl App {
             Arc::clone(&clock),
         );
         auth.load().await?;
-        let users = Users::new(shared.clone(), passwords, revocations, Arc::clone(&clock));
+        let users = Users::new(
+            shared.clone(),
+            passwords.clone(),
+            revocations,
+            Arc::clone(&clock),
+        );
 
         let cache: SharedCache = Arc::new(MemoryCache::new(CACHED_FLIGHTS, OLDEST_AVAILABILITY));
         let search = Arc::new(Search::new(shared.clone(), cache, Arc::clone(&clock)));
@@ -117,6 +122,13 @@ impl App {
         let bus: SharedBus = Arc::new(MemoryBus::default());
 
         let metrics = Arc::new(Metrics::default());
+        metrics.register(|registry| {
+            registry.register(
+                "password_hashes",
+                "Passwords hashed, to be kept or to be compared",
+                passwords.hashed().clone(),
+            );
+        });
         let readiness = Readiness::default();
         let routes = router::routes(
             Features {

@@ -30,6 +30,6 @@ pub struct AuditEntry {
 pub struct AuditPage {
     /// The entries.
     pub items: Vec<AuditEntry>,
-    /// Gets the next page; absent at the end.
+    /// Gets the next page; null at the end.
     pub next_cursor: Option<String>,
 }

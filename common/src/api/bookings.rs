@@ -190,7 +190,7 @@ pub struct Booking {
 pub struct BookingPage {
     /// The bookings.
     pub items: Vec<Booking>,
-    /// Gets the next page; absent at the end.
+    /// Gets the next page; null at the end.
     pub next_cursor: Option<String>,
 }
 
@@ -216,6 +216,6 @@ pub struct HistoryEntry {
 pub struct HistoryPage {
     /// The entries.
     pub items: Vec<HistoryEntry>,
-    /// Always absent: a history is one page.
+    /// Always null: a history is one page.
     pub next_cursor: Option<String>,
 }

@@ -61,7 +61,7 @@ pub struct Flight {
 pub struct FlightPage {
     /// The flights by departure.
     pub items: Vec<Flight>,
-    /// Gets the next page; absent at the end.
+    /// Gets the next page; null at the end.
     pub next_cursor: Option<String>,
 }
 
@@ -71,7 +71,7 @@ pub struct FlightPage {
 pub struct AirportPage {
     /// The airports, best match first.
     pub items: Vec<Airport>,
-    /// Gets the next page; absent at the end.
+    /// Gets the next page; null at the end.
     pub next_cursor: Option<String>,
 }
 

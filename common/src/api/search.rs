@@ -147,7 +147,7 @@ pub struct Itinerary {
 pub struct ItineraryPage {
     /// The itineraries in the asked order.
     pub items: Vec<Itinerary>,
-    /// Gets the next page; absent at the end.
+    /// Gets the next page; null at the end.
     pub next_cursor: Option<String>,
     /// When the oldest availability in this answer was read; the answer's `Age` header says it in seconds.
     pub availability_as_of: Instant,

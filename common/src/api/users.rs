@@ -72,6 +72,6 @@ pub struct PatchUser {
 pub struct UserPage {
     /// The users.
     pub items: Vec<User>,
-    /// Gets the next page; absent at the end.
+    /// Gets the next page; null at the end.
     pub next_cursor: Option<String>,
 }

@@ -5,7 +5,7 @@ use std::any::Any;
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use airside_common::api::problem::Code;
 use futures_util::FutureExt;
@@ -30,6 +30,8 @@ pub struct Outermost {
     verifier: Arc<Verifier>,
     metrics: Arc<Metrics>,
     logged: Logged,
+    /// How long an endpoint may take.
+    patience: Duration,
 }
 
 impl Outermost {
@@ -45,6 +47,7 @@ impl Outermost {
             verifier,
             metrics,
             logged,
+            patience: limits::REQUEST,
         }
     }
 
@@ -68,7 +71,7 @@ impl Outermost {
             route: Arc::clone(&route),
         });
         let work = AssertUnwindSafe(self.routes.call(request)).catch_unwind();
-        let outcome = match tokio::time::timeout(limits::REQUEST, work).await {
+        let outcome = match tokio::time::timeout(self.patience, work).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(panic)) => Err(panicked(&*panic, &id)),
             Err(_) => {
@@ -135,4 +138,56 @@ fn panicked(panic: &(dyn Any + Send), id: &RequestId) -> poem::Error {
         .unwrap_or("no message");
     tracing::error!(request_id = %id, message, "an endpoint panicked");
     ProblemAnswer::new(Code::Internal, "a fault of the server").into()
+}
+
+#[cfg(test)]
+mod tests {
+    use poem::endpoint::make;
+    use poem::http::{StatusCode, Uri};
+
+    use super::*;
+    use crate::clock::SystemClock;
+    use crate::features::auth::revocations::Revocations;
+    use crate::features::auth::tokens::SigningKey;
+
+    async fn answer(routes: Route) -> (StatusCode, Option<String>, String) {
+        let key = SigningKey::from_seed(&[7; 32]).unwrap();
+        let revocations = Arc::new(Revocations::default());
+        let verifier = Verifier::new(&key, revocations, Arc::new(SystemClock)).unwrap();
+        let mut http = Outermost::new(
+            routes,
+            Arc::new(verifier),
+            Arc::new(Metrics::default()),
+            Logged::None,
+        );
+        assert_eq!(http.patience, Duration::from_secs(10));
+        http.patience = Duration::from_millis(50);
+        let request = Request::builder().uri(Uri::from_static("/")).finish();
+        let response = http.answer(request).await;
+        let wait = response.header(header::RETRY_AFTER).map(str::to_owned);
+        let (parts, body) = response.into_parts();
+        (parts.status, wait, body.into_string().await.unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_request_that_takes_too_long_is_given_up() {
+        let never = make(|_| std::future::pending::<Response>());
+        let (status, wait, body) = answer(Route::new().at("/", never)).await;
+        assert_eq!((status.as_u16(), wait.as_deref()), (503, Some("1")));
+        assert!(body.contains("\"unavailable\""), "{body}");
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_an_answer_that_tells_nothing_of_it() {
+        #[expect(clippy::unused_async, reason = "an endpoint is asynchronous")]
+        async fn panics(_: Request) -> Response {
+            panic!("the secret inside")
+        }
+        let (status, _, body) = answer(Route::new().at("/", make(panics))).await;
+        assert_eq!(status.as_u16(), 500);
+        assert!(
+            body.contains("\"internal\"") && !body.contains("inside"),
+            "{body}"
+        );
+    }
 }

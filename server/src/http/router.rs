@@ -138,6 +138,7 @@ impl OpenApi for Described {
 
     fn register(registry: &mut Registry) {
         Api::register(registry);
+        description::allow_null(registry);
     }
 
     fn add_routes(self, table: &mut HashMap<String, HashMap<Method, BoxEndpoint<'static>>>) {

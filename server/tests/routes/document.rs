@@ -62,6 +62,58 @@ async fn every_operation_has_a_name_of_its_own_a_group_and_all_its_answers() {
 }
 
 #[tokio::test]
+async fn numbers_are_taken_within_the_bounds_that_are_described() {
+    let app = TestApp::new().await;
+    let admin = app.admin().await;
+    app.flight(1, 1545, 10).await;
+    app.search.load().await.unwrap();
+    let mut pages = 0;
+    for (path, methods) in DOCUMENT["paths"].as_object().unwrap() {
+        let parameters = methods["get"]["parameters"].as_array();
+        for parameter in parameters.into_iter().flatten() {
+            let Some(most) = parameter["schema"]["maximum"].as_f64() else {
+                continue;
+            };
+            let least = parameter["schema"]["minimum"].as_f64().unwrap();
+            let name = parameter["name"].as_str().unwrap();
+            pages += usize::from(name == "limit");
+            let path = path.replace("{id}", "1");
+            let needed = if path == "/v1/itineraries" {
+                "origin=JFK&destination=ORD&date=2099-12-01&"
+            } else {
+                ""
+            };
+            for (value, verdict) in [
+                (least - 1.0, format!("422 {name}")),
+                (least, "200".to_owned()),
+                (most, "200".to_owned()),
+                (most + 1.0, format!("422 {name}")),
+            ] {
+                let url = format!("{path}?{needed}{name}={value}");
+                assert_eq!(admin.get(&url).await.verdict(), verdict, "{url}");
+            }
+        }
+    }
+    assert_eq!(pages, 7, "every list has pages of at most a hundred");
+}
+
+/// What is absent in an answer is null in some: both are described.
+#[tokio::test]
+async fn nulls_are_described() {
+    let schemas = &DOCUMENT["components"]["schemas"];
+    for (schema, field) in [
+        ("BookingPage", "next_cursor"),
+        ("User", "disabled_at"),
+        ("Booking", "time_limit"),
+        ("Itinerary", "total"),
+    ] {
+        let described = &schemas[schema]["properties"][field];
+        assert_eq!(described["nullable"], json!(true), "{schema}.{field}");
+    }
+    assert!(schemas["Problem"]["properties"]["errors"]["nullable"].is_null());
+}
+
+#[tokio::test]
 async fn head_is_answered_like_get() {
     let app = TestApp::new().await;
     let agent = app.agent().await;

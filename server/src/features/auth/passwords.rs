@@ -5,6 +5,7 @@ use std::sync::{Arc, LazyLock};
 use airside_common::api::auth::Secret;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash};
 use argon2::{Algorithm, Argon2, Params, Version};
+use prometheus_client::metrics::counter::Counter;
 use rustc_hash::FxHashSet;
 use tokio::sync::Semaphore;
 
@@ -61,6 +62,7 @@ pub struct Passwords {
     permits: Arc<Semaphore>,
     /// The hash that is compared where there is no user, so that it takes the same time.
     nobody: Arc<str>,
+    hashed: Counter,
 }
 
 impl Passwords {
@@ -70,7 +72,13 @@ impl Passwords {
         Ok(Self {
             permits: Arc::new(Semaphore::new(at_once.max(1))),
             nobody: hash(&unguessable)?.into(),
+            hashed: Counter::default(),
         })
+    }
+
+    /// How many passwords were hashed, to be made or to be compared.
+    pub fn hashed(&self) -> &Counter {
+        &self.hashed
     }
 
     /// The hash of a password, as a PHC string.
@@ -110,6 +118,7 @@ impl Passwords {
             .acquire_owned()
             .await
             .map_err(|_| HashError::Interrupted)?;
+        self.hashed.inc();
         tokio::task::spawn_blocking(move || {
             // Held until the work is done, also where nobody waits for it any more.
             let _permit = permit;

@@ -1,6 +1,7 @@
 //! `POST /v1/auth/login`
 
 use airside_common::user::Role;
+use poem::http::Method;
 use serde_json::json;
 
 use crate::app::{PASSWORD, TestAnswer, TestApp};
@@ -49,6 +50,40 @@ async fn nobody_learns_whether_it_was_the_name_or_the_password() {
     assert_eq!(answers[0]["code"], "unauthenticated");
     assert_eq!(answers[0], answers[1]);
     assert_eq!(answers[0], answers[2]);
+}
+
+/// What a login costs is the hash; whoever measures it learns nothing where each costs one.
+#[tokio::test]
+async fn every_login_hashes_one_password_whoever_tries() {
+    let app = TestApp::new().await;
+    app.enrol("ada", Role::Agent).await;
+    let disabled = app.enrol("bob", Role::Agent).await;
+    let admin = app.admin().await;
+    let path = format!("/v1/admin/users/{}", disabled.id);
+    let patch = json!({"disabled": true});
+    admin.send(Method::PATCH, &path, &[], Some(&patch)).await;
+    let hashes = async || -> u32 {
+        let figures = app.anonymous().get("/metrics").await.text;
+        let line = figures
+            .lines()
+            .find_map(|line| line.strip_prefix("airside_password_hashes_total "));
+        line.unwrap().parse().unwrap()
+    };
+    let too_long = "x".repeat(200);
+    for (name, password, verdict) in [
+        ("ada", PASSWORD, "200"),
+        ("ada", "wrong", "401 unauthenticated"),
+        ("ada", "", "401 unauthenticated"),
+        ("ada", &too_long, "401 unauthenticated"),
+        ("bob", PASSWORD, "401 unauthenticated"),
+        ("eve", PASSWORD, "401 unauthenticated"),
+        ("eve", &too_long, "401 unauthenticated"),
+        ("\u{1b}[31m", PASSWORD, "401 unauthenticated"),
+    ] {
+        let before = hashes().await;
+        assert_eq!(try_login(&app, name, password).await.verdict(), verdict);
+        assert_eq!(hashes().await - before, 1, "{name} {password}");
+    }
 }
 
 #[tokio::test]

@@ -58,7 +58,7 @@ pub(super) async fn read(
             .map(|stored| (stored.booking.locator, stored))
             .collect(),
         taken: read_taken(tx, &seats).await?,
-        locators: free_locators(tx, creates).await?,
+        locators: free_locators(tx, creates, || Locator::random(&mut rand::rng())).await?,
     };
     Ok((facts, last_id))
 }
@@ -209,21 +209,17 @@ async fn read_taken(
 }
 
 /// So many locators that no booking has; those that exist are drawn again.
-async fn free_locators(
+pub(super) async fn free_locators(
     tx: &mut SqliteTransaction<'_>,
     count: usize,
+    draw: impl Fn() -> Locator,
 ) -> Result<Vec<Locator>, sqlx::Error> {
     let mut free = HashSet::with_capacity(count);
     for _ in 0..DRAWS {
         if free.len() >= count {
             break;
         }
-        let drawn: HashSet<Locator> = {
-            let mut rng = rand::rng();
-            (free.len()..count)
-                .map(|_| Locator::random(&mut rng))
-                .collect()
-        };
+        let drawn: HashSet<Locator> = (free.len()..count).map(|_| draw()).collect();
         let drawn: Vec<Locator> = drawn.into_iter().collect();
         let taken: Vec<String> = sqlx::query_scalar(
             "SELECT b.locator FROM json_each(?1) j CROSS JOIN bookings b ON b.locator = j.value",

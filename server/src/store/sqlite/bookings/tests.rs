@@ -1,3 +1,4 @@
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use airside_common::event::Event;
@@ -5,6 +6,7 @@ use async_trait::async_trait;
 
 use super::*;
 use crate::features::auth::caller::Caller;
+use crate::features::bookings::command::Answer;
 use crate::features::bookings::store::contract::{self, Fixture};
 use crate::relay::Outbox;
 
@@ -166,6 +168,32 @@ async fn the_schema_refuses_counters_out_of_bounds() {
             "{statement}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_locator_that_exists_is_drawn_again() {
+    let fixture = OnDisk::new().await;
+    let ada = contract::agent("ada", "NYC1A0001");
+    fixture.user(&ada).await;
+    fixture.flight(1, 1545, 48, 6).await;
+    let command = contract::create(&ada, "k", 1, |_| {});
+    let made = fixture.store().execute(&[command]).await.unwrap();
+    let Outcome::Answered(Answer {
+        subject: Some((taken, _)),
+        ..
+    }) = made[0]
+    else {
+        panic!("{made:?}");
+    };
+    let (first, second) = ("AAAAAA".parse().unwrap(), "BBBBBB".parse().unwrap());
+    let draws = RefCell::new(vec![second, first, first, taken, taken]);
+    let mut tx = fixture.database.write().await.unwrap();
+    let mut free = facts::free_locators(&mut tx, 2, || draws.borrow_mut().pop().unwrap())
+        .await
+        .unwrap();
+    free.sort_unstable();
+    assert_eq!(free, [first, second]);
+    assert!(draws.borrow().is_empty(), "drawn until two were free");
 }
 
 #[tokio::test]
