@@ -11,5 +11,8 @@ mod lost_answer;
 mod migration;
 mod process;
 mod reimport;
+mod secrets;
+mod sessions;
 mod slow_client;
 mod stop;
+mod unknown_commit;

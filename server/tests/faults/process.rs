@@ -1,5 +1,8 @@
 //! A real server in a folder of its own, and its clients.
 
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::PathBuf;
 use std::process::{ExitStatus, Output, Stdio};
 use std::time::Duration;
 
@@ -14,12 +17,14 @@ use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 const PATIENCE: Duration = Duration::from_mins(1);
-const PASSWORD: &str = "a lengthy sentence for tests";
+pub(crate) const PASSWORD: &str = "a lengthy sentence for tests";
 
 /// A folder with a server's data: an agent `ada`, and numbered flights of UA from JFK to ORD.
 pub(crate) struct Place {
     folder: TempDir,
     pub(crate) date: Date,
+    /// The database, where it is not in the folder.
+    database: Option<String>,
 }
 
 impl Place {
@@ -31,6 +36,7 @@ impl Place {
         let place = Self {
             folder: tempfile::tempdir().unwrap(),
             date: today.saturating_add(jiff::Span::new().days(10)),
+            database: None,
         };
         for (name, role, office) in [("ada", "agent", "NYC1A0001"), ("eve", "agent", "LON1A0001")] {
             let arguments = ["user", "add", name, "--role", role, "--office", office];
@@ -46,13 +52,34 @@ impl Place {
         Self {
             folder: tempfile::tempdir().unwrap(),
             date: Date::ZERO,
+            database: None,
         }
+    }
+
+    /// Another place for a server on the same database, with the same signing key.
+    pub(crate) fn beside(&self) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        DirBuilder::new().mode(0o700).create(&data).unwrap();
+        std::fs::copy(self.data().join("signing-key"), data.join("signing-key")).unwrap();
+        Self {
+            folder,
+            date: self.date,
+            database: Some(self.database()),
+        }
+    }
+
+    /// The data folder.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
     }
 
     /// The database's address.
     pub(crate) fn database(&self) -> String {
-        let file = self.folder.path().join("data/airside.db");
-        format!("sqlite://{}", file.display())
+        match &self.database {
+            Some(url) => url.clone(),
+            None => format!("sqlite://{}", self.data().join("airside.db").display()),
+        }
     }
 
     /// Imports the flights with a capacity; answers the last line, which counts.
@@ -81,7 +108,8 @@ impl Place {
         command
             .args(&program[1..])
             .arg("--data-dir")
-            .arg(self.folder.path().join("data"))
+            .arg(self.data())
+            .env("AIRSIDE_DATABASE_URL", self.database())
             .kill_on_drop(true)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -194,6 +222,7 @@ impl Server {
             http,
             base,
             token: body["access_token"].as_str().unwrap().to_owned(),
+            refresh_token: body["refresh_token"].as_str().unwrap().to_owned(),
             flights: Vec::new(),
         };
         let path = format!(
@@ -223,6 +252,7 @@ pub(crate) struct Client {
     http: reqwest::Client,
     base: String,
     pub(crate) token: String,
+    pub(crate) refresh_token: String,
     /// The ids of the flights that can be booked.
     pub(crate) flights: Vec<String>,
 }
@@ -237,6 +267,32 @@ impl Client {
             .await
             .unwrap();
         (answer.status(), answer.json().await.unwrap())
+    }
+
+    /// The same user at another server.
+    pub(crate) fn at(&self, server: &Server) -> Self {
+        Self {
+            base: format!("http://{}", server.address),
+            ..self.clone()
+        }
+    }
+
+    /// `POST`; status and body.
+    pub(crate) async fn answer(&self, path: &str, body: &Value) -> (StatusCode, String) {
+        let answer = self
+            .http
+            .post(format!("{}{path}", self.base))
+            .bearer_auth(&self.token)
+            .json(body)
+            .send()
+            .await
+            .unwrap();
+        (answer.status(), answer.text().await.unwrap())
+    }
+
+    /// `POST`, of which only the status is of interest.
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> StatusCode {
+        self.answer(path, body).await.0
     }
 
     /// Books; `None` where no answer came.

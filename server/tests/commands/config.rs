@@ -1,0 +1,90 @@
+use rstest::rstest;
+
+use crate::program::{Folder, Said};
+
+#[test]
+fn the_example_is_a_file_of_the_defaults() {
+    let folder = Folder::new();
+    let example = folder.run(&["config", "--example"], "");
+    assert!(example.out.starts_with('#'), "{}", example.out);
+    folder.file("server.toml", example.out);
+    let with_file = folder.run(&["--config", "server.toml", "config"], "");
+    let without = folder.run(&["config"], "");
+    assert_eq!((with_file.code, without.code), (0, 0));
+    assert_eq!(with_file.out, without.out);
+    // What is printed is a file again.
+    folder.file("printed.toml", &without.out);
+    let printed = folder.run(&["--config", "printed.toml", "config"], "");
+    assert_eq!(printed.out, without.out);
+    assert!(!folder.path("data").exists(), "looking makes nothing");
+}
+
+#[test]
+fn every_setting_can_be_set_by_the_file_and_by_the_environment() {
+    let folder = Folder::new();
+    let defaults = folder.run(&["config"], "").out;
+    let mut section = "";
+    let mut settings = 0;
+    for line in defaults.lines() {
+        if let Some(name) = line.strip_prefix('[') {
+            section = name.trim_end_matches(']');
+            continue;
+        }
+        let Some((key, default)) = line.split_once(" = ") else {
+            continue;
+        };
+        let value = match key {
+            "listen" => "127.0.0.1:9",
+            "url" => "sqlite:///elsewhere/airside.db",
+            "level" => "warn",
+            "format" => "json",
+            "requests" => "all",
+            _ => "77",
+        };
+        let quoted = if default.starts_with('"') {
+            format!("\"{value}\"")
+        } else {
+            value.to_owned()
+        };
+        let expected = defaults.replace(line, &format!("{key} = {quoted}"));
+        assert_ne!(expected, defaults, "{section}.{key}");
+        folder.file("one.toml", format!("[{section}]\n{key} = {quoted}\n"));
+        let by_file = folder.run(&["--config", "one.toml", "config"], "");
+        assert_eq!(by_file.out, expected, "{section}.{key}");
+        let name = format!("AIRSIDE_{section}_{key}").to_uppercase();
+        let mut command = folder.command(&["config"]);
+        let by_environment: Said = command.env(&name, value).output().unwrap().into();
+        assert_eq!(by_environment.out, expected, "{name}");
+        settings += 1;
+    }
+    assert_eq!(settings, 10);
+}
+
+#[rstest]
+#[case("AIRSIDE_HTTP_LISEN", "x", "http.lisen: there is no such setting")]
+#[case("AIRSIDE_LOG_LEVEL", "loud", "log.level: `loud` is none of")]
+#[case(
+    "AIRSIDE_DATABASE_URL",
+    "postgres://u:secret@h/d",
+    "database.url: write it as"
+)]
+#[case("AIRSIDE_CONFIG", "missing.toml", "missing.toml: No such file")]
+fn a_wrong_setting_is_named_before_anything_is_made(
+    #[case] name: &str,
+    #[case] value: &str,
+    #[case] expected: &str,
+) {
+    let folder = Folder::new();
+    for arguments in [
+        &["run", "--listen", "127.0.0.1:0"][..],
+        &["migrate"],
+        &["config"],
+    ] {
+        let mut command = folder.command(arguments);
+        let said: Said = command.env(name, value).output().unwrap().into();
+        assert_eq!(said.code, 2, "{}", said.err);
+        assert!(said.err.contains(expected), "{}", said.err);
+        assert!(!said.err.contains("secret"), "{}", said.err);
+        assert!(!folder.path("data").exists());
+    }
+}

@@ -1,0 +1,15 @@
+//! The program's commands, as a person or a script runs them.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test fails where what it needs is not there"
+)]
+
+mod check;
+mod completions;
+mod config;
+mod import;
+mod openapi;
+mod program;
+mod run;
+mod user;

@@ -1,0 +1,126 @@
+//! A disk that takes the commit and does not say whether it will keep it.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use futures_util::future::join_all;
+use tempfile::TempDir;
+use tokio::process::Command;
+
+use crate::process::{Client, Place};
+
+/// A disk whose `fsync` fails on demand.
+struct Disk {
+    folder: TempDir,
+}
+
+impl Disk {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/faults/failing_sync.c");
+        let built = Command::new("cc")
+            .args(["-shared", "-fPIC", "-o"])
+            .arg(folder.path().join("failing_sync.so"))
+            .arg(source)
+            .arg("-ldl")
+            .status()
+            .await
+            .unwrap();
+        assert!(built.success());
+        Self { folder }
+    }
+
+    /// What a server on this disk is started through.
+    fn wrapper(&self) -> [String; 3] {
+        let path = self.folder.path().display();
+        [
+            "env".to_owned(),
+            format!("LD_PRELOAD={path}/failing_sync.so"),
+            format!("FAILING_SYNC={path}/failing"),
+        ]
+    }
+
+    fn fail(&self) {
+        std::fs::write(self.folder.path().join("failing"), "").unwrap();
+    }
+
+    fn mend(&self) {
+        std::fs::remove_file(self.folder.path().join("failing")).unwrap();
+    }
+}
+
+/// Books with keys of a name, all at once; answers the statuses with locators or texts.
+async fn book(client: &Client, name: &str) -> Vec<(u16, String)> {
+    let keys: Vec<String> = (0..20).map(|n| format!("{name}-{n}")).collect();
+    let body = client.body(0);
+    let answers = join_all(keys.iter().map(|key| client.book(key, &body))).await;
+    let word = |body: &serde_json::Value| {
+        let word = body["locator"].as_str().or(body["detail"].as_str());
+        word.unwrap().to_owned()
+    };
+    answers
+        .into_iter()
+        .map(Option::unwrap)
+        .map(|(status, body)| (status.as_u16(), word(&body)))
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_told_a_wrong_outcome_and_the_same_keys_have_one() {
+    let place = Place::new(1, 900).await;
+    let disk = Disk::new().await;
+    let wrapper = disk.wrapper();
+    let wrapper: Vec<&str> = wrapper.iter().map(String::as_str).collect();
+    let server = place.start_through(&wrapper).await;
+    let client = server.login("ada").await;
+    let before = book(&client, "before").await;
+    assert!(
+        before.iter().all(|(status, _)| *status == 201),
+        "{before:?}"
+    );
+
+    // The server lives on.
+    disk.fail();
+    let said = "the outcome is not known; send the same key again";
+    let unknown = (503, said.to_owned());
+    let failed = book(&client, "first").await;
+    assert!(failed.iter().all(|answer| *answer == unknown), "{failed:?}");
+    let (status, _) = client.get("/v1/bookings").await;
+    assert_eq!(status, 200, "reads work");
+    disk.mend();
+    let mended = book(&client, "first").await;
+    assert!(
+        mended.iter().all(|(status, _)| *status == 201),
+        "{mended:?}"
+    );
+    assert_eq!(book(&client, "first").await, mended, "one outcome a key");
+
+    // The server dies before it knows: what the disk kept is found by the next one.
+    disk.fail();
+    let failed = book(&client, "second").await;
+    assert!(failed.iter().all(|answer| *answer == unknown), "{failed:?}");
+    server.kill().await;
+    disk.mend();
+    let server = place.start().await;
+    let client = server.login("ada").await;
+    let mut found = Vec::new();
+    for n in 0..20 {
+        let path = format!("/v1/bookings?operation=second-{n}");
+        let (_, page) = client.get(&path).await;
+        let locator = page["items"][0]["locator"].as_str().map(str::to_owned);
+        found.push(locator);
+    }
+    let again = book(&client, "second").await;
+    for (kept, (status, locator)) in found.iter().zip(&again) {
+        assert_eq!(*status, 201);
+        assert!(kept.as_ref().is_none_or(|kept| kept == locator));
+    }
+    let all: BTreeSet<&String> = [&before, &mended, &again]
+        .into_iter()
+        .flatten()
+        .map(|(_, locator)| locator)
+        .collect();
+    assert_eq!(all.len(), 60, "a booking for each key");
+    server.stop().await;
+    place.check().await;
+}
