@@ -179,7 +179,6 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_is_an_answer_that_tells_nothing_of_it() {
-        #[expect(clippy::unused_async, reason = "an endpoint is asynchronous")]
         async fn panics(_: Request) -> Response {
             panic!("the secret inside")
         }

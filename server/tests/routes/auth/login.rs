@@ -60,8 +60,8 @@ async fn every_login_hashes_one_password_whoever_tries() {
     let disabled = app.enrol("bob", Role::Agent).await;
     let admin = app.admin().await;
     let path = format!("/v1/admin/users/{}", disabled.id);
-    let patch = json!({"disabled": true});
-    admin.send(Method::PATCH, &path, &[], Some(&patch)).await;
+    let change = json!({"disabled": true});
+    admin.send(Method::PATCH, &path, &[], Some(&change)).await;
     let hashes = async || -> u32 {
         let figures = app.anonymous().get("/metrics").await.text;
         let line = figures
