@@ -147,6 +147,9 @@ enum RelayError {
 }
 
 #[cfg(test)]
+pub(crate) mod contract;
+
+#[cfg(test)]
 mod tests {
     use std::sync::Arc;
 

@@ -4,6 +4,8 @@ use airside_common::api::problem::Code;
 
 use crate::http::problem::ProblemAnswer;
 
+#[cfg(test)]
+pub(crate) mod contract;
 pub mod sqlite;
 
 /// Why a database did not do what it was asked to; nothing was written.

@@ -47,3 +47,46 @@ pub(crate) async fn a_dropped_wait_loses_nothing(bus: &dyn Bus) {
     bus.publish(envelopes(1..=1)).await.unwrap();
     assert_eq!(take(&mut *subscription, 1).await, [1]);
 }
+
+pub(crate) async fn who_subscribes_late_hears_what_comes_then(bus: &dyn Bus) {
+    let mut early = bus.subscribe("early").await.unwrap();
+    bus.publish(envelopes(1..=2)).await.unwrap();
+    let mut late = bus.subscribe("late").await.unwrap();
+    bus.publish(envelopes(3..=3)).await.unwrap();
+    assert_eq!(take(&mut *early, 3).await, [1, 2, 3]);
+    assert_eq!(take(&mut *late, 1).await, [3]);
+}
+
+/// A consumer that is gone holds up neither the publisher nor the others.
+pub(crate) async fn a_consumer_that_leaves_is_forgotten(bus: &dyn Bus) {
+    let leaving = bus.subscribe("leaving").await.unwrap();
+    let mut staying = bus.subscribe("staying").await.unwrap();
+    bus.publish(envelopes(1..=1)).await.unwrap();
+    drop(leaving);
+    bus.publish(Vec::new()).await.unwrap();
+    bus.publish(envelopes(2..=3)).await.unwrap();
+    assert_eq!(take(&mut *staying, 3).await, [1, 2, 3]);
+}
+
+/// What was handed over before comes whole, as it was, and in its order while more is being published.
+pub(crate) async fn events_come_as_they_were_while_others_are_published(bus: &dyn Bus) {
+    let mut subscription = bus.subscribe("steady").await.unwrap();
+    let publishing = async {
+        for first in (1..=1_000).step_by(100) {
+            bus.publish(envelopes(first..=first + 99)).await.unwrap();
+            tokio::task::yield_now().await;
+        }
+    };
+    let taking = async {
+        let mut taken = Vec::new();
+        while taken.len() < 1_000 {
+            match subscription.next().await {
+                Some(Delivery::Event(envelope)) => taken.push(Envelope::clone(&envelope)),
+                other => panic!("{other:?}"),
+            }
+        }
+        taken
+    };
+    let ((), taken) = tokio::join!(publishing, taking);
+    assert_eq!(taken, envelopes(1..=1_000));
+}

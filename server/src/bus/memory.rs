@@ -79,6 +79,9 @@ mod tests {
         contract::every_consumer_gets_every_event_in_order(&MemoryBus::default()).await;
         contract::publishing_to_nobody_is_no_fault(&MemoryBus::default()).await;
         contract::a_dropped_wait_loses_nothing(&MemoryBus::default()).await;
+        contract::who_subscribes_late_hears_what_comes_then(&MemoryBus::default()).await;
+        contract::a_consumer_that_leaves_is_forgotten(&MemoryBus::default()).await;
+        contract::events_come_as_they_were_while_others_are_published(&MemoryBus::default()).await;
     }
 
     #[tokio::test]

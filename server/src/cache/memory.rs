@@ -74,10 +74,20 @@ impl Cache for MemoryCache {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::sync::Arc;
 
-    #[tokio::test]
+    use super::*;
+    use crate::cache::contract;
+
+    fn cache() -> MemoryCache {
+        MemoryCache::new(1000, Duration::from_mins(1))
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
     async fn it_is_a_cache() {
-        crate::cache::contract::holds(&MemoryCache::new(1000, Duration::from_mins(1))).await;
+        contract::holds(&cache()).await;
+        contract::holds_any_bytes_by_any_key(&cache()).await;
+        contract::a_lease_is_void_after_an_invalidation_alone(&cache()).await;
+        contract::nothing_stale_survives_changes_beside_reads(Arc::new(cache())).await;
     }
 }

@@ -238,3 +238,6 @@ async fn migrate(pool: &SqlitePool) -> Result<(), OpenError> {
     MIGRATIONS.run(pool).await?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -24,3 +24,6 @@ pub trait AuditStore: Send + Sync + 'static {
     /// Entries, the newest first.
     async fn entries(&self, filter: &Filter) -> Result<Vec<AuditEntry>, StoreError>;
 }
+
+#[cfg(test)]
+pub(crate) mod contract;

@@ -103,3 +103,6 @@ pub trait AuthStore: Send + Sync + 'static {
     /// Forgets what has expired.
     async fn forget_expired(&self, now: Timestamp) -> Result<(), StoreError>;
 }
+
+#[cfg(test)]
+pub(crate) mod contract;

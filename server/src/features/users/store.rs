@@ -92,3 +92,6 @@ pub trait UserStore: Send + Sync + 'static {
         entries: Vec<NewEntry>,
     ) -> Result<(User, Vec<SessionId>), UserStoreError>;
 }
+
+#[cfg(test)]
+pub(crate) mod contract;

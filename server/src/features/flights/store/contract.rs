@@ -1,12 +1,17 @@
 //! What every store of flights must do, search's side of it included.
 
 use super::*;
+use crate::features::bookings::command::Outcome;
+use crate::features::bookings::store::{BookingStore, contract as bookings};
 use crate::features::flights::decide;
 use crate::features::search::store::SearchStore;
+use crate::features::users::store::contract::entry;
 use crate::reference::reference;
+use crate::store::contract::Fixture;
+use crate::store::contract::processes::{agent, flight, now};
 use airside_common::api::flights::{CreateFlight, PatchFlight};
 
-fn plan(number: u16, departure: &str, arrival: &str) -> FlightPlan {
+pub(crate) fn plan(number: u16, departure: &str, arrival: &str) -> FlightPlan {
     let asked: CreateFlight = serde_json::from_value(serde_json::json!({
         "carrier": "UA", "number": number, "origin": "JFK", "destination": "LAX",
         "departure": departure, "arrival": arrival, "aircraft": "738",
@@ -19,18 +24,16 @@ fn plan(number: u16, departure: &str, arrival: &str) -> FlightPlan {
     decide::create(reference(), &asked).unwrap()
 }
 
-fn audit() -> NewEntry {
-    NewEntry {
-        user: "admin".to_owned(),
-        request_id: "1".to_owned(),
-        action: "flight.created",
-        target: String::new(),
-        outcome: "ok".to_owned(),
-    }
+/// The same with so many seats in economy and none elsewhere.
+pub(crate) fn seats(mut plan: FlightPlan, capacity: u32) -> FlightPlan {
+    let [.., economy] = plan.cabins;
+    plan.cabins = [None; 4];
+    plan.cabins[Cabin::Economy.index()] = economy.map(|terms| CabinTerms { capacity, ..terms });
+    plan
 }
 
-fn now() -> Timestamp {
-    "2026-12-01T00:00:00Z".parse().unwrap()
+fn audit() -> NewEntry {
+    entry("flight.created")
 }
 
 async fn change(
@@ -47,8 +50,9 @@ async fn change(
     store.change(change, now(), audit()).await
 }
 
-/// One flight from its making to its end, and lists of several.
-pub(crate) async fn holds(store: &(impl FlightStore + SearchStore)) {
+/// One flight from its making to its end, lists of several, and what search reads of them.
+pub(crate) async fn a_flight_from_its_making_to_its_end(fixture: &impl Fixture) {
+    let store = fixture.database();
     let first = plan(1, "2026-12-07T08:00", "2026-12-07T11:00");
     let made = store.create(first.clone(), now(), audit()).await.unwrap();
     assert_eq!((&made.plan, made.version, made.sold), (&first, 1, [0; 4]));
@@ -196,4 +200,127 @@ async fn searches(store: &impl SearchStore) {
     assert_eq!(offers.len(), 2);
     let economy = offers.iter().find(|o| o.id == first[0].id).unwrap().cabins[3].unwrap();
     assert_eq!((economy.capacity, economy.fare.minor()), (150, 9_950));
+}
+
+pub(crate) async fn a_natural_key_is_taken_once(fixture: &impl Fixture) {
+    let here = fixture.database();
+    let there = fixture.of_another_process().await;
+    for number in 1..=8 {
+        let plan = plan(number, "2026-12-07T08:00", "2026-12-07T11:00");
+        let (first, second) = tokio::join!(
+            here.create(plan.clone(), now(), audit()),
+            there.create(plan.clone(), now(), audit())
+        );
+        let (made, refused) = if first.is_ok() {
+            (first, second)
+        } else {
+            (second, first)
+        };
+        let made = made.unwrap();
+        assert!(matches!(refused, Err(FlightStoreError::AlreadyExists(id)) if id == made.id));
+    }
+    // Another day, another flight; a cancelled one keeps its key.
+    let monday = plan(1, "2026-12-07T08:00", "2026-12-07T11:00");
+    let found = here.create(monday, now(), audit()).await;
+    let Err(FlightStoreError::AlreadyExists(id)) = found else {
+        panic!("{found:?}");
+    };
+    here.cancel(id, 1, now(), audit()).await.unwrap();
+    let monday = plan(1, "2026-12-07T09:00", "2026-12-07T12:00");
+    let again = here.create(monday, now(), audit()).await;
+    assert!(matches!(again, Err(FlightStoreError::AlreadyExists(other)) if other == id));
+    let tuesday = plan(1, "2026-12-08T08:00", "2026-12-08T11:00");
+    here.create(tuesday, now(), audit()).await.unwrap();
+}
+
+pub(crate) async fn a_merge_tells_what_became_of_each_row(fixture: &impl Fixture) {
+    let store = fixture.database();
+    let row = |number: u16, hour: u8, line| PlannedRow {
+        line,
+        plan: plan(
+            number,
+            &format!("2026-12-07T{hour:02}:00"),
+            "2026-12-07T11:00",
+        ),
+    };
+    let first = [row(1, 8, 2), row(2, 8, 3)];
+    let merged = store.merge(&first, Expect::New, now()).await.unwrap();
+    assert_eq!(merged, [RowOutcome::Created, RowOutcome::Created]);
+    for expect in [Expect::New, Expect::Known] {
+        let again = store.merge(&first, expect, now()).await.unwrap();
+        assert_eq!(again, [RowOutcome::Unchanged, RowOutcome::Unchanged]);
+    }
+    let second = [row(3, 8, 2), row(2, 9, 3), row(1, 8, 4)];
+    let merged = store.merge(&second, Expect::Known, now()).await.unwrap();
+    assert_eq!(
+        merged,
+        [
+            RowOutcome::Created,
+            RowOutcome::Updated,
+            RowOutcome::Unchanged
+        ]
+    );
+    let all = store
+        .list(&FlightFilter::default(), None, 10)
+        .await
+        .unwrap();
+    let seen: Vec<_> = all
+        .iter()
+        .map(|f| (f.plan.number.get(), f.version))
+        .collect();
+    assert_eq!(
+        seen,
+        [(1, 1), (3, 1), (2, 2)],
+        "by departure, then by identity"
+    );
+    assert_eq!(store.merge(&[], Expect::New, now()).await.unwrap(), []);
+}
+
+/// What was sold stays sold whatever an admin or a file says, and one look shows one state.
+pub(crate) async fn sold_seats_bind_what_may_change(fixture: &impl Fixture) {
+    let store = fixture.database();
+    let ada = agent(store, "ada").await;
+    let made = flight(store, 1, 10).await;
+    let commands: Vec<_> = (0..4)
+        .map(|n| {
+            bookings::create(&ada, &format!("key-{n}"), made.id.raw(), |body| {
+                body["seats"] = serde_json::json!([
+                    {"segment": 1, "passenger": 1, "seat": format!("1{}", ["A", "B", "C", "D"][n])}
+                ]);
+            })
+        })
+        .collect();
+    let outcomes = store.execute(&commands).await.unwrap();
+    for outcome in outcomes {
+        assert!(matches!(outcome, Outcome::Answered(answer) if answer.status == 201));
+    }
+    let facts = store.facts(made.id).await.unwrap().unwrap();
+    assert_eq!((facts.bookings, facts.flight.sold), (4, [0, 0, 0, 4]));
+    let mut chosen: Vec<String> = facts.chosen.iter().map(|(s, _)| s.to_string()).collect();
+    chosen.sort();
+    assert_eq!(chosen, ["1A", "1B", "1C", "1D"]);
+    let offers = store.offers(&[made.id]).await.unwrap();
+    assert_eq!(offers[0].cabins[3].unwrap().capacity, 6, "what is left");
+
+    for patch in [
+        r#"{"departure":"2099-12-07T09:00"}"#,
+        r#"{"cabins":[{"cabin":"economy","capacity":3,"fare":{"amount":"99.50","currency":"USD"}}]}"#,
+    ] {
+        let refused = change(store, &made, patch).await;
+        assert!(
+            matches!(refused, Err(FlightStoreError::Refused(_))),
+            "{patch}"
+        );
+    }
+    let cancelled = store.cancel(made.id, made.version, now(), audit()).await;
+    assert!(matches!(cancelled, Err(FlightStoreError::Refused(_))));
+    let smaller = PlannedRow {
+        line: 2,
+        plan: seats(made.plan.clone(), 3),
+    };
+    store.merge(&[smaller], Expect::Known, now()).await.unwrap();
+    let after = store.flight(made.id).await.unwrap().unwrap();
+    assert_eq!(after.sold, [0, 0, 0, 4]);
+    assert!(after.plan.capacities()[3] >= 4);
+    assert_eq!(store.violations().await.unwrap(), []);
 }

@@ -1,12 +1,12 @@
-use super::*;
 use crate::features::flights::store::contract;
+use crate::store::contract::Fixture;
+use crate::store::sqlite::tests::OnDisk;
 
 #[tokio::test]
-async fn it_is_a_store_of_flights() {
-    let folder = tempfile::tempdir().unwrap();
-    let url = format!("sqlite://{}", folder.path().join("airside.db").display());
-    let sqlite = Sqlite::open(&url).await.unwrap();
-    contract::holds(&sqlite).await;
+async fn a_flight_leaves_its_events_and_its_name_in_the_audit_log() {
+    let fixture = OnDisk::new().await;
+    contract::a_flight_from_its_making_to_its_end(&fixture).await;
+    let sqlite = fixture.database();
 
     let mut written = sqlite.readers().acquire().await.unwrap();
     let events: Vec<String> =

@@ -1,0 +1,122 @@
+//! What every database must do: the suites of all stores, run on one by
+//! `contract::all!(Fixture)`.
+
+use async_trait::async_trait;
+
+use crate::features::audit::store::AuditStore;
+use crate::features::auth::store::AuthStore;
+use crate::features::bookings::store::BookingStore;
+use crate::features::flights::store::FlightStore;
+use crate::features::search::store::SearchStore;
+use crate::features::users::store::UserStore;
+use crate::relay::Outbox;
+
+pub(crate) mod processes;
+
+/// All that features need of a database; copies share their connections.
+pub(crate) trait Database:
+    AuditStore + AuthStore + BookingStore + FlightStore + Outbox + SearchStore + UserStore + Clone
+{
+}
+
+impl<T> Database for T where
+    T: AuditStore
+        + AuthStore
+        + BookingStore
+        + FlightStore
+        + Outbox
+        + SearchStore
+        + UserStore
+        + Clone
+{
+}
+
+/// A database with nothing in it, for one test.
+#[async_trait]
+pub(crate) trait Fixture: Send + Sync + Sized {
+    /// Which database.
+    type Database: Database;
+
+    /// A new one.
+    async fn new() -> Self;
+
+    /// It.
+    fn database(&self) -> &Self::Database;
+
+    /// The same, as another process has opened it.
+    async fn of_another_process(&self) -> Self::Database;
+}
+
+/// A test a case, each with a database of its own.
+macro_rules! cases {
+    ($fixture:ty, $suite:path: $($case:ident)*) => {
+        $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $case() {
+            use $suite as suite;
+            let fixture = <$fixture as $crate::store::contract::Fixture>::new().await;
+            suite::$case(&fixture).await;
+        })*
+    };
+}
+
+/// Every suite on one database.
+macro_rules! all {
+    ($fixture:ty) => {
+        mod users {
+            use super::*;
+            $crate::store::contract::cases!($fixture, $crate::features::users::store::contract:
+                a_user_is_found_as_made
+                a_name_is_taken_once
+                pages_go_by_the_bytes_of_the_names
+                a_change_changes_what_is_given_and_ends_all_sessions
+                of_two_admins_one_stays
+                what_was_refused_left_no_trace
+            );
+        }
+        mod auth {
+            use super::*;
+            $crate::store::contract::cases!($fixture, $crate::features::auth::store::contract:
+                an_account_is_found_with_its_hash
+                a_token_is_taken_once_and_reuse_ends_its_session
+                of_many_that_show_one_token_one_gets_the_next
+                a_login_that_began_before_a_change_starts_nothing
+                a_token_lives_until_its_end
+                a_session_is_ended_alone_and_all_processes_learn_it
+                what_has_expired_is_forgotten
+            );
+        }
+        mod audit {
+            use super::*;
+            $crate::store::contract::cases!($fixture, $crate::features::audit::store::contract:
+                entries_are_kept_to_the_letter_the_newest_first
+                filters_and_positions_go_together
+            );
+        }
+        mod outbox {
+            use super::*;
+            $crate::store::contract::cases!($fixture, $crate::relay::contract:
+                events_come_in_order_and_a_position_is_used_once
+                a_commit_wakes_who_waits
+                what_was_refused_left_no_event
+            );
+        }
+        mod flights {
+            use super::*;
+            $crate::store::contract::cases!($fixture, $crate::features::flights::store::contract:
+                a_flight_from_its_making_to_its_end
+                a_natural_key_is_taken_once
+                a_merge_tells_what_became_of_each_row
+                sold_seats_bind_what_may_change
+            );
+        }
+        mod processes {
+            use super::*;
+            $crate::store::contract::cases!($fixture, $crate::store::contract::processes:
+                two_share_the_last_seats
+                the_same_key_at_two_is_one_booking
+                an_import_beside_sales_takes_nothing_back
+            );
+        }
+    };
+}
+pub(crate) use {all, cases};
