@@ -75,6 +75,10 @@ async fn read(request: &Request, body: &mut RequestBody) -> Result<Vec<u8>, Prob
 
 /// Parses a JSON body; the error names the path of the field that is wrong, such as `passengers[0].surname`.
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ProblemAnswer> {
+    // serde would take the values of an array for those of the fields in their order.
+    if bytes.trim_ascii_start().starts_with(b"[") {
+        return Err(ProblemAnswer::field("body", "is an object, not an array"));
+    }
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|e| {
         let path = e.path().to_string();

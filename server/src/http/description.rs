@@ -41,6 +41,19 @@ fn bound(parameter: &mut MetaOperationParam) {
     }
 }
 
+/// The words that a schema is restricted to; none where it is not.
+pub(super) fn words(registry: &Registry, schema: &MetaSchemaRef) -> Vec<String> {
+    let schema = match schema {
+        MetaSchemaRef::Inline(schema) => Some(&**schema),
+        MetaSchemaRef::Reference(name) => registry.schemas.get(name),
+    };
+    let words = schema.map_or(&[][..], |schema| &schema.enum_items);
+    words
+        .iter()
+        .filter_map(|word| word.as_str().map(str::to_owned))
+        .collect()
+}
+
 /// What may be absent may be null as well, in requests and in answers.
 pub(super) fn allow_null(registry: &mut Registry) {
     let problem = Problem::name();

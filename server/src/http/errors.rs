@@ -86,7 +86,13 @@ fn of_library(error: &Error) -> ProblemAnswer {
 
 /// A parameter's fault without the library's words around it.
 fn reason(text: &str) -> &str {
-    text.strip_prefix("failed to parse ")
+    if text.starts_with("Type \"") && text.ends_with(" expects an input value.") {
+        return "is missing";
+    }
+    let text = text
+        .strip_prefix("failed to parse ")
         .and_then(|rest| rest.split_once(": "))
-        .map_or(text, |(_, message)| message)
+        .map_or(text, |(_, message)| message);
+    text.split_once(" (occurred while parsing ")
+        .map_or(text, |(message, _)| message)
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use poem::endpoint::{BoxEndpoint, make};
 use poem::http::{HeaderValue, Method};
 use poem::{Endpoint, EndpointExt, IntoEndpoint, Request, Response, Result, Route};
+use poem_openapi::error::ParseParamError;
 use poem_openapi::registry::{MetaApi, MetaParamIn, Registry};
 use poem_openapi::{OpenApi, OpenApiService};
 
@@ -177,6 +178,8 @@ where
 /// finds its endpoint again: only so do the endpoints get what the library reads of a request.
 fn operations_of(api: Api) -> impl Iterator<Item = (String, Vec<(Method, Operation)>)> {
     let endpoint = Arc::new(service(Described(Some(api))).into_endpoint());
+    let mut registry = Registry::new();
+    Api::register(&mut registry);
     let mut paths: BTreeMap<String, Vec<(Method, Operation)>> = BTreeMap::new();
     for path in Api::meta().into_iter().flat_map(|api| api.paths) {
         // `{id}` of the document is `:id` of the routes.
@@ -186,7 +189,10 @@ fn operations_of(api: Api) -> impl Iterator<Item = (String, Vec<(Method, Operati
                 .params
                 .into_iter()
                 .filter(|parameter| parameter.in_type == MetaParamIn::Query)
-                .map(|parameter| parameter.name)
+                .map(|parameter| Parameter {
+                    words: description::words(&registry, &parameter.schema),
+                    name: parameter.name,
+                })
                 .collect();
             let known = Operation {
                 name: path.path.clone(),
@@ -207,7 +213,14 @@ struct Operation {
     /// Its path with its parameters' names, as in the document.
     name: String,
     endpoint: Arc<BoxEndpoint<'static>>,
-    query: Vec<String>,
+    query: Vec<Parameter>,
+}
+
+/// A query parameter.
+struct Parameter {
+    name: String,
+    /// The words that it takes; none where it takes others.
+    words: Vec<String>,
 }
 
 impl Operation {
@@ -215,12 +228,27 @@ impl Operation {
         let query = request.uri().query().unwrap_or_default();
         let unknown = form_urlencoded::parse(query.as_bytes())
             .map(|(name, _)| name)
-            .find(|name| !self.query.iter().any(|known| known == name));
+            .find(|name| !self.query.iter().any(|known| known.name == *name));
         if let Some(name) = unknown {
             let name = airside_common::text::printable(&name);
             return Err(ProblemAnswer::field(name, "there is no such parameter").into());
         }
-        self.endpoint.call(request).await
+        let answer = self.endpoint.call(request).await;
+        answer.map_err(|error| self.explain(error))
+    }
+
+    /// The same error, with the words of a parameter that takes one of several.
+    fn explain(&self, error: poem::Error) -> poem::Error {
+        let wrong = error
+            .downcast_ref::<ParseParamError>()
+            .and_then(|e| self.query.iter().find(|known| known.name == e.name))
+            .filter(|known| !known.words.is_empty());
+        match wrong {
+            Some(Parameter { name, words }) => {
+                ProblemAnswer::field(name, format!("is one of {}", words.join(", "))).into()
+            }
+            None => error,
+        }
     }
 }
 

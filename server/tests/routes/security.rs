@@ -272,6 +272,40 @@ async fn every_error_is_a_problem_with_the_requests_id() {
 }
 
 #[tokio::test]
+async fn an_error_says_what_is_wrong_in_words_of_its_own() {
+    let app = TestApp::new().await;
+    let agent = app.agent().await;
+    let itineraries = "/v1/itineraries?origin=JFK&destination=LAX";
+    for (path, expected) in [
+        (itineraries.to_owned(), "date: is missing"),
+        (
+            format!("{itineraries}&date=soon"),
+            "date: not a date: write it as 2026-12-01",
+        ),
+        (
+            format!("{itineraries}&date=2026-12-01&cabin=roof"),
+            "cabin: is one of first, business, premium, economy",
+        ),
+        (
+            format!("{itineraries}&date=2026-12-01&carrier=united"),
+            "carrier: a carrier code has two characters, such as UA or B6",
+        ),
+        (
+            "/v1/bookings?status=flown".to_owned(),
+            "status: is one of confirmed, held, waitlisted, cancelled",
+        ),
+    ] {
+        assert_eq!(agent.get(&path).await.json()["detail"], expected, "{path}");
+    }
+    let answer = agent.post("/v1/bookings", &[], None).await;
+    assert_eq!(answer.json()["detail"], "Idempotency-Key: is missing");
+    // Values without names would be taken for the fields in their order.
+    let login = json!(["demo", "a lengthy sentence"]);
+    let refused = agent.post("/v1/auth/login", &[], Some(&login)).await;
+    assert_eq!(refused.json()["detail"], "body: is an object, not an array");
+}
+
+#[tokio::test]
 async fn the_page_of_the_document_names_no_other_host() {
     let app = TestApp::new().await;
     let page = app.anonymous().get("/docs").await;
