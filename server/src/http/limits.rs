@@ -15,5 +15,6 @@ pub const HEAD: Duration = Duration::from_secs(10);
 pub const WRITE: Duration = Duration::from_secs(10);
 /// The largest head of a request, in bytes.
 pub const LARGEST_HEAD: usize = 16 * 1024;
-/// Requests in flight are answered within this time once the process is told to stop.
-pub const DRAIN: Duration = Duration::from_secs(20);
+/// Requests in flight are answered within this time once the process is told to stop: longer than a head or a request
+/// may take, and short enough that the process ends within thirty seconds.
+pub const DRAIN: Duration = Duration::from_secs(12);

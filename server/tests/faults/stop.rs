@@ -1,12 +1,16 @@
 //! SIGTERM while clients are busy; the end of standard input.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 
-use crate::process::Place;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::process::{Client, Place};
 
 #[tokio::test]
 async fn what_was_begun_is_answered_and_the_server_ends_well() {
@@ -65,5 +69,70 @@ async fn what_was_begun_is_answered_and_the_server_ends_well() {
     while let Some(client) = clients.join_next().await {
         client.unwrap();
     }
+    place.check().await;
+}
+
+/// Books until nobody answers any more; what was answered, by key.
+async fn book_until_refused(client: Client, name: usize) -> HashMap<String, Option<String>> {
+    let mut keys = HashMap::new();
+    for n in 0..100_000 {
+        let key = format!("{name}-{n}");
+        let Some((status, body)) = client.book(&key, &client.body(n)).await else {
+            keys.insert(key, None);
+            return keys;
+        };
+        assert_eq!(status, 201, "{body}");
+        keys.insert(key, Some(body["locator"].as_str().unwrap().to_owned()));
+    }
+    keys
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bookings_in_flight_are_answered_or_never_made_twice_and_a_silent_client_holds_nothing_up()
+{
+    let place = Place::new(20, 900).await;
+    let mut server = place.start().await;
+    let client = server.login("ada").await;
+    // One says nothing, one stops in its head, one in its body.
+    let mut silent = Vec::new();
+    for start in [
+        "",
+        "GET /healthz HT",
+        "POST /v1/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{",
+    ] {
+        let mut socket = TcpStream::connect(&server.address).await.unwrap();
+        socket.write_all(start.as_bytes()).await.unwrap();
+        silent.push(socket);
+    }
+    let mut storms = tokio::task::JoinSet::new();
+    for name in 0..16 {
+        storms.spawn(book_until_refused(client.clone(), name));
+    }
+    while client.get("/v1/bookings?limit=100").await.1["next_cursor"].is_null() {}
+    kill(server.pid(), Signal::SIGTERM).unwrap();
+    let ended = tokio::time::timeout(Duration::from_secs(30), server.ended()).await;
+    let status = ended.expect("within 30 seconds");
+    assert!(status.success(), "{status}");
+    for mut socket in silent {
+        let mut rest = Vec::new();
+        // Closed, with or without a word.
+        let _ = socket.read_to_end(&mut rest).await;
+    }
+
+    let mut all = HashMap::new();
+    while let Some(keys) = storms.join_next().await {
+        all.extend(keys.unwrap());
+    }
+    let server = place.start().await;
+    let client = server.login("ada").await;
+    for (key, locator) in &all {
+        let n: usize = key.rsplit('-').next().unwrap().parse().unwrap();
+        let (status, body) = client.book(key, &client.body(n)).await.unwrap();
+        assert_eq!(status, 201, "{body}");
+        if let Some(locator) = locator {
+            assert_eq!(body["locator"], locator.as_str(), "{key}");
+        }
+    }
+    server.stop().await;
     place.check().await;
 }

@@ -244,6 +244,28 @@ impl TestUser<'_> {
         headers: &[(&str, &str)],
         body: Option<&Value>,
     ) -> TestAnswer {
+        let body = body.map(Value::to_string);
+        self.send_body(method, path, headers, body).await
+    }
+
+    /// Sends a text as the JSON that it may be.
+    pub(crate) async fn send_text(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: String,
+    ) -> TestAnswer {
+        self.send_body(method, path, headers, Some(body)).await
+    }
+
+    async fn send_body(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<String>,
+    ) -> TestAnswer {
         let mut request = self.app.client.request(method.clone(), path);
         if let Some(token) = &self.token {
             request = request.header("Authorization", format!("Bearer {token}"));
@@ -255,7 +277,7 @@ impl TestUser<'_> {
             request = request.header(*name, *value);
         }
         if let Some(body) = body {
-            request = request.body_json(body);
+            request = request.content_type("application/json").body(body);
         }
         let response = request.send().await.0;
         let (parts, body) = response.into_parts();

@@ -15,7 +15,7 @@ use poem::http::Method;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::app::TestApp;
+use crate::app::{DOCUMENT, TestApp};
 
 fn caller() -> Caller {
     Caller {
@@ -303,6 +303,55 @@ async fn an_error_says_what_is_wrong_in_words_of_its_own() {
     let login = json!(["demo", "a lengthy sentence"]);
     let refused = agent.post("/v1/auth/login", &[], Some(&login)).await;
     assert_eq!(refused.json()["detail"], "body: is an object, not an array");
+}
+
+#[tokio::test]
+async fn every_body_is_an_object_of_known_fields_and_of_limited_size() {
+    const MOST: usize = 256 * 1024;
+    let app = TestApp::new().await;
+    let admin = app.admin().await;
+    let mut bodies = 0;
+    for (path, methods) in DOCUMENT["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            if operation.get("requestBody").is_none() {
+                continue;
+            }
+            bodies += 1;
+            let method: Method = method.to_uppercase().parse().unwrap();
+            let id = if path.contains("/users/") {
+                UserId::new().to_string()
+            } else {
+                "7".to_owned()
+            };
+            let path = path.replace("{id}", &id);
+            let headers = [("Idempotency-Key", "key"), ("If-Match", "\"1\"")];
+            let send = async |body: String, length: Option<usize>| {
+                let length = length.map(|length| length.to_string());
+                let mut headers = headers.to_vec();
+                if let Some(length) = &length {
+                    headers.push(("Content-Length", length));
+                }
+                let answer = admin.send_text(method.clone(), &path, &headers, body).await;
+                answer.verdict()
+            };
+            let unknown = json!({"surprise": 1}).to_string();
+            assert_eq!(send(unknown, None).await, "422 surprise", "{path}");
+            assert_eq!(send("[1]".to_owned(), None).await, "422 body", "{path}");
+            assert_eq!(send("{".to_owned(), None).await, "400 malformed_request");
+            // Just what is taken: it is read, and found wrong.
+            let filled = |length: usize| {
+                let body = json!({"surprise": ""}).to_string();
+                body.replace("\"\"", &format!("\"{}\"", "x".repeat(length - body.len())))
+            };
+            assert_eq!(filled(MOST).len(), MOST);
+            assert_eq!(send(filled(MOST), None).await, "422 surprise", "{path}");
+            for length in [None, Some(MOST + 1)] {
+                let verdict = send(filled(MOST + 1), length).await;
+                assert_eq!(verdict, "413 payload_too_large", "{path}");
+            }
+        }
+    }
+    assert_eq!(bodies, 8);
 }
 
 #[tokio::test]

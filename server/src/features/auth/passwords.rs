@@ -164,6 +164,28 @@ mod tests {
         assert!(words.iter().all(|word| *word == word.to_lowercase()));
     }
 
+    /// On a runtime with one thread, a hash that ran there would keep everything else from running.
+    #[tokio::test]
+    async fn hashes_are_made_beside_the_executor_and_a_bounded_number_at_once() {
+        let passwords = Passwords::new(2).unwrap();
+        let word = || Secret("eight chars".into());
+        let mut hash = Box::pin(passwords.hash(word()));
+        assert!(
+            futures_util::poll!(&mut hash).is_pending(),
+            "made elsewhere"
+        );
+        hash.await.unwrap();
+
+        let all = Arc::clone(&passwords.permits).acquire_many_owned(2).await;
+        assert_eq!(passwords.permits.available_permits(), 0);
+        let mut hash = Box::pin(passwords.hash(word()));
+        assert!(futures_util::poll!(&mut hash).is_pending());
+        assert_eq!(passwords.hashed().get(), 1, "it waits for its turn");
+        drop(all);
+        hash.await.unwrap();
+        assert_eq!(passwords.hashed().get(), 2);
+    }
+
     #[tokio::test]
     async fn a_hash_matches_its_password_alone() {
         let passwords = Passwords::new(2).unwrap();

@@ -144,6 +144,31 @@ async fn a_refusal_that_is_kept_is_given_again_to_the_byte() {
 }
 
 #[tokio::test]
+async fn a_key_is_1_to_255_printable_characters_and_the_users_own() {
+    let app = TestApp::new().await;
+    let (agent, other) = (
+        app.agent().await,
+        app.user("other", Role::Agent, "NYC1A0001").await,
+    );
+    app.flight(1, 1545, 10).await;
+    let longest = "k".repeat(255);
+    for (key, verdict) in [
+        ("", "422 Idempotency-Key"),
+        ("k k", "201"),
+        ("k\tk", "422 Idempotency-Key"),
+        (&longest, "201"),
+        (&format!("{longest}k"), "422 Idempotency-Key"),
+    ] {
+        let answer = agent.book(key, &one_adult(1)).await;
+        assert_eq!(answer.verdict(), verdict, "{key:?}");
+    }
+    let mine = agent.book(&longest, &one_adult(1)).await.json();
+    let theirs = other.book(&longest, &one_adult(1)).await.json();
+    assert_ne!(mine["locator"], theirs["locator"]);
+    app.check().await;
+}
+
+#[tokio::test]
 async fn a_hundred_at_once_share_what_there_is() {
     let app = TestApp::new().await;
     let agent = app.agent().await;
