@@ -103,8 +103,8 @@ async fn every_act_of_an_admin_and_every_end_of_a_session_is_there() {
     });
     let made = admin.post("/v1/admin/flights", &[], Some(&flight)).await;
     let path = made.header("location").to_owned();
-    let patch = json!({"aircraft": "739"});
-    admin.patch(&path, "\"1\"", &patch).await;
+    let other = json!({"aircraft": "739"});
+    admin.patch(&path, "\"1\"", &other).await;
     let headers = [("If-Match", "\"2\"")];
     admin.post(&format!("{path}/cancel"), &headers, None).await;
 
