@@ -22,6 +22,9 @@ pub const EXAMPLE: &str = include_str!("config/example.toml");
 /// What all environment variables of the server start with: `AIRSIDE_DATABASE_URL` is `database.url`.
 const PREFIX: &str = "AIRSIDE_";
 
+/// What starts so and is no setting of a section: flags of the server, and of the console that may have started it.
+const OF_OTHERS: [&str; 4] = ["data_dir", "config", "server", "state_dir"];
+
 /// All settings in force.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -301,8 +304,8 @@ fn check(table: &Table, origin: &Origin) -> Result<Settings, ConfigError> {
     })
 }
 
-/// The section, key and value that an environment variable sets; `None` for variables of others. `AIRSIDE_HTTP_` and
-/// the like belong to the server, so that a misspelt key is an error.
+/// The section, key and value that an environment variable sets; `None` for variables of others. One that starts with
+/// the prefix and is none of ours is misspelt.
 fn of_environment(
     defaults: &Table,
     name: &str,
@@ -317,7 +320,14 @@ fn of_environment(
         Some((section.clone(), key.to_owned(), values.get(key)))
     });
     let Some((section, key, default)) = found else {
-        return Ok(None);
+        if OF_OTHERS.contains(&rest.as_str()) {
+            return Ok(None);
+        }
+        return Err(ConfigError::Setting {
+            key: rest,
+            message: "there is no such setting".to_owned(),
+            origin: Origin::Environment(name.to_owned()),
+        });
     };
     let wrong = |message: &str| ConfigError::Setting {
         key: format!("{section}.{key}"),

@@ -36,6 +36,9 @@ fn the_environment_wins_over_the_file_over_the_defaults() {
             ("AIRSIDE_AUTH_ADDRESS_FAILURES_PER_MINUTE", "9"),
             ("AIRSIDE_DATABASE_URL", "sqlite:///x.db"),
             ("AIRSIDE_SERVER", "the console's own"),
+            ("AIRSIDE_STATE_DIR", "the console's own"),
+            ("AIRSIDE_DATA_DIR", "a flag"),
+            ("AIRSIDE_CONFIG", "a flag"),
             ("HOME", "/nowhere"),
         ],
     )
@@ -55,6 +58,7 @@ fn the_environment_wins_over_the_file_over_the_defaults() {
 #[case("[log]\nformat = \"xml\"", &[], "log.format: unknown variant `xml`")]
 #[case("[http", &[], "FILE: TOML parse error at line 1")]
 #[case("", &[("AIRSIDE_HTTP_LISEN", "x")], "http.lisen: there is no such setting (from the environment variable AIRSIDE_HTTP_LISEN)")]
+#[case("", &[("AIRSIDE_DATABASES_URL", "x")], "databases_url: there is no such setting (from the environment variable AIRSIDE_DATABASES_URL)")]
 #[case("", &[("AIRSIDE_AUTH_HASHES_AT_ONCE", "many")], "auth.hashes_at_once: is a number")]
 #[case("[log]\nlevel = \"loud\"", &[], "log.level: `loud` is none of off, error, warn, info, debug, trace (from FILE)")]
 #[case("", &[("AIRSIDE_LOG_LEVEL", "info,sqlx=loud")], "log.level: ")]

@@ -54,6 +54,7 @@ async fn no_secret_gets_into_the_log_or_an_error() {
         let mut secrets = vec![
             PASSWORD.to_owned(),
             WRONG.to_owned(),
+            "2718281828".to_owned(),
             NEW.to_owned(),
             ada.token.clone(),
             ada.refresh_token.clone(),
@@ -64,6 +65,7 @@ async fn no_secret_gets_into_the_log_or_an_error() {
         for body in [
             json!({"username": "ada", "password": WRONG}),
             json!({"username": "ada", "password": {"text": WRONG}}),
+            json!({"username": "ada", "password": 2_718_281_828_i64}),
             json!({"username": "ada", "password": WRONG, "extra": NEW}),
         ] {
             said += &ada.answer("/v1/auth/login", &body).await.1;
