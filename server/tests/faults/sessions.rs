@@ -56,6 +56,12 @@ async fn an_end_on_one_server_is_an_end_on_all_within_a_minute() {
     for client in [&another_login, &there[2]] {
         assert_eq!(client.get("/v1/auth/me").await.0, 200, "another session");
     }
-    server.stop().await;
     second.stop().await;
+    // What has ended stays ended for the next process.
+    server.stop().await;
+    let server = place.start().await;
+    assert_eq!(ada.at(&server).get("/v1/auth/me").await.0, 401);
+    assert_eq!(eve.at(&server).get("/v1/auth/me").await.0, 401);
+    assert_eq!(another_login.at(&server).get("/v1/auth/me").await.0, 200);
+    server.stop().await;
 }

@@ -78,3 +78,41 @@ async fn a_slow_client_is_closed_and_others_are_answered_meanwhile() {
     }
     assert_eq!(answered_late, 50, "those whose head was whole are told why");
 }
+
+/// Connections that the server has open, as it says.
+async fn connections(client: &reqwest::Client, address: &str) -> usize {
+    let url = format!("http://{address}/metrics");
+    let answer = client.get(url).send().await.unwrap();
+    let figures = answer.text().await.unwrap();
+    let line = figures
+        .lines()
+        .find_map(|line| line.strip_prefix("airside_http_connections "));
+    line.unwrap().parse().unwrap()
+}
+
+#[tokio::test]
+async fn a_client_that_takes_no_answer_is_closed() {
+    let place = Place::empty();
+    let server = place.start().await;
+    let mut sockets = Vec::new();
+    for _ in 0..20 {
+        let mut stream = TcpStream::connect(&server.address).await.unwrap();
+        // Answers that no buffer of the system can take whole.
+        let requests = "GET /docs HTTP/1.1\r\nHost: x\r\n\r\n".repeat(50);
+        stream.write_all(requests.as_bytes()).await.unwrap();
+        sockets.push(stream);
+    }
+    let client = reqwest::Client::new();
+    while connections(&client, &server.address).await < 21 {
+        tokio::task::yield_now().await;
+    }
+    let closed = async {
+        while connections(&client, &server.address).await > 1 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    timeout(Duration::from_secs(15), closed)
+        .await
+        .expect("closed within 15 seconds");
+    server.stop().await;
+}

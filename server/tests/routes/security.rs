@@ -379,6 +379,75 @@ async fn a_process_that_is_told_to_stop_is_not_ready() {
     assert_eq!(anonymous.get("/healthz").await.verdict(), "200");
 }
 
+/// A text has one token: what decodes to the same bytes, or has something around it, is another text.
+#[tokio::test]
+async fn no_other_text_of_a_token_is_taken() {
+    let app = TestApp::new().await;
+    let token = app.key.sign(&caller(), Timestamp::now()).unwrap();
+    let verdict = async |token: &str| app.bearer(token).get("/v1/auth/me").await.verdict();
+    assert_eq!(verdict(&token).await, "200");
+    let parts: Vec<&str> = token.split('.').collect();
+    let mut texts = vec![
+        format!("{token}="),
+        format!("{token}=="),
+        format!("{token}."),
+        format!("{token}.{}", parts[2]),
+        format!(".{token}"),
+        format!("{}.{}", parts[0], parts[1]),
+        format!("{}.{}.", parts[0], parts[1]),
+        format!("{}..{}", parts[0], parts[2]),
+        format!("{}.{}.{}", parts[1], parts[0], parts[2]),
+        token.to_lowercase(),
+        String::new(),
+        "x".repeat(10_000),
+    ];
+    // The last character of each part has bits that belong to no byte.
+    let alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    for end in [
+        parts[0].len(),
+        parts[0].len() + 1 + parts[1].len(),
+        token.len(),
+    ] {
+        for character in alphabet.chars() {
+            let mut text = token.clone();
+            text.replace_range(end - 1..end, character.encode_utf8(&mut [0; 4]));
+            texts.push(text);
+        }
+    }
+    for text in texts.iter().filter(|text| **text != token) {
+        assert_eq!(verdict(text).await, "401 unauthenticated", "{text}");
+    }
+}
+
+#[test]
+fn a_token_of_any_other_key_is_refused_whatever_it_says() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let app = runtime.block_on(TestApp::new());
+    let (header, claims) = parts(&app);
+    let words = || proptest::option::of("[a-zA-Z0-9:/+.-]{0,20}");
+    proptest!(ProptestConfig::with_cases(200), |(seed in any::<[u8; 32]>(), alg in words(), typ in words(), kid in words(), claim in "iss|aud|sub|sid|name|role|office|iat|nbf|exp", value in words())| {
+        let mut head = serde_json::to_value(&header).unwrap();
+        for (name, word) in [("alg", alg), ("typ", typ), ("kid", kid)] {
+            if let Some(word) = word {
+                head[name] = json!(word);
+            }
+        }
+        let mut body = claims.clone();
+        if let Some(value) = value {
+            body[claim] = json!(value);
+        }
+        let encode = |part: &Value| BASE64_URL_SAFE_NO_PAD.encode(part.to_string());
+        let message = format!("{}.{}", encode(&head), encode(&body));
+        let mut der = hex("302e020100300506032b657004220420");
+        der.extend(seed);
+        let key = EncodingKey::from_ed_der(&der);
+        let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &key, Algorithm::EdDSA).unwrap();
+        let token = format!("{message}.{signature}");
+        let verdict = runtime.block_on(async { app.bearer(&token).get("/v1/auth/me").await.verdict() });
+        prop_assert_eq!(verdict, "401 unauthenticated");
+    });
+}
+
 #[test]
 fn no_changed_token_is_taken() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
