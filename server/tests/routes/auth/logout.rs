@@ -1,6 +1,13 @@
 //! `POST /v1/auth/logout`
 
+use std::sync::Arc;
+
 use airside_common::user::Role;
+use airside_server::app::App;
+use airside_server::clock::SystemClock;
+use airside_server::config::Settings;
+use airside_server::data_folder::DataFolder;
+use poem::test::TestClient;
 use serde_json::json;
 
 use crate::app::TestApp;
@@ -32,4 +39,30 @@ async fn the_session_ends_at_once_with_its_access_token() {
         .post("/v1/auth/refresh", &[], Some(&body))
         .await;
     assert_eq!(refresh.verdict(), "401 unauthenticated");
+}
+
+#[tokio::test]
+async fn a_session_that_ended_stays_ended_for_the_next_process() {
+    let app = TestApp::new().await;
+    app.enrol("ada", Role::Agent).await;
+    let (ended, lives) = (app.login("ada").await, app.login("ada").await);
+    let body = json!({"refresh_token": ended.refresh_token});
+    let anonymous = app.anonymous();
+    let logout = anonymous.post("/v1/auth/logout", &[], Some(&body)).await;
+    assert_eq!(logout.status, 204);
+    // Longer ago than running processes look back.
+    sqlx::query("UPDATE revoked_sessions SET revoked_at = revoked_at - 600 * 1000000")
+        .execute(&app.database)
+        .await
+        .unwrap();
+    let folder = DataFolder::open(Some(app.folder())).unwrap();
+    let next = App::build(&Settings::default(), &folder, Arc::new(SystemClock))
+        .await
+        .unwrap();
+    let client = TestClient::new(next.http);
+    for (tokens, status) in [(ended, 401), (lives, 200)] {
+        let bearer = format!("Bearer {}", tokens.access_token.0);
+        let me = client.get("/v1/auth/me").header("Authorization", bearer);
+        assert_eq!(me.send().await.0.status(), status);
+    }
 }
