@@ -19,7 +19,7 @@ pub(crate) fn run(place: &Place) -> Outcome {
             say("no contradictions")?;
             return Ok(ExitCode::SUCCESS);
         }
-        eprintln!("{} contradictions", found.len());
+        eprintln!("contradictions: {}", found.len());
         Ok(ExitCode::from(CONTRADICTIONS))
     })
 }

@@ -22,7 +22,7 @@ use super::problem::ProblemAnswer;
 /// The largest JSON body that is read, in bytes.
 pub const LARGEST_BODY: usize = 256 * 1024;
 
-/// A request's JSON body: at most [`LARGEST_BODY`] bytes (413), of a JSON type (415), well-formed (400), and with
+/// A request's JSON body: at most [`LARGEST_BODY`] bytes (413), of a JSON type and not compressed (415), well-formed (400), and with
 /// exactly the fields that `T` wants (422, which names the field).
 #[derive(Debug, Clone)]
 pub struct Body<T>(pub T);
@@ -147,6 +147,14 @@ where
             return Err(ProblemAnswer::new(
                 Code::UnsupportedMediaType,
                 "send the body as `Content-Type: application/json`",
+            )
+            .into());
+        }
+        let encoding = request.headers().get(header::CONTENT_ENCODING);
+        if encoding.is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+            return Err(ProblemAnswer::new(
+                Code::UnsupportedMediaType,
+                "send the body as it is, without `Content-Encoding`",
             )
             .into());
         }

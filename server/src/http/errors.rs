@@ -60,7 +60,10 @@ fn of_library(error: &Error) -> ProblemAnswer {
         || error.is::<ParsePathError>()
         || error.is::<ParseApiPathError>();
     if no_such {
-        return ProblemAnswer::new(Code::NotFound, "there is nothing here");
+        return ProblemAnswer::new(
+            Code::NotFound,
+            "there is nothing here; /docs shows what there is",
+        );
     }
     if error.is::<ContentTypeError>() {
         return ProblemAnswer::new(Code::UnsupportedMediaType, error.to_string());

@@ -140,6 +140,15 @@ async fn bodies_are_checked() {
     );
     let body = json!({"username": "x".repeat(300_000), "password": "x"});
     assert_eq!(post(body).await, "413 payload_too_large");
+    let compressed = [("Content-Encoding", "gzip")];
+    let body = json!({"username": "ada", "password": "x"});
+    let answer = anonymous
+        .post("/v1/auth/login", &compressed, Some(&body))
+        .await;
+    assert_eq!(answer.verdict(), "415 unsupported_media_type");
+    let plain = [("Content-Encoding", "identity")];
+    let answer = anonymous.post("/v1/auth/login", &plain, Some(&body)).await;
+    assert_eq!(answer.verdict(), "401 unauthenticated");
     let untyped = anonymous.post("/v1/auth/login", &[], None).await;
     assert_eq!(untyped.verdict(), "415 unsupported_media_type");
 }
