@@ -45,8 +45,7 @@ impl From<StoreError> for ProblemAnswer {
             }
             StoreError::Busy(_) => Self::new(Code::Unavailable, "the database is busy"),
             StoreError::Database(error) => {
-                tracing::error!(%error, "the database failed");
-                Self::new(Code::Unavailable, "the database is not available")
+                Self::new(Code::Unavailable, "the database is not available").because(error)
             }
         }
     }

@@ -33,6 +33,9 @@ pub fn answer(error: Error, id: &RequestId) -> Response {
         Ok(answer) => answer,
         Err(error) => of_library(&error),
     };
+    if let Some(cause) = &answer.cause {
+        tracing::error!(request_id = %id, cause, "a request failed by a fault of the server");
+    }
     if answer.problem.instance.is_empty() {
         id.as_str().clone_into(&mut answer.problem.instance);
     }
@@ -80,8 +83,7 @@ fn of_library(error: &Error) -> ProblemAnswer {
         400..500 => Code::MalformedRequest,
         503 => Code::Unavailable,
         _ => {
-            tracing::error!(%error, "a request failed by a fault of the server");
-            return ProblemAnswer::new(Code::Internal, "a fault of the server");
+            return ProblemAnswer::new(Code::Internal, "a fault of the server").because(error);
         }
     };
     Problem::new(code, error.to_string()).into()

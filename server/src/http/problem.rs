@@ -16,6 +16,8 @@ pub struct ProblemAnswer {
     pub retry_after: Option<Duration>,
     /// The body as it was sent when the answer was given first, to be sent again to the byte.
     kept: Option<String>,
+    /// What is behind it, for the log: the client is not told.
+    pub(super) cause: Option<String>,
 }
 
 impl ProblemAnswer {
@@ -26,7 +28,15 @@ impl ProblemAnswer {
             problem: Box::new(Problem::new(code, detail)),
             retry_after,
             kept: None,
+            cause: None,
         }
+    }
+
+    /// The same answer, which is logged with the request's id and with what is behind it.
+    #[must_use]
+    pub fn because(mut self, cause: impl ToString) -> Self {
+        self.cause = Some(cause.to_string());
+        self
     }
 
     /// The answer whose body was kept when it was given first.
@@ -59,6 +69,7 @@ impl From<Problem> for ProblemAnswer {
             problem: Box::new(problem),
             retry_after: None,
             kept: None,
+            cause: None,
         }
     }
 }

@@ -7,6 +7,7 @@
 
 mod bookings;
 mod disk_full;
+mod log;
 mod lost_answer;
 mod migration;
 mod process;

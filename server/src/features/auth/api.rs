@@ -34,8 +34,7 @@ impl From<AuthError> for ProblemAnswer {
             }
             AuthError::Store(error) => error.into(),
             AuthError::Hash(_) | AuthError::Key(_) => {
-                tracing::error!(error = text, "a login failed by a fault of the server");
-                Self::new(Code::Internal, "the login failed by a fault of the server")
+                Self::new(Code::Internal, "the login failed by a fault of the server").because(text)
             }
         }
     }

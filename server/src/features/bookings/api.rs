@@ -50,12 +50,11 @@ impl From<BookingError> for ProblemAnswer {
                 },
                 text,
             ),
+            BookingError::Read(StoreError::Data(cause)) => {
+                Self::new(Code::Internal, "the bookings cannot be read").because(cause)
+            }
             BookingError::Read(error) => {
-                tracing::error!(%error, "bookings cannot be read");
-                match error {
-                    StoreError::Data(_) => Self::new(Code::Internal, "the bookings cannot be read"),
-                    _ => Self::new(Code::Unavailable, "the database is not available"),
-                }
+                Self::new(Code::Unavailable, "the database is not available").because(error)
             }
             BookingError::Fingerprint(_) => Self::new(Code::Internal, text),
         }

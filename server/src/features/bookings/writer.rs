@@ -209,13 +209,14 @@ async fn carry_out(work: Vec<Work>, store: &dyn BookingStore) {
                 let result = guarded(store, std::slice::from_ref(&work.command)).await;
                 let result = match result {
                     Ok(mut outcomes) => outcomes.pop().ok_or(WriteError::Internal),
-                    Err(failure) => Err(failure.log()),
+                    Err(failure) => Err(failure.log(std::slice::from_ref(&work.command))),
                 };
                 work.finish(&result);
             }
         }
         Err(failure) => {
-            let error = failure.log();
+            let work: Vec<Work> = work.collect();
+            let error = failure.log(work.iter().map(|work| &work.command));
             for work in work {
                 work.finish(&Err(error));
             }
@@ -229,11 +230,16 @@ enum Failure {
 }
 
 impl Failure {
-    /// Writes it into the log, and says what those who wait are told.
-    fn log(&self) -> WriteError {
+    /// Writes it into the log with the requests that it meets, and says what those who wait are told.
+    fn log<'a>(&self, commands: impl IntoIterator<Item = &'a Command>) -> WriteError {
+        let requests: Vec<&str> = commands
+            .into_iter()
+            .map(|command| command.request_id.as_str())
+            .collect();
+        let requests = requests.join(" ");
         match self {
             Self::Store(error) => {
-                tracing::error!(%error, "bookings were not written");
+                tracing::error!(requests, %error, "bookings were not written");
                 match error {
                     StoreError::Data(_) => WriteError::Internal,
                     StoreError::Locked(_) => WriteError::InProgress,
@@ -243,7 +249,7 @@ impl Failure {
                 }
             }
             Self::Panic => {
-                tracing::error!("the writer panicked; bookings were not written");
+                tracing::error!(requests, "the writer panicked; bookings were not written");
                 WriteError::Internal
             }
         }

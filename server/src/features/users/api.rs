@@ -40,8 +40,7 @@ impl From<UserError> for ProblemAnswer {
             UserError::Store(UserStoreError::LastAdmin) => Self::new(Code::Conflict, text),
             UserError::Store(UserStoreError::Store(error)) => error.into(),
             UserError::Hash(_) => {
-                tracing::error!(error = text, "a password could not be hashed");
-                Self::new(Code::Internal, "the password could not be hashed")
+                Self::new(Code::Internal, "the password could not be hashed").because(text)
             }
         }
     }
