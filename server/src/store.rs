@@ -45,7 +45,8 @@ impl From<StoreError> for ProblemAnswer {
             }
             StoreError::Busy(_) => Self::new(Code::Unavailable, "the database is busy"),
             StoreError::Database(error) => {
-                Self::new(Code::Unavailable, "the database is not available").because(error)
+                Self::new(Code::Unavailable, "the database is not available")
+                    .because(error.to_string())
             }
         }
     }

@@ -83,7 +83,8 @@ fn of_library(error: &Error) -> ProblemAnswer {
         400..500 => Code::MalformedRequest,
         503 => Code::Unavailable,
         _ => {
-            return ProblemAnswer::new(Code::Internal, "a fault of the server").because(error);
+            return ProblemAnswer::new(Code::Internal, "a fault of the server")
+                .because(error.to_string());
         }
     };
     Problem::new(code, error.to_string()).into()

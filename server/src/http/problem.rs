@@ -34,8 +34,8 @@ impl ProblemAnswer {
 
     /// The same answer, which is logged with the request's id and with what is behind it.
     #[must_use]
-    pub fn because(mut self, cause: impl ToString) -> Self {
-        self.cause = Some(cause.to_string());
+    pub fn because(mut self, cause: impl Into<String>) -> Self {
+        self.cause = Some(cause.into());
         self
     }
 

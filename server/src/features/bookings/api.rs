@@ -51,10 +51,11 @@ impl From<BookingError> for ProblemAnswer {
                 text,
             ),
             BookingError::Read(StoreError::Data(cause)) => {
-                Self::new(Code::Internal, "the bookings cannot be read").because(cause)
+                Self::new(Code::Internal, "the bookings cannot be read").because(cause.to_string())
             }
             BookingError::Read(error) => {
-                Self::new(Code::Unavailable, "the database is not available").because(error)
+                Self::new(Code::Unavailable, "the database is not available")
+                    .because(error.to_string())
             }
             BookingError::Fingerprint(_) => Self::new(Code::Internal, text),
         }
