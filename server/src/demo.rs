@@ -39,6 +39,8 @@ pub async fn top_up(
     let count = week.len() as u64 * u64::from(days.unsigned_abs()) / 7;
     let mut watch = Progress {
         bar: bar(Some(count)),
+        count,
+        told: 0,
     };
     let plans = (0..days).flat_map(|day| {
         let date = first.saturating_add(Span::new().days(day));
@@ -92,6 +94,10 @@ fn moved(plan: &FlightPlan, date: Date) -> Option<FlightPlan> {
 
 struct Progress {
     bar: indicatif::ProgressBar,
+    /// Flights in all, about.
+    count: u64,
+    /// Tenths that were told.
+    told: u64,
 }
 
 impl Watch for Progress {
@@ -102,6 +108,12 @@ impl Watch for Progress {
 
     fn progress(&mut self, done: u64) {
         self.bar.set_position(done);
+        let tenths = done * 10 / self.count.max(1);
+        // Where no bar is drawn, the log shows that it goes on.
+        if self.bar.is_hidden() && tenths > self.told {
+            self.told = tenths;
+            tracing::info!("{done} of about {} flights loaded", self.count);
+        }
     }
 }
 

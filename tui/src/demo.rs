@@ -158,7 +158,7 @@ impl Demo {
             .map_err(|_| DemoError::Slow(log.clone()))?;
         let Some(url) = url.filter(|_| answered) else {
             return Err(DemoError::Ended {
-                last: last_line(&log),
+                last: last_line(&log).unwrap_or_else(|| "it said nothing".to_owned()),
                 log,
             });
         };
@@ -202,14 +202,13 @@ fn user_line(line: &str) -> Option<DemoUser> {
 }
 
 /// The last line of a log that says something.
-pub fn last_line(log: &Path) -> String {
+pub fn last_line(log: &Path) -> Option<String> {
     let text = fs::read(log).unwrap_or_default();
     String::from_utf8_lossy(&text)
         .split(['\n', '\r'])
         .rev()
         .map(|line| airside_common::text::printable(line.trim()))
         .find(|line| !line.is_empty())
-        .unwrap_or_else(|| "it said nothing".to_owned())
 }
 
 #[cfg(test)]

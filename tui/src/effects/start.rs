@@ -124,7 +124,10 @@ async fn start_demo(
             biased;
             started = &mut starting => return started.map_err(|error| error.to_string()),
             _ = look.tick() => {
-                let words = format!("The demonstration's server starts. {}", demo::last_line(&log));
+                let said = demo::last_line(&log).unwrap_or_default();
+                // What the log puts before its message says nothing to an agent.
+                let said = said.split_once(": ").map_or(&*said, |(_, message)| message);
+                let words = format!("The demonstration's server starts. {said}");
                 progress(Event::Demo(Demo::Starting(words)));
             }
         }

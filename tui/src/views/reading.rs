@@ -10,7 +10,7 @@ use crate::store::screen::reading::Reading;
 use crate::store::state::State;
 use crate::theme::Meaning;
 use crate::widgets::frame::list_parts;
-use crate::widgets::text::{cut, fit, put, span};
+use crate::widgets::text::{cut, fit, put, span, wrap};
 
 pub(super) fn draw_help(state: &State, reading: Reading, body: Rect, frame: &mut Frame<'_>) {
     let theme = state.theme;
@@ -33,14 +33,22 @@ pub(super) fn draw_help(state: &State, reading: Reading, body: Rect, frame: &mut
         &Line::from(span(title, theme.style(Meaning::Title))),
     );
     let rules = state.keymap.in_force(&contexts, entry);
-    for (line, rule) in (0..parts.rows.height).zip(rules.iter().skip(reading.list.at)) {
-        let content = Line::from(vec![
-            span(
-                format!("  {} ", fit(&rule.keys_text(), 22)),
-                theme.style(Meaning::Key),
-            ),
-            span(rule.describe.clone(), theme.style(Meaning::Normal)),
-        ]);
+    let width = usize::from(parts.rows.width).saturating_sub(26);
+    let lines = rules.iter().skip(reading.list.at).flat_map(|rule| {
+        let wrapped = wrap(&rule.describe, width).into_iter();
+        wrapped.enumerate().map(|(at, words)| {
+            let keys = if at == 0 {
+                rule.keys_text()
+            } else {
+                String::new()
+            };
+            Line::from(vec![
+                span(format!("  {} ", fit(&keys, 22)), theme.style(Meaning::Key)),
+                span(words, theme.style(Meaning::Normal)),
+            ])
+        })
+    });
+    for (line, content) in (0..parts.rows.height).zip(lines) {
         put(frame.buffer_mut(), parts.rows, line, &content);
     }
 }
@@ -59,20 +67,23 @@ pub(super) fn draw_messages(state: &State, reading: Reading, body: Rect, frame: 
         )),
     );
     let width = usize::from(parts.rows.width).saturating_sub(14);
-    for (line, message) in
-        (0..parts.rows.height).zip(state.messages.iter().rev().skip(reading.list.at))
-    {
+    let messages = state.messages.iter().rev().skip(reading.list.at);
+    let lines = messages.flat_map(|message| {
         let at = message.at.to_zoned(state.zone.clone());
-        let content = Line::from(vec![
-            span(
-                format!("  {}  ", at.strftime("%H:%M:%S")),
-                theme.style(Meaning::Muted),
-            ),
-            span(
-                cut(&message.text, width),
-                theme.style(super::tone(message.tone)),
-            ),
-        ]);
+        let wrapped = wrap(&message.text, width).into_iter();
+        wrapped.enumerate().map(move |(line, words)| {
+            let time = if line == 0 {
+                at.strftime("%H:%M:%S").to_string()
+            } else {
+                " ".repeat(8)
+            };
+            Line::from(vec![
+                span(format!("  {time}  "), theme.style(Meaning::Muted)),
+                span(words, theme.style(super::tone(message.tone))),
+            ])
+        })
+    });
+    for (line, content) in (0..parts.rows.height).zip(lines) {
         put(frame.buffer_mut(), parts.rows, line, &content);
     }
 }

@@ -118,7 +118,7 @@ impl Step<'_> {
             flights.filter.carrier = carrier;
             flights.filter.number = number;
             self.ask_flights_anew(&mut flights);
-            return Flow::Replace(Layer::Flights(flights));
+            self.state.layers.push(Layer::Flights(flights));
         }
         Flow::Close
     }

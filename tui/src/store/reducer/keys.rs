@@ -72,6 +72,8 @@ impl Step<'_> {
         };
         let at = self.state.layers.len();
         let flow = self.in_layer(&mut layer, command);
+        // What opened above it meanwhile, such as a question, stays above; what was below may have closed.
+        let at = at.min(self.state.layers.len());
         match flow {
             Flow::Stay => self.state.layers.insert(at, layer),
             Flow::Close => {

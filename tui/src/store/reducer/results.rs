@@ -144,7 +144,7 @@ impl Step<'_> {
             results.query.max_stops = stops;
             results.query.flexible_days = days;
             self.ask_anew(&mut results);
-            return Flow::Replace(Layer::Results(results));
+            self.state.layers.push(Layer::Results(results));
         }
         Flow::Close
     }
