@@ -59,6 +59,8 @@ pub(crate) enum Command {
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Context {
     Any,
+    /// Wherever somebody is logged in.
+    Inside,
     Admin,
     List,
     Form,

@@ -5,11 +5,12 @@ use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use airside_common::api::auth::Secret;
 use airside_common::api::users::{CreateUser, PatchUser};
 use airside_server::app::App;
+use airside_server::data_folder::{DataFolder, DataFolderError, ServingLock};
 use airside_server::demo::{self, DemoUser};
 use airside_server::features::users::service::{Author, UserError, Users};
 use airside_server::features::users::store::UserStoreError;
@@ -21,6 +22,12 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::{Failure, Outcome, Place, block_on, clock, logging};
+
+/// How long a server that is told to start waits for one that is told to end.
+const ENDING: Duration = Duration::from_secs(5);
+
+/// How often it looks.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// Answers requests until told to stop.
 #[derive(Debug, Args)]
@@ -46,8 +53,8 @@ impl Run {
         }
         logging::start(&settings.log)?;
         let folder = place.folder()?;
-        let _serving = folder.lock()?;
         block_on(async {
+            let _serving = take_over(&folder).await?;
             let listener =
                 TcpListener::bind(settings.http.listen)
                     .await
@@ -79,6 +86,19 @@ impl Run {
             tracing::info!("stopped");
             Ok(ExitCode::SUCCESS)
         })
+    }
+}
+
+/// Takes the data folder, from a server that is just ending if need be: it has to end within [`ENDING`].
+async fn take_over(folder: &DataFolder) -> Result<ServingLock, DataFolderError> {
+    let since = Instant::now();
+    loop {
+        match folder.lock() {
+            Err(DataFolderError::InUse(_)) if since.elapsed() < ENDING => {
+                tokio::time::sleep(LOOK).await;
+            }
+            taken => return taken,
+        }
     }
 }
 

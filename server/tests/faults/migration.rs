@@ -59,3 +59,12 @@ async fn two_servers_do_not_share_a_folder() {
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(said.contains("another airside-server runs"), "{said}");
 }
+
+#[tokio::test]
+async fn a_server_takes_over_from_one_that_ends() {
+    let place = Place::empty();
+    let first = place.start().await;
+    // The second finds the folder in use at first; both ends are awaited.
+    let (second, ()) = tokio::join!(place.start(), first.stop());
+    second.stop().await;
+}

@@ -59,8 +59,7 @@ impl FromStr for ServerUrl {
     type Err = ParseError;
 
     fn from_str(text: &str) -> Result<Self, ParseError> {
-        let wrong =
-            || ParseError::new("not a server's address: write it as https://airside.example.com");
+        let wrong = || ParseError::new("not a server's address, such as https://air.example.com");
         let text = text.trim();
         let url = if text.contains("://") {
             Url::parse(text).map_err(|_| wrong())?

@@ -32,14 +32,15 @@ pub(crate) async fn start(
     demonstrate: Option<Past>,
     progress: impl Fn(Event),
 ) -> Result<Ready, String> {
-    let mut credentials = None;
+    let mut demo_users = Vec::new();
     let mut running = None;
     let api = if let Some(past) = demonstrate {
         let started = start_demo(&folders, past, progress).await?;
-        credentials = started.agent().map(|user| Credentials {
+        demo_users.extend(started.users.iter().map(|user| Credentials {
             username: user.name.clone(),
             password: user.password.clone(),
-        });
+            role: user.role,
+        }));
         let api = Api::with_identity(started.url.clone(), demo::identity(), Sessions::in_memory());
         running = Some(started);
         Some(api)
@@ -80,7 +81,7 @@ pub(crate) async fn start(
             saved,
             session,
             faults,
-            credentials,
+            demo_users,
         },
     })
 }

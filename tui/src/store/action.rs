@@ -91,15 +91,16 @@ pub(crate) struct Opened {
     pub(crate) saved: Saved,
     pub(crate) session: Option<Session>,
     pub(crate) faults: Vec<String>,
-    /// The demonstration logs in by itself.
-    pub(crate) credentials: Option<Credentials>,
+    /// The users of the demonstration, if it runs; its agent logs in by itself.
+    pub(crate) demo_users: Vec<Credentials>,
 }
 
-/// A name and its password.
+/// A name, its password, and what they are good for.
 #[derive(Debug, Clone)]
 pub(crate) struct Credentials {
     pub(crate) username: String,
     pub(crate) password: airside_common::api::auth::Secret,
+    pub(crate) role: airside_common::user::Role,
 }
 
 /// How the demonstration's server comes up.

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use super::action::Session;
+use super::action::{Credentials, Session};
 use super::airports::Airports;
 use super::form::{Form, Value};
 use super::inspector::Inspector;
@@ -74,7 +74,9 @@ pub(crate) struct State {
     pub(crate) size: (u16, u16),
     /// What the next request is numbered; an answer with another number is late and dropped.
     pub(crate) requests: u64,
-    /// Whether the demonstration runs: search opens with a route filled in.
+    /// The demonstration's users, where it runs.
+    pub(crate) demo_users: Vec<Credentials>,
+    /// Whether the search opens with a route filled in: at the demonstration's start.
     pub(crate) demo: bool,
     /// Forms as they were when they were sent, for those that are refused.
     pub(crate) sent: Vec<(
@@ -102,6 +104,7 @@ impl State {
             mouse: settings.mouse,
             size,
             requests: 0,
+            demo_users: Vec::new(),
             demo: false,
             sent: Vec::new(),
         };
@@ -120,6 +123,11 @@ impl State {
         self.session
             .as_ref()
             .is_some_and(|s| s.me.role == Role::Admin)
+    }
+
+    /// Whether somebody is logged in and need not do so again first.
+    pub(crate) fn is_inside(&self) -> bool {
+        self.session.is_some() && !matches!(self.layers.last(), Some(Layer::Login(_)))
     }
 
     /// Leaves a message and shows it.
@@ -143,9 +151,17 @@ impl State {
 
     /// Where keys are pressed now.
     pub(crate) fn contexts(&self) -> Vec<Context> {
-        let mut contexts = self.layers.last().map(Layer::contexts).unwrap_or_default();
-        if self.is_admin() {
-            contexts.push(Context::Admin);
+        self.contexts_of(self.layers.last())
+    }
+
+    /// Where keys are pressed when a layer has the focus.
+    pub(crate) fn contexts_of(&self, layer: Option<&Layer>) -> Vec<Context> {
+        let mut contexts = layer.map(Layer::contexts).unwrap_or_default();
+        if self.session.is_some() && !matches!(layer, Some(Layer::Login(_))) {
+            contexts.push(Context::Inside);
+            if self.is_admin() {
+                contexts.push(Context::Admin);
+            }
         }
         contexts
     }

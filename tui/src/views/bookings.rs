@@ -29,7 +29,12 @@ pub(super) fn draw(state: &State, bookings: &Bookings, body: Rect, frame: &mut F
     if let Some(form) = &bookings.filtering {
         form::draw(form, theme, inset(parts.title, 2), Shape::Lines, frame);
     } else {
-        let mut words = format!("{}{more} bookings", lines.len());
+        let noun = if lines.len() == 1 && more.is_empty() {
+            "booking"
+        } else {
+            "bookings"
+        };
+        let mut words = format!("{}{more} {noun}", lines.len());
         if !bookings.filter.is_empty() {
             words = format!("{words}  with {:?}", bookings.filter);
         }

@@ -14,6 +14,9 @@ use crate::widgets::text::{put, span, wrap};
 /// The line on which the form begins.
 pub(super) const FORM_AT: u16 = 5;
 
+/// The line on which the demonstration's users stand.
+const USERS_AT: u16 = 16;
+
 pub(super) fn draw(state: &State, login: &Login, body: Rect, frame: &mut Frame<'_>) {
     let theme = state.theme;
     let head = lines(inset(body, 4), 1, body.height);
@@ -32,6 +35,21 @@ pub(super) fn draw(state: &State, login: &Login, body: Rect, frame: &mut Frame<'
     if login.phase != Phase::Starting {
         let area = lines(inset(body, 4), FORM_AT, body.height);
         form::draw(&login.form, theme, area, Shape::Lines, frame);
+    }
+    if login.phase == Phase::Entry {
+        let area = lines(inset(body, 4), USERS_AT, body.height);
+        for (line, user) in (0..).zip(&state.demo_users) {
+            let words = format!(
+                "demonstration: {} {}  ({})",
+                user.username, user.password.0, user.role
+            );
+            put(
+                frame.buffer_mut(),
+                area,
+                line,
+                &Line::from(span(words, theme.style(Meaning::Muted))),
+            );
+        }
     }
     let (meaning, text) = match (&login.reason, login.phase) {
         (Some(reason), _) => (Meaning::Error, reason.clone()),

@@ -4,7 +4,7 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
-use crate::keymap::{Context, Entry};
+use crate::keymap::Entry;
 use crate::store::layer::Layer;
 use crate::store::screen::reading::Reading;
 use crate::store::state::State;
@@ -20,10 +20,7 @@ pub(super) fn draw_help(state: &State, reading: Reading, body: Rect, frame: &mut
         .iter()
         .rev()
         .find(|layer| !matches!(layer, Layer::Help(_)));
-    let mut contexts = below.map(Layer::contexts).unwrap_or_default();
-    if state.is_admin() {
-        contexts.push(Context::Admin);
-    }
+    let contexts = state.contexts_of(below);
     let entry = below.map_or(Entry::Commands, Layer::entry);
     let title = format!("  Keys in {}", below.map_or("", Layer::name));
     put(
@@ -98,7 +95,7 @@ pub(super) fn draw_inspector(state: &State, reading: Reading, body: Rect, frame:
         0,
         &Line::from(span(
             format!(
-                "  {} actions, the newest first: what happened, → what it asked for, what changed",
+                "  {} actions, the newest first; → what each asked for, ⇒ what it changed",
                 entries.len()
             ),
             theme.style(Meaning::Title),

@@ -33,6 +33,8 @@ impl Step<'_> {
         match step.outcome {
             Outcome::Confirmed { operation, locator } => {
                 self.forget_form(&operation.key);
+                self.follow_seats(&operation, locator);
+                self.reread_history(locator);
                 let words = match operation.kind {
                     OperationKind::Create { .. } => format!("{locator} booked"),
                     OperationKind::Cancel => format!("{locator} cancelled"),

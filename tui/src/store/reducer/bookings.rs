@@ -283,6 +283,19 @@ impl Step<'_> {
         }
     }
 
+    /// A booking has changed: an open history of it is read again, and stands until then.
+    pub(super) fn reread_history(&mut self, locator: Locator) {
+        let ledger = &self.state.ledger;
+        let open = self.state.layers.iter().any(|layer| {
+            matches!(layer, Layer::Record(record)
+                if matches!(record.history, History::Open(_))
+                    && ledger.resolve(&record.reference) == Reference::Known(locator))
+        });
+        if open {
+            self.effects.push(Effect::History { locator });
+        }
+    }
+
     pub(super) fn history(
         &mut self,
         locator: Locator,
@@ -295,7 +308,7 @@ impl Step<'_> {
         let state = &mut *self.state;
         for layer in &mut state.layers {
             if let Layer::Record(record) = layer
-                && record.history == History::Asked
+                && matches!(record.history, History::Asked | History::Open(_))
                 && state.ledger.resolve(&record.reference) == Reference::Known(locator)
             {
                 record.history = match result {

@@ -3,7 +3,7 @@
 use crossterm::event::{KeyEvent, KeyEventKind};
 
 use super::{Flow, Step};
-use crate::keymap::Command;
+use crate::keymap::{Command, Entry};
 use crate::store::effect::Effect;
 use crate::store::form::{Edit, Value};
 use crate::store::layer::Layer;
@@ -93,8 +93,7 @@ impl Step<'_> {
 
     /// Commands that mean the same everywhere; whether it was one.
     fn anywhere(&mut self, command: Command) -> bool {
-        let inside = self.state.session.is_some()
-            && !matches!(self.state.layers.last(), Some(Layer::Login(_)));
+        let inside = self.state.is_inside();
         match command {
             Command::Quit => self.effects.push(Effect::Quit),
             Command::Suspend => self.effects.push(Effect::Suspend),
@@ -238,10 +237,10 @@ impl Step<'_> {
 
 /// How many lines the help has for the layer below it.
 fn help_length(state: &State, below: Option<&Layer>) -> usize {
-    let contexts = below.map(Layer::contexts).unwrap_or_default();
+    let entry = below.map_or(Entry::Commands, Layer::entry);
     state
         .keymap
-        .in_force(&contexts, crate::keymap::Entry::Commands)
+        .in_force(&state.contexts_of(below), entry)
         .len()
 }
 

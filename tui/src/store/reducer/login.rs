@@ -1,5 +1,7 @@
 //! From the start to the first screen, and out again.
 
+use airside_common::user::Role;
+
 use super::{Flow, Step};
 use crate::effects::http::calls::BookingFilter;
 use crate::effects::server_url::ServerUrl;
@@ -22,19 +24,25 @@ impl Step<'_> {
         for fault in opened.faults {
             self.state.tell(Tone::Warning, fault);
         }
-        self.state.demo = opened.credentials.is_some();
+        self.state.demo = !opened.demo_users.is_empty();
+        self.state.demo_users = opened.demo_users;
         if let Some(session) = opened.session {
             self.enter(session);
             return;
         }
         let mut login = Login::new(&self.state.server, "", None);
-        if let Some(credentials) = opened.credentials {
-            login.form.set("username", &credentials.username);
+        let agent = self
+            .state
+            .demo_users
+            .iter()
+            .find(|user| user.role == Role::Agent);
+        if let Some(agent) = agent {
+            login.form.set("username", &agent.username);
             login.phase = Phase::Asking;
             self.effects.push(Effect::LogIn {
                 server: opened.server,
-                username: credentials.username,
-                password: credentials.password,
+                username: agent.username.clone(),
+                password: agent.password.clone(),
             });
         }
         self.state.layers = vec![Layer::Login(Box::new(login))];

@@ -2,6 +2,7 @@
 
 use airside_common::ParseError;
 use airside_common::api::search::{Itinerary, ItineraryPage, ItineraryQuery, Sort};
+use airside_common::locator::Locator;
 use airside_common::time::CalendarDate;
 
 use super::keys::moves;
@@ -9,6 +10,7 @@ use super::{Flow, Step};
 use crate::keymap::Command;
 use crate::store::action::Failure;
 use crate::store::layer::Layer;
+use crate::store::operation::{Operation, Reference};
 use crate::store::screen::Loading;
 use crate::store::screen::booking::BookingForm;
 use crate::store::screen::flights::clock;
@@ -178,6 +180,33 @@ impl Step<'_> {
                 }
             }
             return;
+        }
+    }
+}
+
+impl Step<'_> {
+    /// A booking was made: its seats, so far taken off as pending, are taken off what was read before it was made.
+    pub(super) fn follow_seats(&mut self, operation: &Operation, locator: Locator) {
+        let state = &mut *self.state;
+        let reference = Reference::Known(locator);
+        let Some(made) = state.ledger.row(&reference).and_then(|row| row.truth) else {
+            return;
+        };
+        let made_at = made.created_at;
+        for layer in &mut state.layers {
+            let Layer::Results(results) = layer else {
+                continue;
+            };
+            if results.as_of.is_none_or(|as_of| as_of >= made_at) {
+                continue;
+            }
+            for segment in results.items.iter_mut().flat_map(|i| &mut i.segments) {
+                for offer in &mut segment.cabins {
+                    let seats = operation.seats(segment.flight_id, offer.cabin);
+                    let seats = u32::try_from(seats).unwrap_or(u32::MAX);
+                    offer.available = offer.available.saturating_sub(seats);
+                }
+            }
         }
     }
 }
