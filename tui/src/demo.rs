@@ -141,7 +141,8 @@ impl Demo {
         let mut users = Vec::new();
         let mut url = None;
         let read = async {
-            while url.is_none() || !users.iter().any(|u: &DemoUser| u.role == Role::Agent) {
+            let missing = |users: &[DemoUser], role| !users.iter().any(|user| user.role == role);
+            while url.is_none() || missing(&users, Role::Agent) || missing(&users, Role::Admin) {
                 let Some(line) = lines.next_line().await.ok().flatten() else {
                     return false;
                 };

@@ -304,7 +304,11 @@ mod tests {
         let text =
             "[[rule]]\non = ['ctrl-s', 'f2']\nwhen = ['any']\nrun = 'bookings'\ndescribe = 'mine'";
         let keymap = Keymap::with_user(text).unwrap();
-        let f = |n| keymap.command(key(KeyCode::F(n), KeyModifiers::NONE), &[], Entry::Commands);
+        let inside = [Context::Inside];
+        let f = |n| {
+            let key = key(KeyCode::F(n), KeyModifiers::NONE);
+            keymap.command(key, &inside, Entry::Commands)
+        };
         assert_eq!(f(2), Some(Command::Bookings));
         assert_eq!(f(3), Some(Command::Bookings));
         assert_eq!(f(1), Some(Command::Help));
