@@ -2,7 +2,10 @@
 
 pub mod api;
 pub mod consumers;
+mod cursor;
 pub mod itineraries;
+mod offers;
+pub mod query;
 pub mod service;
 pub mod store;
 pub mod timetable;

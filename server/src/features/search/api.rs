@@ -32,7 +32,7 @@ impl SearchApi {
 impl From<SearchError> for ProblemAnswer {
     fn from(error: SearchError) -> Self {
         match error {
-            SearchError::Invalid { field, message } => Self::field(field, message),
+            SearchError::Invalid(wrong) => Self::field(wrong.field, wrong.message),
             SearchError::Store(error) => error.into(),
         }
     }

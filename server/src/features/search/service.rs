@@ -11,24 +11,22 @@ use airside_common::api::search::{
     CabinOffer, FlightOffer, Itinerary, ItineraryPage, ItineraryQuery, Sort,
 };
 use airside_common::flight::{Cabin, FlightId, FlightStatus};
-use airside_common::money::Money;
 use airside_common::time::Instant;
 use arc_swap::ArcSwap;
-use base64::Engine;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use hyper::body::Bytes;
 use jiff::Timestamp;
 use moka::sync::Cache as Moka;
-use rustc_hash::{FxHashMap, FxHasher};
+use rustc_hash::FxHashMap;
 use std::collections::hash_map::Entry;
-use std::hash::{Hash, Hasher};
 
-use super::itineraries::{self, Legs, Route};
+use super::cursor::{self, Key};
+use super::itineraries::{self, Legs};
+use super::offers::{Offer, Offers, Seat, seat, total};
+use super::query::{InvalidParameter, route};
 use super::store::{FlightOffers, ScheduledFlight, SearchStore};
 use super::timetable::{Minute, Timetable, minute};
 use crate::cache::{Found, SharedCache};
 use crate::clock::SharedClock;
-use crate::features::flights::store::CabinTerms;
 use crate::reference::reference;
 use crate::store::StoreError;
 
@@ -74,34 +72,12 @@ pub struct Answer {
 #[derive(Debug, thiserror::Error)]
 pub enum SearchError {
     /// A parameter is wrong.
-    #[error("{field}: {message}")]
-    Invalid {
-        /// Which.
-        field: &'static str,
-        /// What is wrong, for a person.
-        message: String,
-    },
+    #[error(transparent)]
+    Invalid(#[from] InvalidParameter),
     /// The store did not answer.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
-
-fn invalid(field: &'static str, message: impl Into<String>) -> SearchError {
-    SearchError::Invalid {
-        field,
-        message: message.into(),
-    }
-}
-
-/// Seats and fares of a flight, and when they were read.
-#[derive(Debug, Clone, Copy)]
-struct Offer {
-    as_of: Timestamp,
-    cabins: [Option<CabinTerms>; 4],
-}
-
-/// The order of itineraries: what was asked for, then departure, arrival, flights.
-type Key = (i64, Minute, Minute, [i64; 3]);
 
 impl Search {
     /// A search with an empty timetable; [`Search::load`] fills it.
@@ -239,7 +215,7 @@ impl Search {
         let after = query
             .cursor
             .as_deref()
-            .map(|c| cursor(query, c))
+            .map(|c| cursor::read(query, c))
             .transpose()?;
         let found = itineraries::itineraries(reference(), &timetable, &route);
         let until = found
@@ -291,7 +267,7 @@ impl Search {
         let next_cursor = items
             .last()
             .filter(|_| more)
-            .map(|(key, _)| write_cursor(query, key));
+            .map(|(key, _)| cursor::write(query, key));
         let as_of = offers.oldest.unwrap_or(now);
         let page = ItineraryPage {
             items: items.into_iter().map(|(_, item)| item).collect(),
@@ -364,21 +340,6 @@ impl Search {
     }
 }
 
-/// What is known of flights' seats while one answer is made.
-#[derive(Default)]
-struct Offers {
-    of: FxHashMap<FlightId, Offer>,
-    oldest: Option<Timestamp>,
-    made_of: Vec<(u32, u64)>,
-}
-
-impl Offers {
-    fn know(&mut self, id: FlightId, offer: Offer) {
-        self.oldest = Some(self.oldest.map_or(offer.as_of, |at| at.min(offer.as_of)));
-        self.of.insert(id, offer);
-    }
-}
-
 fn counter(id: FlightId) -> usize {
     // Days are in the upper half, serials in the lower; multiplication mixes both into the top bits.
     let mixed = id.raw().cast_unsigned().wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48;
@@ -391,125 +352,6 @@ fn whole_second(at: Timestamp) -> Timestamp {
 
 fn arrival(legs: &Legs) -> Minute {
     legs.last().map_or(0, |leg| leg.flight.arrival())
-}
-
-fn time_of_day(field: &'static str, text: Option<&str>) -> Result<Option<u32>, SearchError> {
-    let Some(text) = text else { return Ok(None) };
-    let two = |digits: &str| {
-        (digits.len() == 2 && digits.bytes().all(|b| b.is_ascii_digit()))
-            .then(|| digits.parse::<u32>().ok())
-            .flatten()
-    };
-    text.split_once(':')
-        .and_then(|(hours, minutes)| Some((two(hours)?, two(minutes)?)))
-        .filter(|(hours, minutes)| *hours < 24 && *minutes < 60)
-        .map(|(hours, minutes)| Some(hours * 60 + minutes))
-        .ok_or_else(|| invalid(field, "not a time of day: write it as 08:30"))
-}
-
-/// The query as the timetable takes it; every parameter is checked.
-fn route(query: &ItineraryQuery, now: Timestamp) -> Result<Route, SearchError> {
-    let reference = reference();
-    let airport = |field, code| {
-        reference
-            .find(code)
-            .ok_or_else(|| invalid(field, format!("there is no airport {code}")))
-    };
-    let origin = airport("origin", query.origin)?;
-    let destination = airport("destination", query.destination)?;
-    if origin == destination {
-        return Err(invalid("destination", "is the origin too"));
-    }
-    if query.flexible_days > 3 {
-        return Err(invalid("flexible_days", "is 0 to 3"));
-    }
-    if !(1..=9).contains(&query.passengers) {
-        return Err(invalid("passengers", "is 1 to 9"));
-    }
-    if query.max_stops > 2 {
-        return Err(invalid("max_stops", "is 0 to 2"));
-    }
-    if !(1..=100).contains(&query.limit) {
-        return Err(invalid("limit", "is 1 to 100"));
-    }
-    let earliest = time_of_day("earliest", query.earliest.as_deref())?.unwrap_or(0);
-    let latest = time_of_day("latest", query.latest.as_deref())?.unwrap_or(24 * 60 - 1);
-    if earliest > latest {
-        return Err(invalid("latest", "is before `earliest`"));
-    }
-    let around = jiff::Span::new().days(query.flexible_days);
-    let out_of_range = || invalid("date", "is out of range");
-    let first = query
-        .date
-        .0
-        .checked_sub(around)
-        .map_err(|_| out_of_range())?;
-    let last = query
-        .date
-        .0
-        .checked_add(around)
-        .map_err(|_| out_of_range())?;
-    if !(1970..=2200).contains(&query.date.0.year()) {
-        return Err(out_of_range());
-    }
-    let (from, until) =
-        itineraries::days(reference, origin, first, last).ok_or_else(out_of_range)?;
-    // What departs in this minute has departed.
-    let now = minute(now).map_or(0, |now| now + 1);
-    Ok(Route {
-        origin,
-        destination,
-        from: from.max(now),
-        until,
-        earliest,
-        latest,
-        max_stops: query.max_stops,
-        carrier: query.carrier,
-    })
-}
-
-/// The price of one seat on all flights in a cabin.
-#[derive(Clone, Copy)]
-enum Seat {
-    /// A flight has no such cabin, or not enough seats in it.
-    None,
-    /// There are seats, but their fares are in several currencies.
-    Mixed,
-    /// The sum of the fares.
-    Fare(Money),
-}
-
-/// What one seat costs in a cabin that has seats for the party on every flight.
-fn seat(query: &ItineraryQuery, legs: &Legs, offers: &Offers, cabin: Cabin) -> Seat {
-    let mut sum = None;
-    for leg in legs {
-        let offer = offers.of.get(&leg.flight.id());
-        let terms = offer.and_then(|offer| offer.cabins[cabin.index()]);
-        let Some(terms) = terms.filter(|t| t.capacity >= u32::from(query.passengers)) else {
-            return Seat::None;
-        };
-        sum = Some(match sum {
-            None => Seat::Fare(terms.fare),
-            Some(Seat::Fare(sum)) => terms.fare.plus(sum).map_or(Seat::Mixed, Seat::Fare),
-            Some(other) => other,
-        });
-    }
-    sum.unwrap_or(Seat::None)
-}
-
-/// What the party pays in the asked cabin; without one, in the cheapest.
-fn total(query: &ItineraryQuery, legs: &Legs, offers: &Offers) -> Option<Money> {
-    let in_cabin = |cabin| match seat(query, legs, offers, cabin) {
-        Seat::Fare(fare) => fare.times(u32::from(query.passengers)),
-        Seat::None | Seat::Mixed => None,
-    };
-    match query.cabin {
-        Some(cabin) => in_cabin(cabin),
-        None => Cabin::ALL
-            .into_iter()
-            .filter_map(in_cabin)
-            .min_by_key(Money::minor),
-    }
 }
 
 fn itinerary(query: &ItineraryQuery, legs: &Legs, offers: &Offers) -> Itinerary {
@@ -544,97 +386,6 @@ fn itinerary(query: &ItineraryQuery, legs: &Legs, offers: &Offers) -> Itinerary 
         total: total(query, legs, offers),
         segments,
     }
-}
-
-impl Offer {
-    fn none(as_of: Timestamp) -> Self {
-        Self {
-            as_of,
-            cabins: [None; 4],
-        }
-    }
-
-    /// Instant in microseconds, then cabin, seats, fare and currency of each cabin.
-    fn encode(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(8 + 4 * 16);
-        bytes.extend(self.as_of.as_microsecond().to_be_bytes());
-        for (cabin, terms) in (0_u8..).zip(self.cabins) {
-            if let Some(terms) = terms {
-                bytes.push(cabin);
-                bytes.extend(terms.capacity.to_be_bytes());
-                bytes.extend(terms.fare.minor().to_be_bytes());
-                bytes.extend(terms.fare.currency().code().as_bytes());
-            }
-        }
-        bytes
-    }
-
-    /// `None` for what this release did not write.
-    fn decode(bytes: &[u8]) -> Option<Self> {
-        let (as_of, mut rest) = bytes.split_first_chunk::<8>()?;
-        let as_of = Timestamp::from_microsecond(i64::from_be_bytes(*as_of)).ok()?;
-        let mut offer = Self::none(as_of);
-        while let Some((cabin, tail)) = rest.split_first() {
-            let (capacity, tail) = tail.split_first_chunk::<4>()?;
-            let (fare, tail) = tail.split_first_chunk::<8>()?;
-            let (currency, tail) = tail.split_first_chunk::<3>()?;
-            let currency =
-                airside_common::money::Currency::from_code(std::str::from_utf8(currency).ok()?)?;
-            *offer.cabins.get_mut(usize::from(*cabin))? = Some(CabinTerms {
-                capacity: u32::from_be_bytes(*capacity),
-                fare: Money::from_minor(i64::from_be_bytes(*fare), currency),
-            });
-            rest = tail;
-        }
-        Some(offer)
-    }
-}
-
-/// A fingerprint of everything in a query but the page.
-fn fingerprint(query: &ItineraryQuery) -> u64 {
-    let mut whole = query.clone();
-    whole.cursor = None;
-    whole.limit = 0;
-    let mut hasher = FxHasher::default();
-    whole.hash(&mut hasher);
-    hasher.finish()
-}
-
-fn write_cursor(query: &ItineraryQuery, key: &Key) -> String {
-    let (primary, departure, arrival, ids) = key;
-    let mut bytes = Vec::with_capacity(48);
-    bytes.extend(fingerprint(query).to_be_bytes());
-    bytes.extend(primary.to_be_bytes());
-    bytes.extend(departure.to_be_bytes());
-    bytes.extend(arrival.to_be_bytes());
-    for id in ids {
-        bytes.extend(id.to_be_bytes());
-    }
-    BASE64_URL_SAFE_NO_PAD.encode(bytes)
-}
-
-fn cursor(query: &ItineraryQuery, text: &str) -> Result<Key, SearchError> {
-    let wrong = || {
-        invalid(
-            "cursor",
-            "take it from an answer to the same query, unchanged",
-        )
-    };
-    let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).map_err(|_| wrong())?;
-    let (words, rest) = bytes.as_chunks::<8>();
-    let [of, primary, times, first, second, third] = words else {
-        return Err(wrong());
-    };
-    if !rest.is_empty() || u64::from_be_bytes(*of) != fingerprint(query) {
-        return Err(wrong());
-    }
-    let times = u64::from_be_bytes(*times);
-    Ok((
-        i64::from_be_bytes(*primary),
-        u32::try_from(times >> 32).unwrap_or(0),
-        u32::try_from(times & 0xffff_ffff).unwrap_or(0),
-        [first, second, third].map(|id| i64::from_be_bytes(*id)),
-    ))
 }
 
 #[cfg(test)]

@@ -1,10 +1,11 @@
 use super::*;
 use crate::cache::memory::MemoryCache;
 use crate::clock::Clock;
+use crate::features::flights::store::CabinTerms;
 use crate::features::search::consumers::react;
 use crate::features::search::timetable::tests::{flight, named};
 use airside_common::event::Event;
-use airside_common::money::Currency;
+use airside_common::money::{Currency, Money};
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use rstest::rstest;
@@ -188,7 +189,7 @@ async fn filters_and_orders(#[case] extra: &str, #[case] first: Vec<i64>) {
 async fn wrong_parameters_are_named(#[case] extra: &str, #[case] named: &str) {
     let (_, search) = search().await;
     match search.answer(query(extra)).await.unwrap_err() {
-        SearchError::Invalid { field, .. } => assert_eq!(field, named),
+        SearchError::Invalid(wrong) => assert_eq!(wrong.field, named),
         SearchError::Store(error) => panic!("{error}"),
     }
 }
@@ -328,26 +329,4 @@ async fn a_lost_event_heals() {
     let first: Vec<i64> = serials(&found).into_iter().flatten().take(3).collect();
     assert_eq!((found.items.len(), first), (12, vec![1, 70, 2]));
     assert_eq!(search.reconcile().await.unwrap(), 0);
-}
-
-#[test]
-fn cached_offers_read_back() {
-    let offer = Offer {
-        as_of: Noon::default().now(),
-        cabins: [
-            None,
-            Some(CabinTerms {
-                capacity: 7,
-                fare: Money::from_minor(12_345, Currency::JPY),
-            }),
-            None,
-            Some(CabinTerms {
-                capacity: 0,
-                fare: Money::from_minor(0, Currency::USD),
-            }),
-        ],
-    };
-    let bytes = offer.encode();
-    assert_eq!(Offer::decode(&bytes).unwrap().cabins, offer.cabins);
-    assert!(Offer::decode(&bytes[..bytes.len() - 1]).is_none());
 }
