@@ -3,6 +3,7 @@
 pub mod api;
 pub mod consumers;
 mod cursor;
+pub mod dominance;
 pub mod itineraries;
 mod offers;
 pub mod query;

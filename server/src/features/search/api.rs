@@ -61,8 +61,9 @@ fn small(field: &'static str, value: Option<u32>, default: u8) -> Result<u8, Pro
 impl SearchApi {
     /// Itineraries from one airport to another
     ///
-    /// Up to two stops; connections of 45 minutes (90 where a border is crossed) to 6 hours. A stale count of seats may
-    /// be shown and is never sold.
+    /// Up to two stops; connections of 45 minutes (90 where a border is crossed) to 6 hours. An itinerary is left out
+    /// where one with fewer stops departs no earlier, arrives no later and has seats for the party; in the order by
+    /// price it stays where it costs less. A stale count of seats may be shown and is never sold.
     #[expect(clippy::too_many_arguments, reason = "one a parameter of the endpoint")]
     #[oai(
         path = "/itineraries",

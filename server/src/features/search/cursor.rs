@@ -7,11 +7,23 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use rustc_hash::FxHasher;
 
+use super::itineraries::Legs;
 use super::query::{InvalidParameter, invalid};
 use super::timetable::Minute;
 
 /// The order of itineraries: what was asked for, then departure, arrival, flights.
 pub(super) type Key = (i64, Minute, Minute, [i64; 3]);
+
+/// Where an itinerary stands in the order.
+pub(super) fn key(primary: i64, legs: &Legs) -> Key {
+    let mut ids = [0; 3];
+    for (id, leg) in ids.iter_mut().zip(legs) {
+        *id = leg.flight.id().raw();
+    }
+    let departure = legs.first().map_or(0, |leg| leg.flight.departure);
+    let arrival = legs.last().map_or(0, |leg| leg.flight.arrival());
+    (primary, departure, arrival, ids)
+}
 
 /// A fingerprint of everything in a query but the page.
 fn fingerprint(query: &ItineraryQuery) -> u64 {

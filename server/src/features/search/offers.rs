@@ -103,6 +103,22 @@ pub(super) fn seat(query: &ItineraryQuery, legs: &Legs, offers: &Offers, cabin: 
     sum.unwrap_or(Seat::None)
 }
 
+/// Whether the party can book an itinerary: in the asked cabin; without one, in every cabin that its flights have.
+pub(super) fn is_open(query: &ItineraryQuery, legs: &Legs, offers: &Offers) -> bool {
+    let has = |cabin: &Cabin| {
+        legs.iter().all(|leg| {
+            let offer = offers.of.get(&leg.flight.id());
+            offer.is_some_and(|offer| offer.cabins[cabin.index()].is_some())
+        })
+    };
+    let priced = |cabin| matches!(seat(query, legs, offers, cabin), Seat::Fare(_));
+    if let Some(cabin) = query.cabin {
+        return priced(cabin);
+    }
+    let mut cabins = Cabin::ALL.into_iter().filter(has).peekable();
+    cabins.peek().is_some() && cabins.all(priced)
+}
+
 /// What the party pays in the asked cabin; without one, in the cheapest.
 pub(super) fn total(query: &ItineraryQuery, legs: &Legs, offers: &Offers) -> Option<Money> {
     let in_cabin = |cabin| match seat(query, legs, offers, cabin) {

@@ -19,9 +19,10 @@ use moka::sync::Cache as Moka;
 use rustc_hash::FxHashMap;
 use std::collections::hash_map::Entry;
 
-use super::cursor::{self, Key};
+use super::cursor::{self, Key, key};
+use super::dominance::{Fronts, stops};
 use super::itineraries::{self, Legs};
-use super::offers::{Offer, Offers, Seat, seat, total};
+use super::offers::{Offer, Offers, Seat, is_open, seat, total};
 use super::query::{InvalidParameter, route};
 use super::store::{FlightOffers, ScheduledFlight, SearchStore};
 use super::timetable::{Minute, Timetable, minute};
@@ -224,31 +225,17 @@ impl Search {
             .min()
             .unwrap_or(Minute::MAX);
         let mut offers = Offers::default();
-        let mut keyed: Vec<(Key, Legs)> = Vec::with_capacity(found.len());
-        if query.sort == Sort::Price {
-            self.look(&found, &mut offers, now).await?;
-        }
-        for legs in found {
-            let primary = match query.sort {
-                Sort::Departure => 0,
-                Sort::Arrival => i64::from(arrival(&legs)),
-                Sort::Duration => i64::from(arrival(&legs) - legs[0].flight.departure),
-                Sort::Price => total(query, &legs, &offers).map_or(i64::MAX, |m| m.minor()),
-            };
-            let mut ids = [0; 3];
-            for (id, leg) in ids.iter_mut().zip(&legs) {
-                *id = leg.flight.id().raw();
-            }
-            let key = (primary, legs[0].flight.departure, arrival(&legs), ids);
-            if after.is_none_or(|after| key > after) {
-                keyed.push((key, legs));
-            }
-        }
-        keyed.sort_unstable_by_key(|(key, _)| *key);
+        let keyed = match query.sort {
+            Sort::Price => self.by_price(query, found, &mut offers, now).await?,
+            _ => self.by_time(query, found, &mut offers, now).await?,
+        };
 
         let limit = usize::from(query.limit);
         let mut items: Vec<(Key, Itinerary)> = Vec::with_capacity(limit + 1);
-        let mut rest = keyed.into_iter().peekable();
+        let mut rest = keyed
+            .into_iter()
+            .filter(|(key, _)| after.is_none_or(|after| *key > after))
+            .peekable();
         while items.len() <= limit && rest.peek().is_some() {
             let part: Vec<(Key, Legs)> = rest.by_ref().take(limit + 1).collect();
             self.look(part.iter().map(|(_, legs)| legs), &mut offers, now)
@@ -284,6 +271,72 @@ impl Search {
             until,
             made_of: offers.made_of.into_boxed_slice(),
         })
+    }
+
+    /// In an order that time alone gives, without those that one with fewer stops and with seats dominates.
+    async fn by_time(
+        &self,
+        query: &ItineraryQuery,
+        mut found: Vec<Legs>,
+        offers: &mut Offers,
+        now: Timestamp,
+    ) -> Result<Vec<(Key, Legs)>, StoreError> {
+        let mut fronts = Fronts::default();
+        for level in 0..query.max_stops {
+            // Those with fewer stops come first. What is dominated itself adds nothing.
+            let start = found.partition_point(|legs| stops(legs) < usize::from(level));
+            let end = found.partition_point(|legs| stops(legs) <= usize::from(level));
+            if end == found.len() {
+                break;
+            }
+            let level = &found[start..end];
+            let candidates: Vec<&Legs> = level.iter().filter(|l| !fronts.dominate(l)).collect();
+            self.look(candidates.iter().copied(), offers, now).await?;
+            for legs in candidates {
+                if is_open(query, legs, offers) {
+                    fronts.add(legs);
+                }
+            }
+        }
+        found.retain(|legs| !fronts.dominate(legs));
+        let primary = |legs: &Legs| match query.sort {
+            Sort::Departure | Sort::Price => 0,
+            Sort::Arrival => i64::from(arrival(legs)),
+            Sort::Duration => i64::from(arrival(legs) - legs[0].flight.departure),
+        };
+        let mut keyed: Vec<(Key, Legs)> = found
+            .into_iter()
+            .map(|legs| (key(primary(&legs), &legs), legs))
+            .collect();
+        keyed.sort_unstable_by_key(|(key, _)| *key);
+        Ok(keyed)
+    }
+
+    /// The cheapest first, without those that one with fewer stops and with seats dominates and that cost no less.
+    async fn by_price(
+        &self,
+        query: &ItineraryQuery,
+        found: Vec<Legs>,
+        offers: &mut Offers,
+        now: Timestamp,
+    ) -> Result<Vec<(Key, Legs)>, StoreError> {
+        self.look(&found, offers, now).await?;
+        let price = |legs: &Legs| total(query, legs, offers).map_or(i64::MAX, |m| m.minor());
+        let mut keyed: Vec<(Key, Legs)> = found
+            .into_iter()
+            .map(|legs| (key(price(&legs), &legs), legs))
+            .collect();
+        keyed.sort_unstable_by_key(|(key, _)| *key);
+        let mut fronts = Fronts::default();
+        let mut kept = Vec::with_capacity(keyed.len());
+        for same in keyed.chunk_by(|(one, _), (other, _)| one.0 == other.0) {
+            for (_, legs) in same.iter().filter(|(_, legs)| is_open(query, legs, offers)) {
+                fronts.add(legs);
+            }
+            let worth = same.iter().filter(|(_, legs)| !fronts.dominate(legs));
+            kept.extend(worth.cloned());
+        }
+        Ok(kept)
     }
 
     /// Reads seats and fares of the flights that are not known yet.
@@ -381,7 +434,7 @@ fn itinerary(query: &ItineraryQuery, legs: &Legs, offers: &Offers) -> Itinerary 
         })
         .collect();
     Itinerary {
-        stops: u8::try_from(legs.len().saturating_sub(1)).unwrap_or(u8::MAX),
+        stops: u8::try_from(stops(legs)).unwrap_or(u8::MAX),
         duration_minutes: arrival(legs) - legs[0].flight.departure,
         total: total(query, legs, offers),
         segments,

@@ -90,7 +90,7 @@ impl SearchStore for Shelf {
     }
 }
 
-/// Direct flights each hour from 08:00 to 19:00 of New York, and one connection over Chicago.
+/// Direct flights each hour from 08:00 to 19:00 of New York, and one connection over Chicago that none of them dominates.
 async fn search() -> (Arc<Shelf>, Search) {
     let (shelf, _, search) = search_at_noon().await;
     (shelf, search)
@@ -105,8 +105,8 @@ async fn search_at_noon() -> (Arc<Shelf>, Arc<Noon>, Search) {
             let direct = flight(zero, "JFK", "LAX", (13 + i64::from(hour)) * 60, 360);
             flights.push(named(direct, hour + 1));
         }
-        flights.push(named(flight(zero, "JFK", "ORD", 14 * 60, 150), 50));
-        flights.push(named(flight(zero, "ORD", "LAX", 18 * 60, 240), 51));
+        flights.push(named(flight(zero, "JFK", "ORD", 14 * 60 + 30, 150), 50));
+        flights.push(named(flight(zero, "ORD", "LAX", 17 * 60 + 45, 190), 51));
         // It departed half an hour ago.
         flights.push(named(flight(zero, "JFK", "LAX", 11 * 60 + 30, 360), 60));
     }
@@ -169,6 +169,56 @@ async fn filters_and_orders(#[case] extra: &str, #[case] first: Vec<i64>) {
     let found = page(&search, query(extra)).await;
     let found: Vec<i64> = serials(&found).into_iter().flatten().take(3).collect();
     assert_eq!(found, first);
+}
+
+/// A connection that the direct flights at 10:00 (the third) and 11:00 (the fourth) dominate.
+async fn with_a_detour() -> (Arc<Shelf>, Search) {
+    let (shelf, search) = search().await;
+    let zero = FlightId::new(0, 0);
+    shelf.flights.lock().extend([
+        named(flight(zero, "JFK", "MIA", 15 * 60, 180), 80),
+        named(flight(zero, "MIA", "LAX", 19 * 60, 180), 81),
+    ]);
+    search.load().await.unwrap();
+    (shelf, search)
+}
+
+fn has_detour(page: &ItineraryPage) -> bool {
+    serials(page).contains(&vec![80, 81])
+}
+
+#[rstest]
+#[case("departure", false)]
+#[case("arrival", false)]
+#[case("duration", false)]
+// It costs less than the direct flights.
+#[case("price", true)]
+#[tokio::test]
+async fn a_detour_is_shown_where_it_is_worth_it(#[case] sort: &str, #[case] shown: bool) {
+    let (shelf, search) = with_a_detour().await;
+    let asked = |extra: &str| query(&format!(r#"{{"sort": "{sort}", "limit": 100{extra}}}"#));
+    assert_eq!(has_detour(&page(&search, asked("")).await), shown);
+
+    // One direct flight without seats for all, then the other.
+    let sell = async |serial, left| {
+        let flights = shelf.flights.lock().clone();
+        let id = flights.iter().find(|f| f.id.raw() & 0xffff == serial);
+        let id = id.unwrap().id;
+        shelf.seats.lock().insert(id, left);
+        search.seats_changed(&[id]).await;
+    };
+    let two = r#", "passengers": 2"#;
+    sell(3, 1).await;
+    assert_eq!(has_detour(&page(&search, asked(two)).await), shown);
+    sell(4, 1).await;
+    assert!(has_detour(&page(&search, asked(two)).await), "not for two");
+    assert_eq!(has_detour(&page(&search, asked("")).await), shown);
+    let business = asked(&format!(r#"{two}, "cabin": "business", "max_stops": 1"#));
+    let in_business = page(&search, business).await;
+    assert!(
+        !has_detour(&in_business),
+        "the direct flights have seats, and it costs more"
+    );
 }
 
 #[rstest]

@@ -40,6 +40,11 @@ pub(crate) fn named(mut flight: ScheduledFlight, serial: u32) -> ScheduledFlight
     flight
 }
 
+/// The flight as it stands in a timetable.
+pub(crate) fn entry(flight: &ScheduledFlight) -> Entry {
+    Entry::of(flight).unwrap()
+}
+
 fn one(serial: u32, minute: i64) -> ScheduledFlight {
     named(
         flight(FlightId::new(0, 0), "JFK", "LAX", minute, 360),
