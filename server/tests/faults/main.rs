@@ -6,10 +6,12 @@
 )]
 
 mod bookings;
+mod clock;
 mod disk_full;
 mod log;
 mod lost_answer;
 mod migration;
+mod preload;
 mod process;
 mod reimport;
 mod secrets;

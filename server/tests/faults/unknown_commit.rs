@@ -1,12 +1,11 @@
 //! A disk that takes the commit and does not say whether it will keep it.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use futures_util::future::join_all;
 use tempfile::TempDir;
-use tokio::process::Command;
 
+use crate::preload;
 use crate::process::{Client, Place};
 
 /// A disk whose `fsync` fails on demand.
@@ -17,16 +16,7 @@ struct Disk {
 impl Disk {
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/faults/failing_sync.c");
-        let built = Command::new("cc")
-            .args(["-shared", "-fPIC", "-o"])
-            .arg(folder.path().join("failing_sync.so"))
-            .arg(source)
-            .arg("-ldl")
-            .status()
-            .await
-            .unwrap();
-        assert!(built.success());
+        preload::build("failing_sync", folder.path()).await;
         Self { folder }
     }
 

@@ -104,7 +104,8 @@ impl SigningKey {
         }
     }
 
-    /// An access token for a caller, valid from now on for [`ACCESS_LIFETIME`].
+    /// An access token for a caller, valid for [`ACCESS_LIFETIME`]. It is dated back by the leeway, so that also a machine
+    /// whose clock is a minute behind takes it.
     pub fn sign(&self, caller: &Caller, now: Timestamp) -> Result<String, KeyError> {
         let issued = now.as_second();
         let claims = Claims {
@@ -116,7 +117,7 @@ impl SigningKey {
             role: caller.role,
             office: caller.office.clone(),
             iat: issued,
-            nbf: issued,
+            nbf: issued - LEEWAY.as_secs().cast_signed(),
             exp: issued + ACCESS_LIFETIME.as_secs().cast_signed(),
         };
         Ok(jsonwebtoken::encode(&self.header, &claims, &self.key)?)
