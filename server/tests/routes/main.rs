@@ -11,6 +11,7 @@ mod app;
 mod audit;
 mod auth;
 mod bookings;
+mod demo;
 mod document;
 mod flights;
 mod itineraries;
