@@ -7,9 +7,8 @@ use sqlx::sqlite::SqliteTransaction;
 use sqlx::{QueryBuilder, Sqlite as Db, SqliteConnection};
 
 use super::super::{Sqlite, outbox};
-use super::{
-    COLUMNS, FlightRow, day, facts, insert_flights, new_ids, records, update_flights, write_cabins,
-};
+use super::reading::{COLUMNS, FlightRow, facts, records};
+use super::writes::{day, insert_flights, new_ids, update_flights, write_cabins};
 use crate::features::flights::decide::{self, Merge};
 use crate::features::flights::import::RowOutcome;
 use crate::features::flights::store::{Expect, FlightFacts, FlightPlan, FlightRecord, PlannedRow};
