@@ -13,5 +13,7 @@ pub(crate) mod keymap;
 pub(crate) mod settings;
 pub(crate) mod terminal;
 pub(crate) mod theme;
+#[cfg(test)]
+pub(crate) mod trial;
 pub(crate) mod views;
 pub(crate) mod widgets;

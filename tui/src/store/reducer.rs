@@ -10,6 +10,8 @@ mod pointer;
 mod results;
 mod search;
 mod seats;
+#[cfg(test)]
+mod tests;
 
 use airside_common::booking::OperationKey;
 use uuid::Uuid;

@@ -1,0 +1,13 @@
+//! Each screen's keys and answers, through the reducer alone.
+
+mod booking;
+mod bookings;
+mod everywhere;
+mod flights;
+mod layouts;
+mod login;
+mod pointer;
+mod reading;
+mod results;
+mod search;
+mod seats;
