@@ -70,6 +70,19 @@ fn the_flights_of_today_are_listed() {
 }
 
 #[test]
+fn the_list_is_narrowed() {
+    let mut desk = listed();
+    let effects = desk.types("f<ctrl-u>1dec<tab>jfk<tab>lax<tab>ua<tab>77<enter>");
+    let filter = filter(&effects);
+    assert_eq!(filter.date.unwrap().to_string(), "2026-12-01");
+    assert_eq!(filter.origin.unwrap().as_str(), "JFK");
+    assert_eq!(filter.destination.unwrap().as_str(), "LAX");
+    assert_eq!(filter.carrier.unwrap().as_str(), "UA");
+    assert_eq!(filter.number.unwrap().get(), 77);
+    assert_eq!(numbers(&desk), [0; 0]);
+}
+
+#[test]
 fn a_wrong_filter_stays_with_its_error() {
     let mut desk = listed();
     assert_eq!(desk.types("f<tab>new york<enter>"), []);

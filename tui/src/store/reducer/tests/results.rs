@@ -125,6 +125,19 @@ fn a_search_that_fails_says_why_and_can_be_repeated() {
     assert!(!desk.screen(80, 24).contains("connection refused"));
 }
 
+#[test]
+fn the_filter_narrows_what_is_asked_for() {
+    let mut desk = Desk::agent().searched(many(3));
+    desk.types("f");
+    assert_eq!(desk.layers(), ["Search", "Flights found", "Filter"]);
+    let query = query(&desk.types("ua<tab>0600<tab>22:00<tab><left><tab><right><enter>"));
+    assert_eq!(query.carrier.map(|c| c.to_string()).as_deref(), Some("UA"));
+    assert_eq!(query.earliest.as_deref(), Some("06:00"));
+    assert_eq!(query.latest.as_deref(), Some("22:00"));
+    assert_eq!((query.max_stops, query.flexible_days), (0, 1));
+    assert_eq!(desk.layers(), ["Search", "Flights found"]);
+}
+
 #[rstest]
 #[case("united<enter>", "carrier")]
 #[case("<tab>25:00<enter>", "earliest")]
@@ -173,6 +186,14 @@ fn pending_bookings_take_their_seats_off_the_count() {
         crate::trial::specimens::problem(airside_common::api::problem::Code::SoldOut, "sold out");
     desk.refused(&operation.key, no);
     assert!(desk.screen(80, 24).contains("Y20"));
+}
+
+#[test]
+fn a_new_search_takes_the_place_of_the_results() {
+    let mut desk = Desk::agent().searched(many(1));
+    desk.types("<f2><enter>");
+    assert_eq!(desk.layers(), ["Search", "Flights found"]);
+    assert_eq!(results(&desk).items, []);
 }
 
 #[test]
