@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crossterm::event::KeyCode;
+use crossterm::event::{KeyCode, KeyModifiers};
 
 use super::action::{Action, Event};
 use super::effect::Effect;
@@ -71,7 +71,15 @@ pub(crate) fn action_text(action: &Action, state: &State) -> String {
     let secret = state.types_secret();
     match &action.event {
         Event::Key(key) => match key.code {
-            KeyCode::Char(_) if secret && key.modifiers.is_empty() => "Key(•)".to_owned(),
+            // Shift is held for many characters; with Ctrl or Alt it is a command.
+            KeyCode::Char(_)
+                if secret
+                    && !key
+                        .modifiers
+                        .intersects(KeyModifiers::CONTROL | KeyModifiers::ALT) =>
+            {
+                "Key(•)".to_owned()
+            }
             _ => format!("Key({})", crate::keymap::key_text((*key).into())),
         },
         Event::Paste(_) if secret => "Paste(•)".to_owned(),

@@ -161,3 +161,29 @@ fn the_inspector_counts_on_and_keeps_the_last() {
     let (first, last) = (entries.next().unwrap(), entries.next_back().unwrap());
     assert_eq!(last.number - first.number, 499);
 }
+
+#[test]
+fn no_screen_tells_a_password() {
+    let mut desk = Desk::starting();
+    desk.happens(Event::Opened(Box::new(opened(None))));
+    desk.types("demo<tab>Qw9!ÄßЖ");
+    desk.happens(Event::Paste("PASTED-SECRET".to_owned()));
+    desk.types("<enter>");
+    let shown = |desk: &Desk| {
+        let mut text = desk.screen(160, 200);
+        for entry in desk.state.inspector.entries() {
+            text.extend([format!("{entry:?}")]);
+        }
+        text
+    };
+    for way in ["", "<f12>", "<f9>"] {
+        desk.types(way);
+        let text = shown(&desk);
+        for secret in [
+            "Key(Q)", "Key(w)", "Key(9)", "Key(!)", "Key(Ä)", "Key(Ж)", "PASTED",
+        ] {
+            assert!(!text.contains(secret), "{secret}: {text}");
+        }
+        assert!(text.contains("Key(•)"));
+    }
+}
