@@ -117,6 +117,15 @@ pub enum DraftReason {
 }
 
 impl DraftReason {
+    /// What became of it, in a word or two.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Refused(_) | Self::BookingRefused(_) => "refused",
+            Self::Withdrawn => "taken back",
+            Self::NotWritten(_) => "not sent",
+        }
+    }
+
     /// The reason in words for the agent.
     pub fn words(&self) -> String {
         match self {

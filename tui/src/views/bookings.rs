@@ -106,7 +106,7 @@ pub(super) fn draw(state: &State, bookings: &Bookings, body: Rect, frame: &mut F
                 };
                 (
                     "——————".to_owned(),
-                    "refused",
+                    draft.reason.word(),
                     Meaning::Error,
                     body.passengers.as_slice(),
                     preview.segments.as_slice(),

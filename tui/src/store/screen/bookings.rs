@@ -156,7 +156,7 @@ fn row_text(row: &Row<'_>) -> String {
 }
 
 fn draft_text(draft: &Draft) -> String {
-    let mut text = "refused".to_owned();
+    let mut text = draft.reason.word().to_owned();
     if let OperationKind::Create { body, preview } = &draft.operation.kind {
         for passenger in &body.passengers {
             text.extend([format!(" {} {}", passenger.surname, passenger.given_name)]);

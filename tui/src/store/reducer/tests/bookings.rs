@@ -419,3 +419,20 @@ fn what_is_a_week_old_is_asked_about() {
     desk.unanswered(&operation.key, SetbackKind::Unclear);
     assert_eq!(sent(&desk.waits(60)).map(|o| o.key), Some(operation.key));
 }
+
+#[test]
+fn what_is_a_week_old_and_not_wanted_becomes_a_draft() {
+    let mut desk = Desk::filled_in(vec![direct(101)]);
+    let operation = desk.books();
+    desk.unanswered(&operation.key, SetbackKind::Unclear);
+    desk.waits(7 * 24 * 3600 + 60);
+    desk.types("n");
+    assert_eq!(desk.state.ledger.operations().count(), 0);
+    assert_eq!(desk.state.ledger.drafts().count(), 1);
+    desk.types("<f3>");
+    desk.reads(Vec::new());
+    let screen = desk.screen(80, 24);
+    assert!(screen.contains("taken back"), "{screen}");
+    desk.types("ftaken");
+    assert_eq!(names(&desk), ["smith"]);
+}
