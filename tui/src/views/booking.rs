@@ -68,11 +68,11 @@ pub(super) fn draw(state: &State, booking: &BookingForm, body: Rect, frame: &mut
         frame,
     );
     let below = lines(area, area.height.saturating_sub(2), 2);
-    let seats = if booking.seats.is_empty() {
+    let chosen = booking.chosen_seats();
+    let seats = if chosen.is_empty() {
         "no seats chosen".to_owned()
     } else {
-        booking
-            .seats
+        chosen
             .iter()
             .map(|((segment, passenger), seat)| {
                 let flight = booking

@@ -109,7 +109,7 @@ impl Step<'_> {
             passenger,
             maps: std::collections::BTreeMap::new(),
             cursor: (0, 0),
-            chosen: booking.seats.clone(),
+            chosen: booking.chosen_seats(),
         })))
     }
 

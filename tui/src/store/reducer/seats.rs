@@ -70,6 +70,7 @@ impl Step<'_> {
     fn keep_seats(&mut self, seats: &SeatPicker) {
         if let Some(Layer::Booking(booking)) = self.state.layers.last_mut() {
             booking.seats.clone_from(&seats.chosen);
+            booking.seats_in = Some(seats.cabin);
         }
     }
 

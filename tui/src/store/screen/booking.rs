@@ -32,6 +32,8 @@ pub(crate) struct BookingForm {
     pub(crate) party: usize,
     /// Chosen seats by position of segment and passenger, from 0.
     pub(crate) seats: BTreeMap<(usize, usize), SeatNumber>,
+    /// The cabin in which the seats were chosen; in another they do not count.
+    pub(crate) seats_in: Option<Cabin>,
     /// Why it was refused.
     pub(crate) reason: Option<String>,
     /// The draft that it corrects.
@@ -59,6 +61,7 @@ impl BookingForm {
             ]),
             party: 0,
             seats: BTreeMap::new(),
+            seats_in: None,
             reason: None,
             draft: None,
         };
@@ -107,6 +110,7 @@ impl BookingForm {
                 form.seats.insert((segment, passenger), seat.seat);
             }
         }
+        form.seats_in = Some(cabin);
         form.reason = Some(draft.reason.words());
         form.draft = Some(draft.operation.key.clone());
         Some(form)
@@ -133,6 +137,16 @@ impl BookingForm {
         (0..self.party)
             .filter(|p| self.kind(*p).takes_seat())
             .collect()
+    }
+
+    /// The chosen seats that still fit cabin and passengers.
+    pub(crate) fn chosen_seats(&self) -> BTreeMap<(usize, usize), SeatNumber> {
+        if self.seats_in != self.cabin() {
+            return BTreeMap::new();
+        }
+        let mut seats = self.seats.clone();
+        seats.retain(|(_, passenger), _| self.kind(*passenger).takes_seat());
+        seats
     }
 
     /// A passenger's name as far as it is entered.
@@ -309,14 +323,13 @@ impl BookingForm {
         }
         let cabin = self.cabin()?;
         let seats: Vec<SeatChoice> = self
-            .seats
-            .iter()
-            .filter(|((_, p), _)| self.kind(*p).takes_seat())
+            .chosen_seats()
+            .into_iter()
             .filter_map(|((segment, passenger), seat)| {
                 Some(SeatChoice {
                     segment: u8::try_from(segment + 1).ok()?,
                     passenger: u8::try_from(passenger + 1).ok()?,
-                    seat: *seat,
+                    seat,
                 })
             })
             .collect();

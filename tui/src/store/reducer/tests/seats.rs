@@ -158,6 +158,15 @@ fn the_seats_of_a_passenger_go_with_the_line() {
 }
 
 #[test]
+fn seats_of_another_cabin_go_when_the_cabin_changes() {
+    let mut desk = choosing();
+    desk.types("<enter>");
+    desk.types("<down><down><left>");
+    assert_eq!(desk.field("cabin"), "business");
+    assert_eq!(seats_sent(&mut desk), []);
+}
+
+#[test]
 fn a_map_that_cannot_be_read_says_why() {
     let mut desk = Desk::filled_in(vec![direct(101)]);
     let flights = asked(&desk.types("<f7>"));
