@@ -4,7 +4,7 @@ use airside_common::api::bookings::Segment;
 use airside_common::booking::BookingStatus;
 use ratatui::Frame;
 use ratatui::layout::Rect;
-use ratatui::text::Line;
+use ratatui::text::{Line, Span};
 
 use crate::dates;
 use crate::store::ledger::fold::{Pending, Row};
@@ -48,20 +48,17 @@ pub(super) fn draw(state: &State, bookings: &Bookings, body: Rect, frame: &mut F
         put(frame.buffer_mut(), parts.title, 0, &Line::from(title));
     }
     let width = usize::from(body.width);
-    let wide = width >= 110;
-    let (names, flights) = if wide { (34, 52) } else { (15, 22) };
+    let (names, flights) = columns(width);
+    let total_width = width
+        .saturating_sub(FIXED - TOTAL + names + flights)
+        .min(TOTAL);
     let header = format!(
         "  {}{}{}{}{}",
         fit("Locator", 8),
         fit("Status", 11),
         fit("Passenger", names),
         fit("Flights", flights + 9),
-        fit_right(
-            "Total",
-            width
-                .saturating_sub(8 + 11 + names + flights + 9 + 3)
-                .min(14)
-        )
+        fit_right("Total", total_width)
     );
     put(
         frame.buffer_mut(),
@@ -138,8 +135,6 @@ pub(super) fn draw(state: &State, bookings: &Bookings, body: Rect, frame: &mut F
             Meaning::Normal
         });
         let style = |own| selected.unwrap_or(own);
-        let used = 2 + 8 + 11 + names + 9 + flights;
-        let room = width.saturating_sub(used + 1).min(14);
         let mut spans = vec![
             span(format!("{sign} "), style(theme.style(Meaning::Key))),
             span(
@@ -150,16 +145,27 @@ pub(super) fn draw(state: &State, bookings: &Bookings, body: Rect, frame: &mut F
             span(fit(&name, names - 1) + " ", style(plain)),
             span(fit(&day, 9), style(plain)),
             span(fit(&flown, flights - 1) + " ", style(plain)),
-            span(fit_right(&total, room), style(plain)),
+            span(fit_right(&total, total_width), style(plain)),
         ];
         if here {
-            spans.push(span(
-                " ".repeat(width.saturating_sub(used + room)),
-                style(plain),
-            ));
+            let used = spans.iter().map(Span::width).sum();
+            spans.push(span(" ".repeat(width.saturating_sub(used)), style(plain)));
         }
         put(frame.buffer_mut(), parts.rows, line, &Line::from(spans));
     }
+}
+
+/// Columns of the total.
+const TOTAL: usize = 14;
+
+/// Columns of a line that do not grow: cursor, locator, status, day, total, and one at the end.
+const FIXED: usize = 2 + 8 + 11 + 9 + TOTAL + 1;
+
+/// Columns of names and flights: what is left, shared.
+fn columns(width: usize) -> (usize, usize) {
+    let rest = width.saturating_sub(FIXED);
+    let names = (rest * 2 / 5).clamp(12, 34);
+    (names, rest.saturating_sub(names).clamp(12, 52))
 }
 
 /// A row's status in a word.
