@@ -37,7 +37,11 @@ pub(super) fn draw(state: &State, results: &Results, body: Rect, frame: &mut Fra
     let mut header = format!(
         "  {}{day}Dep   Arr     Time   {}",
         fit("Flights", flights),
-        fit("Stops", stops_width(flexible, wide))
+        if flexible && !wide {
+            "S ".to_owned()
+        } else {
+            fit("Stops", stops_width(flexible, wide))
+        }
     );
     if wide {
         header.push_str(&fit("From - to", 36));
@@ -152,7 +156,10 @@ fn row(
         .skip(1)
         .map(|s| s.origin.to_string())
         .collect();
-    let stops = if via.is_empty() {
+    let number_alone = stops_width(query.flexible_days > 0, wide) == NARROW_STOPS;
+    let stops = if number_alone {
+        via.len().to_string()
+    } else if via.is_empty() {
         "nonstop".to_owned()
     } else {
         format!("{} {}", via.len(), via.join(" "))
@@ -388,9 +395,12 @@ fn detail_lines(
     lines
 }
 
+/// Columns of the stops where there is room for their number alone.
+const NARROW_STOPS: usize = 2;
+
 /// Columns of the stops: where the date needs its own, their number alone.
 fn stops_width(flexible: bool, wide: bool) -> usize {
-    if flexible && !wide { 2 } else { 10 }
+    if flexible && !wide { NARROW_STOPS } else { 10 }
 }
 
 fn people(count: u8) -> String {
