@@ -8,6 +8,8 @@ mod reading;
 mod results;
 mod search;
 mod seats;
+#[cfg(test)]
+mod tests;
 
 use airside_common::text::is_control;
 use ratatui::Frame;
