@@ -1,5 +1,8 @@
 //! The console from its start to its end: events in, one at a time; the screen is drawn when none is waiting.
 
+#[cfg(test)]
+mod tests;
+
 use std::io;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};

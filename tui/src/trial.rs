@@ -2,4 +2,8 @@
 
 pub(crate) mod desk;
 pub(crate) mod keys;
+#[path = "../tests/support/proxy.rs"]
+pub(crate) mod proxy;
+#[path = "../tests/support/server.rs"]
+pub(crate) mod server;
 pub(crate) mod specimens;
