@@ -226,7 +226,11 @@ impl<S: Screen> Console<'_, S> {
                 Input::Key(key) => Event::Key(key),
                 Input::Paste(text) => Event::Paste(text),
                 Input::Mouse(mouse) => Event::Mouse(mouse),
-                Input::Resize(width, height) => Event::Resize(width, height),
+                Input::Resize(width, height) => {
+                    // A terminal that shrank and grew again before this was taken has lost what was on it.
+                    self.screen.forget()?;
+                    Event::Resize(width, height)
+                }
                 Input::FocusGained | Input::FocusLost => return Ok(Next::GoOn),
             },
         };

@@ -84,7 +84,10 @@ impl Screen for Tty {
     }
 
     fn forget(&mut self) -> io::Result<()> {
-        self.terminal.clear()
+        // `Terminal::clear` would ask the terminal for its cursor and wait: long over a slow line,
+        // and in vain where a terminal gives no answer.
+        let size = self.terminal.size()?;
+        self.terminal.resize(size.into())
     }
 
     fn mouse(&mut self, mouse: Mouse) -> io::Result<()> {
@@ -103,7 +106,7 @@ impl Screen for Tty {
         give_back()?;
         nix::sys::signal::raise(nix::sys::signal::Signal::SIGTSTP)?;
         take_hold(mouse)?;
-        self.terminal.clear()
+        self.forget()
     }
 }
 
