@@ -60,6 +60,33 @@ pub(super) fn all() -> Vec<(&'static str, Desk)> {
     ]
 }
 
+/// Of each layer the scene with the most in it.
+pub(super) fn fullest() -> Vec<(&'static str, Desk)> {
+    const NAMES: [&str; 17] = [
+        "login_refused",
+        "search_completing",
+        "search_wrong",
+        "results",
+        "results_flexible",
+        "details",
+        "filter",
+        "booking_wrong",
+        "seats",
+        "bookings",
+        "record",
+        "question",
+        "flights",
+        "flight_refused",
+        "help",
+        "messages",
+        "inspector",
+    ];
+    let mut scenes = all();
+    scenes.retain(|(name, _)| NAMES.contains(name));
+    assert_eq!(scenes.len(), NAMES.len());
+    scenes
+}
+
 fn starting_demo() -> Desk {
     let mut desk = Desk::starting();
     let words = "The demonstration's server starts. 12000 of 34000 flights".to_owned();

@@ -24,13 +24,13 @@ fn nothing_sticks_out(buffer: &ratatui::buffer::Buffer, what: &str) {
     }
 }
 
-/// Each scene at each size: all widths at some heights, and all heights at some widths.
+/// Each layer at each size: all widths at heights that matter, and all heights at widths that matter.
 #[rstest]
-#[case(1..=100, &[1, 9, 10, 11, 40])]
-#[case(1..=40, &[1, 39, 40, 79, 100])]
+#[case(1..=100, &[1, 9, 10, 11, 12, 15, 24, 40])]
+#[case(1..=40, &[1, 39, 40, 41, 80, 100])]
 fn no_size_is_too_small(#[case] run: std::ops::RangeInclusive<u16>, #[case] others: &[u16]) {
     let by_width = *run.end() == 100;
-    for (name, mut desk) in scenes::all() {
+    for (name, mut desk) in scenes::fullest() {
         for &other in others {
             let mut terminal = Terminal::new(TestBackend::new(1, 1)).unwrap();
             for one in run.clone() {
