@@ -21,7 +21,7 @@ pub(crate) enum Line {
 pub(crate) struct Proxy {
     pub(crate) address: SocketAddr,
     line: watch::Sender<Line>,
-    lost: watch::Receiver<usize>,
+    lost: watch::Receiver<Vec<u8>>,
 }
 
 impl Proxy {
@@ -29,7 +29,7 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (line, state) = watch::channel(Line::Open);
-        let (losing, lost) = watch::channel(0);
+        let (losing, lost) = watch::channel(Vec::new());
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 if *state.borrow() != Line::Cut {
@@ -48,9 +48,10 @@ impl Proxy {
         self.line.send_replace(line);
     }
 
-    /// Waits until an answer of the server got lost.
-    pub(crate) async fn has_lost_an_answer(&mut self) {
-        self.lost.wait_for(|lost| *lost > 0).await.unwrap();
+    /// Waits until an answer got lost in which a word stands.
+    pub(crate) async fn has_lost(&mut self, word: &str) {
+        let there = |lost: &Vec<u8>| String::from_utf8_lossy(lost).contains(word);
+        self.lost.wait_for(there).await.unwrap();
     }
 }
 
@@ -58,7 +59,7 @@ async fn connect(
     client: TcpStream,
     server: SocketAddr,
     state: watch::Receiver<Line>,
-    losing: watch::Sender<usize>,
+    losing: watch::Sender<Vec<u8>>,
 ) {
     let Ok(server) = TcpStream::connect(server).await else {
         return;
@@ -66,16 +67,16 @@ async fn connect(
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
     let mut cut = state.clone();
-    let lose = || losing.send_modify(|lost| *lost += 1);
+    let open = |answer: &[u8]| {
+        let through = *state.borrow() == Line::Open;
+        if !through {
+            losing.send_modify(|lost| lost.extend_from_slice(answer));
+        }
+        through
+    };
     tokio::select! {
-        () = pass(from_client, to_server, || true) => {}
-        () = pass(from_server, to_client, || {
-            let through = *state.borrow() == Line::Open;
-            if !through {
-                lose();
-            }
-            through
-        }) => {}
+        () = pass(from_client, to_server, |_| true) => {}
+        () = pass(from_server, to_client, open) => {}
         _ = cut.wait_for(|line| *line == Line::Cut) => {}
     }
 }
@@ -84,11 +85,11 @@ async fn connect(
 async fn pass(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
-    through: impl Fn() -> bool,
+    through: impl Fn(&[u8]) -> bool,
 ) {
     let mut buffer = vec![0; 16 * 1024];
     while let Ok(length @ 1..) = from.read(&mut buffer).await {
-        if through() && to.write_all(&buffer[..length]).await.is_err() {
+        if through(&buffer[..length]) && to.write_all(&buffer[..length]).await.is_err() {
             return;
         }
     }

@@ -167,11 +167,6 @@ impl Terminal {
         assert!(!contents.contains(text), "{text} stays:\n{contents}");
     }
 
-    /// What is on the screen.
-    pub(crate) fn screen(&self) -> String {
-        self.seen.0.lock().unwrap().parser.screen().contents()
-    }
-
     /// Makes the terminal another size.
     pub(crate) fn resize(&self, columns: u16, rows: u16) {
         let mut seen = self.seen.0.lock().unwrap();

@@ -60,7 +60,7 @@ async fn an_answer_that_gets_lost_books_nothing_twice() {
     proxy.set(Line::AnswersLost);
     // It comes to rest only when the connection breaks.
     let ((), ()) = tokio::join!(ada.types("<enter>"), async {
-        proxy.has_lost_an_answer().await;
+        proxy.has_lost("locator").await;
         proxy.set(Line::Cut);
     });
     ada.sees("unanswered");

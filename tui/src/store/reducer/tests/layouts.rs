@@ -1,10 +1,12 @@
 //! Other keyboard layouts: for commands the keys count, in text fields the characters.
 
+use airside_common::user::Role;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
+use crate::keymap::Keymap;
 use crate::store::effect::Effect;
 use crate::trial::desk::Desk;
-use crate::trial::specimens::direct;
+use crate::trial::specimens::{direct, settings};
 
 #[test]
 fn a_letter_of_another_layout_is_the_command_on_its_key() {
@@ -23,6 +25,22 @@ fn a_letter_of_another_layout_is_the_command_on_its_key() {
     assert_eq!(desk.top().name(), "Filter");
     let quit = KeyEvent::new(KeyCode::Char('й'), KeyModifiers::CONTROL);
     assert_eq!(desk.presses(quit), [Effect::Quit]);
+}
+
+#[test]
+fn in_a_field_no_letter_is_a_command_whatever_is_bound_to_it() {
+    let mut own = settings();
+    let rule =
+        "[[rule]]\non = ['q', 'shift-w', '?']\nwhen = ['any']\nrun = 'quit'\ndescribe = 'mine'";
+    own.keymap = Keymap::with_user(rule).unwrap();
+    let mut desk = Desk::with(own)
+        .logged_in("demo", Role::Agent)
+        .searched(vec![direct(1)]);
+    assert_eq!(desk.types("й"), [Effect::Quit]);
+    assert_eq!(desk.types("W"), [Effect::Quit]);
+    desk.types("<enter><tab><tab>");
+    assert_eq!(desk.types("qйWЦ?"), []);
+    assert_eq!(desk.field("passengers[0].surname"), "qйWЦ?");
 }
 
 #[test]
