@@ -12,7 +12,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use poem::http::uri::Scheme;
 use poem::web::{LocalAddr, RemoteAddr};
-use poem::{Addr, Request};
+use poem::{Addr, Endpoint, Request};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -79,10 +79,11 @@ pub async fn serve(
     }
 }
 
-async fn connection(
+/// Answers the requests of one connection by an endpoint, within the limits, until it ends or is told to stop.
+pub async fn connection<E: Endpoint + 'static>(
     socket: TcpStream,
     remote: SocketAddr,
-    http: Arc<Outermost>,
+    http: Arc<E>,
     stop: CancellationToken,
 ) {
     // Answers are written whole; waiting for more would only delay them.
@@ -99,7 +100,7 @@ async fn connection(
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         let http = Arc::clone(&http);
         let request = Request::from((request, local.clone(), remote.clone(), Scheme::HTTP));
-        async move { Ok::<_, Infallible>(hyper::Response::from(http.answer(request).await)) }
+        async move { Ok::<_, Infallible>(hyper::Response::from(http.get_response(request).await)) }
     });
     let socket = TokioIo::new(Impatient::new(socket, limits::WRITE));
     let mut connection = pin!(
