@@ -1,0 +1,222 @@
+//! The import of a file beside a bare insert of the same rows, parsed before, in one transaction.
+
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::path::Path;
+use std::str::FromStr;
+use std::time::{Duration, Instant};
+
+use airside_common::flight::FlightId;
+use airside_server::clock::SystemClock;
+use airside_server::features::flights::import::{ImportError, Rejection, Watch, import};
+use airside_server::features::flights::store::FlightPlan;
+use airside_server::formats::airside_csv::Header;
+use airside_server::reference::reference;
+use airside_server::store::sqlite::Sqlite;
+use jiff::civil::DateTime;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
+use tokio::runtime::Runtime;
+
+use super::place::Folder;
+use super::report::{Aim, Report};
+use super::rounds::{in_turn, median};
+
+const ROUNDS: usize = 3;
+/// The real week is repeated so often.
+const WEEKS: i64 = 16;
+/// Rows of one statement: what a statement costs is spread over them.
+const FLIGHTS_A_STATEMENT: usize = 128;
+const CABINS_A_STATEMENT: usize = 256;
+
+static WEEK: &str = include_str!("../../server/data/flights.csv");
+
+pub(crate) fn measure(report: &mut Report) {
+    let runtime = Runtime::new().unwrap();
+    let folder = Folder::new("import");
+    let path = folder.join("flights.csv");
+    let plans = write_weeks(&path);
+    eprintln!("  {} rows", plans.len());
+    let a_second = |took: Duration| plans.len() as f64 / took.as_secs_f64();
+
+    let mut again = Vec::new();
+    let (ours, others) = in_turn(
+        ROUNDS,
+        || {
+            let (first, second) = runtime.block_on(imported(&path, plans.len() as u64));
+            again.push(a_second(second));
+            a_second(first)
+        },
+        || a_second(runtime.block_on(inserted(&plans))),
+    );
+    let bare = median(others);
+    let name = format!("import of {} rows", plans.len());
+    report.beside(&name, "rows/s", (median(ours), bare), Aim::Ratio(0.7));
+    report.beside(
+        "  the same file again",
+        "rows/s",
+        (median(again), bare),
+        Aim::None,
+    );
+}
+
+/// Writes the week again and again, and answers with the rows as they are meant. Times that the clocks skip or double
+/// are left out.
+fn write_weeks(path: &Path) -> Vec<FlightPlan> {
+    let (head, lines) = WEEK.split_once('\n').unwrap();
+    let header = Header::parse(head.trim().as_bytes()).unwrap();
+    let mut text = format!("{head}\n");
+    let mut plans = Vec::new();
+    for week in 0..WEEKS {
+        let moved = |time: &str| {
+            let time = DateTime::from_str(time).unwrap() + jiff::Span::new().weeks(week);
+            time.strftime("%Y-%m-%dT%H:%M").to_string()
+        };
+        for line in lines.lines() {
+            let mut cells: Vec<String> = line.split(',').map(str::to_owned).collect();
+            for cell in &mut cells[4..=5] {
+                *cell = moved(cell);
+            }
+            let line = cells.join(",");
+            if let Ok(plan) = header.row(reference(), line.as_bytes()) {
+                plans.push(plan);
+                writeln!(text, "{line}").unwrap();
+            }
+        }
+    }
+    fs::write(path, text).unwrap();
+    plans
+}
+
+struct Nothing;
+
+impl Watch for Nothing {
+    fn rejected(&mut self, rejection: Rejection) -> Result<(), ImportError> {
+        panic!("line {}: {:?}", rejection.line, rejection.error)
+    }
+
+    fn progress(&mut self, _: u64) {}
+}
+
+/// How long the import into an empty database takes, and the same again into what it made.
+async fn imported(path: &Path, rows: u64) -> (Duration, Duration) {
+    let folder = Folder::new("imported");
+    let database = Sqlite::open(&url(&folder)).await.unwrap();
+    let begun = Instant::now();
+    let report = import(
+        &database,
+        &SystemClock,
+        File::open(path).unwrap(),
+        &mut Nothing,
+    )
+    .await
+    .unwrap();
+    let first = begun.elapsed();
+    assert_eq!(report.created, rows);
+    let begun = Instant::now();
+    let report = import(
+        &database,
+        &SystemClock,
+        File::open(path).unwrap(),
+        &mut Nothing,
+    )
+    .await
+    .unwrap();
+    let second = begun.elapsed();
+    assert_eq!(report.unchanged, rows);
+    database.close().await;
+    (first, second)
+}
+
+fn url(folder: &Folder) -> String {
+    format!("sqlite://{}", folder.join("airside.db").display())
+}
+
+/// How long the bare insert takes: no look for what is there, no events, no limit to how long others wait.
+async fn inserted(plans: &[FlightPlan]) -> Duration {
+    let folder = Folder::new("inserted");
+    // The real one makes the tables with their indexes.
+    Sqlite::open(&url(&folder)).await.unwrap().close().await;
+    let mut connection = SqliteConnectOptions::from_str(&url(&folder))
+        .unwrap()
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .pragma("cache_size", "-65536")
+        .pragma("temp_store", "memory")
+        .connect()
+        .await
+        .unwrap();
+    let begun = Instant::now();
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.unwrap();
+    let rows: Vec<(i64, &FlightPlan)> = (1..)
+        .zip(plans)
+        .map(|(serial, plan)| (FlightId::new(20_000, serial).raw(), plan))
+        .collect();
+    for rows in rows.chunks(FLIGHTS_A_STATEMENT) {
+        insert_flights(&mut transaction, rows).await;
+    }
+    let cabins: Vec<_> = rows
+        .iter()
+        .flat_map(|(id, plan)| {
+            (0_i64..)
+                .zip(plan.cabins)
+                .filter_map(move |(cabin, terms)| Some((*id, cabin, terms?)))
+        })
+        .collect();
+    for cabins in cabins.chunks(CABINS_A_STATEMENT) {
+        let sql = statement(
+            "INSERT INTO inventory (flight_id, cabin, capacity, fare_minor, currency) VALUES ",
+            5,
+            cabins.len(),
+        );
+        let mut insert = sqlx::query(AssertSqlSafe(sql));
+        for (id, cabin, terms) in cabins {
+            insert = insert
+                .bind(id)
+                .bind(cabin)
+                .bind(terms.capacity)
+                .bind(terms.fare.minor())
+                .bind(terms.fare.currency().code());
+        }
+        insert.execute(&mut *transaction).await.unwrap();
+    }
+    transaction.commit().await.unwrap();
+    let took = begun.elapsed();
+    connection.close().await.unwrap();
+    took
+}
+
+async fn insert_flights(connection: &mut SqliteConnection, rows: &[(i64, &FlightPlan)]) {
+    let sql = statement(
+        "INSERT INTO flights (id, carrier, number, origin, destination, departure_date, departure, departure_offset, \
+         arrival, arrival_offset, aircraft, status, version, created_at, updated_at) VALUES ",
+        15,
+        rows.len(),
+    );
+    let mut insert = sqlx::query(AssertSqlSafe(sql));
+    for (id, plan) in rows {
+        insert = insert
+            .bind(id)
+            .bind(plan.carrier.as_str())
+            .bind(plan.number.get())
+            .bind(plan.origin.as_str())
+            .bind(plan.destination.as_str())
+            .bind(plan.departure.date().to_string())
+            .bind(plan.departure.instant().as_microsecond())
+            .bind(plan.departure.offset().seconds())
+            .bind(plan.arrival.instant().as_microsecond())
+            .bind(plan.arrival.offset().seconds())
+            .bind(plan.aircraft.as_str())
+            .bind("scheduled")
+            .bind(1)
+            .bind(0)
+            .bind(0);
+    }
+    insert.execute(&mut *connection).await.unwrap();
+}
+
+fn statement(head: &str, values: usize, rows: usize) -> String {
+    let row = format!("({})", vec!["?"; values].join(","));
+    format!("{head}{}", vec![row; rows].join(","))
+}

@@ -1,0 +1,86 @@
+//! The load: connections that are kept alive, each with its next request as soon as the last is answered.
+
+use std::cell::{Cell, RefCell};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+
+use super::http::Connection;
+use super::rounds::quantile;
+
+/// A round ends after so many requests although its time has not come.
+const MOST: u64 = 1_000_000;
+
+/// What is sent, and how.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Load {
+    pub(crate) address: SocketAddr,
+    pub(crate) connections: usize,
+    pub(crate) time: Duration,
+    /// The only status that is right.
+    pub(crate) status: u16,
+}
+
+/// What a round gave.
+#[derive(Debug, Clone)]
+pub(crate) struct Outcome {
+    pub(crate) answers: u64,
+    /// Bytes of all bodies.
+    pub(crate) bytes: u64,
+    pub(crate) a_second: f64,
+    /// 99 of 100 answers took no longer, in milliseconds.
+    pub(crate) slow: f64,
+}
+
+impl Load {
+    /// Runs a round, in this thread alone; `next` writes a request. Any other answer than the right one ends the run.
+    pub(crate) fn run(self, next: &mut dyn FnMut(&mut Vec<u8>)) -> Outcome {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(self.round(next))
+    }
+
+    async fn round(self, next: &mut dyn FnMut(&mut Vec<u8>)) -> Outcome {
+        let mut connections = Vec::new();
+        for _ in 0..self.connections {
+            connections.push(Connection::open(self.address).await.unwrap());
+        }
+        let next = RefCell::new(next);
+        let (answers, bytes) = (Cell::new(0), Cell::new(0));
+        let times = RefCell::new(Vec::new());
+        let begun = Instant::now();
+        join_all(connections.into_iter().map(|mut connection| {
+            let (next, answers, bytes, times) = (&next, &answers, &bytes, &times);
+            async move {
+                let mut request = Vec::new();
+                while begun.elapsed() < self.time && answers.get() < MOST {
+                    request.clear();
+                    (next.borrow_mut())(&mut request);
+                    let sent = Instant::now();
+                    let answer = connection.exchange(&request).await.unwrap();
+                    assert_eq!(
+                        answer.status,
+                        self.status,
+                        "{}",
+                        String::from_utf8_lossy(answer.body)
+                    );
+                    times.borrow_mut().push(sent.elapsed());
+                    answers.set(answers.get() + 1);
+                    bytes.set(bytes.get() + answer.body.len() as u64);
+                }
+            }
+        }))
+        .await;
+        let took = begun.elapsed();
+        let times = times.into_inner().into_iter();
+        Outcome {
+            answers: answers.get(),
+            bytes: bytes.get(),
+            a_second: answers.get() as f64 / took.as_secs_f64(),
+            slow: quantile(times.map(|time| time.as_secs_f64() * 1e3), 0.99),
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! What Airside takes, measured beside the least that it could take, both in the same run. `scripts/bench` builds and
+//! runs this; `docs/performance.md` says what is measured and has the figures.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a measure stops where what it needs is not there"
+)]
+
+mod bare;
+mod bookings;
+mod console;
+mod http;
+mod import;
+mod load;
+mod place;
+mod process;
+mod report;
+mod rounds;
+mod search;
+
+use report::Report;
+
+/// As the server's program has it: what is measured beside it in this process is not to lose by its memory.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+type Measure = (&'static str, fn(&mut Report));
+
+/// The measures by name.
+const MEASURES: [Measure; 4] = [
+    ("search", search::measure),
+    ("bookings", bookings::measure),
+    ("import", import::measure),
+    ("console", console::measure),
+];
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [word, size] = arguments.as_slice()
+        && word == bare::WORD
+    {
+        return bare::serve(size.parse().unwrap());
+    }
+    if let Some(unknown) = arguments
+        .iter()
+        .find(|word| MEASURES.iter().all(|(name, _)| name != word))
+    {
+        let names = MEASURES.map(|(name, _)| name).join(" ");
+        eprintln!("no measure {unknown}: there are {names}");
+        return;
+    }
+    let mut report = Report::default();
+    for (name, measure) in MEASURES {
+        if arguments.is_empty() || arguments.iter().any(|word| word == name) {
+            eprintln!("measuring: {name}");
+            measure(&mut report);
+        }
+    }
+    print!("{report}");
+}

@@ -1,0 +1,94 @@
+//! A server in a process of its own, and what the system says of a process.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+use super::{bare, http, place};
+
+/// A process that listens; it ends when its standard input closes, and is waited for.
+#[derive(Debug)]
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) address: SocketAddr,
+}
+
+impl Server {
+    /// The real server with the demonstration's flights, and an access token of its agent; the folder may hold more.
+    pub(crate) fn demonstration(data: &Path) -> (Self, String) {
+        let mut command = Command::new(place::program("airside-server"));
+        command
+            .arg("--data-dir")
+            .arg(data)
+            .args(["run", "--demo", "--listen", "127.0.0.1:0"])
+            .arg("--until-stdin-closes");
+        let (server, mut output) = Self::start(&mut command);
+        let mut user = String::new();
+        output.read_line(&mut user).unwrap();
+        let words: Vec<&str> = user.split_whitespace().collect();
+        let ["user", name, "password", password, ..] = words.as_slice() else {
+            panic!("the first user is the agent: {user}");
+        };
+        let token = http::log_in(server.address, name, password);
+        // What it says further is read away, since a full pipe would stop it.
+        std::thread::spawn(move || output.read_to_end(&mut Vec::new()));
+        (server, token)
+    }
+
+    /// The bare route.
+    pub(crate) fn bare(size: usize) -> Self {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        Self::start(command.args([bare::WORD, &size.to_string()])).0
+    }
+
+    fn start(command: &mut Command) -> (Self, BufReader<ChildStdout>) {
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut output = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        output.read_line(&mut line).unwrap();
+        let address = line.trim().strip_prefix("listening on http://");
+        let address = address.unwrap().parse().unwrap();
+        (Self { child, address }, output)
+    }
+
+    /// The process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.child.stdin.take());
+        // It is gone in any case.
+        let _ = self.child.wait();
+    }
+}
+
+/// Time of processors that the living threads of a process have taken so far, in milliseconds.
+pub(crate) fn processor_time(process: u32) -> f64 {
+    let threads = fs::read_dir(format!("/proc/{process}/task")).unwrap();
+    let nanoseconds: u64 = threads
+        .filter_map(|thread| fs::read_to_string(thread.ok()?.path().join("schedstat")).ok())
+        .filter_map(|text| text.split_whitespace().next()?.parse::<u64>().ok())
+        .sum();
+    nanoseconds as f64 / 1e6
+}
+
+/// A line of `/proc/PROCESS/status` that counts kibibytes, in mebibytes.
+pub(crate) fn mebibytes(process: u32, name: &str) -> f64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
+        .unwrap();
+    let kibibytes: f64 = line.trim().trim_end_matches(" kB").parse().unwrap();
+    kibibytes / 1024.0
+}

@@ -1,0 +1,183 @@
+//! Search over HTTP beside a bare route that answers a constant of the same size.
+
+use std::io::Write;
+use std::time::Duration;
+
+use jiff::civil::Date;
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom;
+use rand::{Rng, SeedableRng};
+
+use super::load::{Load, Outcome};
+use super::place::Folder;
+use super::process::{Server, mebibytes, processor_time};
+use super::report::{Aim, Report};
+use super::rounds::{ROUNDS, in_turn, median};
+
+const CONNECTIONS: usize = 64;
+const ROUND: Duration = Duration::from_secs(3);
+/// Different queries of the measure in which queries come again, as they do where many agents search.
+const DIFFERENT: usize = 5000;
+
+static WEEK: &str = include_str!("../../server/data/flights.csv");
+
+pub(crate) fn measure(report: &mut Report) {
+    let folder = Folder::new("search");
+    let (server, token) = Server::demonstration(&folder.join("data"));
+    let mut queries = Queries::new(&format!(
+        "host: {}\r\nauthorization: Bearer {token}",
+        server.address
+    ));
+    let pool: Vec<Vec<u8>> = (0..DIFFERENT).map(|_| queries.draw()).collect();
+
+    // The first round makes the answers and tells how large they are.
+    let first = round(&server, &mut from(&pool));
+    let size = usize::try_from(first.outcome.bytes / first.outcome.answers).unwrap();
+    eprintln!("  {DIFFERENT} queries, {size} bytes an answer in the mean");
+    let bare = Server::bare(size);
+
+    let (ours, others) = in_turn(
+        ROUNDS,
+        || round(&server, &mut from(&pool)),
+        || round(&bare, &mut from(&pool)),
+    );
+    told(
+        report,
+        &format!("search, {DIFFERENT} different queries"),
+        &ours,
+        &others,
+        Aim::Ratio(0.8),
+    );
+
+    let mut again = queries.clone();
+    let (ours, others) = in_turn(
+        ROUNDS,
+        || round(&server, &mut |request| queries.write(request)),
+        || round(&bare, &mut |request| again.write(request)),
+    );
+    told(report, "search, every query new", &ours, &others, Aim::None);
+    report.alone(
+        "server's resident memory after it",
+        "MiB",
+        mebibytes(server.id(), "VmRSS"),
+        Aim::None,
+    );
+}
+
+fn told(report: &mut Report, name: &str, ours: &[Round], others: &[Round], aim: Aim) {
+    let middle = |rounds: &[Round], figure: fn(&Round) -> f64| median(rounds.iter().map(figure));
+    let both = |figure| (middle(ours, figure), middle(others, figure));
+    report.beside(name, "/s", both(|round| round.outcome.a_second), aim);
+    report.beside(
+        "  processor time a request",
+        "us",
+        both(|round| round.processor),
+        Aim::None,
+    );
+    report.beside(
+        "  99 of 100 answers within",
+        "ms",
+        both(|round| round.outcome.slow),
+        Aim::None,
+    );
+}
+
+struct Round {
+    outcome: Outcome,
+    /// Microseconds of the server's processor time a request.
+    processor: f64,
+}
+
+fn round(server: &Server, next: &mut dyn FnMut(&mut Vec<u8>)) -> Round {
+    let load = Load {
+        address: server.address,
+        connections: CONNECTIONS,
+        time: ROUND,
+        status: 200,
+    };
+    let before = processor_time(server.id());
+    let outcome = load.run(next);
+    let taken = processor_time(server.id()) - before;
+    let processor = taken * 1e3 / outcome.answers as f64;
+    Round { outcome, processor }
+}
+
+/// Requests of a pool in random order.
+fn from(pool: &[Vec<u8>]) -> impl FnMut(&mut Vec<u8>) {
+    let mut random = StdRng::seed_from_u64(2);
+    move |request| request.extend_from_slice(pool.choose(&mut random).unwrap())
+}
+
+/// Draws queries as agents and programs send them: busy routes more often, one in five with a connection in New York.
+#[derive(Clone)]
+struct Queries {
+    random: StdRng,
+    /// Origin and destination of each flight of the week.
+    routes: Vec<(&'static str, &'static str)>,
+    today: Date,
+    headers: String,
+}
+
+impl Queries {
+    fn new(headers: &str) -> Self {
+        let routes = WEEK
+            .lines()
+            .skip(1)
+            .map(|line| {
+                let cells: Vec<&str> = line.split(',').collect();
+                (cells[2], cells[3])
+            })
+            .collect();
+        Self {
+            random: StdRng::seed_from_u64(1),
+            routes,
+            today: jiff::Timestamp::now()
+                .to_zoned(jiff::tz::TimeZone::UTC)
+                .date(),
+            headers: headers.to_owned(),
+        }
+    }
+
+    fn draw(&mut self) -> Vec<u8> {
+        let mut request = Vec::new();
+        self.write(&mut request);
+        request
+    }
+
+    fn write(&mut self, request: &mut Vec<u8>) {
+        let random = &mut self.random;
+        let (origin, mut destination) = *self.routes.choose(random).unwrap();
+        if random.random_bool(0.2) {
+            destination = self.routes.choose(random).unwrap().1;
+        }
+        if destination == origin {
+            // From New York and back to it is no journey.
+            destination = "LAX";
+        }
+        let date = self.today + jiff::Span::new().days(random.random_range(1..=56));
+        let passengers = [1, 1, 1, 1, 1, 1, 2, 2, 3, 4].choose(random).unwrap();
+        let cabin = [
+            "",
+            "",
+            "",
+            "",
+            "&cabin=economy",
+            "&cabin=economy",
+            "&cabin=business",
+        ]
+        .choose(random)
+        .unwrap();
+        let sort = ["departure", "departure", "departure", "price", "duration"]
+            .choose(random)
+            .unwrap();
+        // The console asks for 50; a program that says nothing gets 20.
+        let limit = ["&limit=50", ""].choose(random).unwrap();
+        // Writing to memory cannot fail.
+        let _ = write!(
+            request,
+            "GET /v1/itineraries?origin={origin}&destination={destination}&date={date}&passengers={passengers}\
+             &max_stops=2&sort={sort}{cabin}{limit} HTTP/1.1\r\n{}\r\n\r\n",
+            self.headers
+        );
+    }
+}
