@@ -10,6 +10,10 @@ use tokio::net::TcpStream;
 /// An answer is there within this time, or the measure fails.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// A state is reached within this time, or the measure fails; it is looked for so often.
+const LONG_PATIENCE: Duration = Duration::from_mins(2);
+const BREATH: Duration = Duration::from_millis(100);
+
 /// A connection that is kept alive, with one request at a time.
 #[derive(Debug)]
 pub(crate) struct Connection {
@@ -92,4 +96,27 @@ pub(crate) fn log_in(address: SocketAddr, user: &str, password: &str) -> String 
         let answer: serde_json::Value = serde_json::from_slice(answer.body).unwrap();
         answer["access_token"].as_str().unwrap().to_owned()
     })
+}
+
+/// Asks again and again until an answer contains a text.
+pub(crate) fn wait_for(address: SocketAddr, path: &str, text: &str) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let asking = async {
+        let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\n\r\n");
+        let mut connection = Connection::open(address).await.unwrap();
+        loop {
+            let answer = connection.exchange(request.as_bytes()).await.unwrap();
+            if String::from_utf8_lossy(answer.body).contains(text) {
+                return;
+            }
+            tokio::time::sleep(BREATH).await;
+        }
+    };
+    runtime.block_on(async {
+        let waited = tokio::time::timeout(LONG_PATIENCE, asking).await;
+        waited.unwrap();
+    });
 }

@@ -36,30 +36,50 @@ pub(crate) struct Outcome {
 impl Load {
     /// Runs a round, in this thread alone; `next` writes a request. Any other answer than the right one ends the run.
     pub(crate) fn run(self, next: &mut dyn FnMut(&mut Vec<u8>)) -> Outcome {
+        self.run_until(next, |begun, sent| {
+            begun.elapsed() < self.time && sent < MOST
+        })
+    }
+
+    /// The same until so many requests were sent, however long it takes.
+    pub(crate) fn run_to(self, count: u64, next: &mut dyn FnMut(&mut Vec<u8>)) -> Outcome {
+        self.run_until(next, |_, sent| sent < count)
+    }
+
+    fn run_until(
+        self,
+        next: &mut dyn FnMut(&mut Vec<u8>),
+        goes_on: impl Fn(Instant, u64) -> bool,
+    ) -> Outcome {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .unwrap();
-        runtime.block_on(self.round(next))
+        runtime.block_on(self.round(next, &goes_on))
     }
 
-    async fn round(self, next: &mut dyn FnMut(&mut Vec<u8>)) -> Outcome {
+    async fn round(
+        self,
+        next: &mut dyn FnMut(&mut Vec<u8>),
+        goes_on: &impl Fn(Instant, u64) -> bool,
+    ) -> Outcome {
         let mut connections = Vec::new();
         for _ in 0..self.connections {
             connections.push(Connection::open(self.address).await.unwrap());
         }
         let next = RefCell::new(next);
-        let (answers, bytes) = (Cell::new(0), Cell::new(0));
+        let (sent, answers, bytes) = (Cell::new(0), Cell::new(0), Cell::new(0));
         let times = RefCell::new(Vec::new());
         let begun = Instant::now();
         join_all(connections.into_iter().map(|mut connection| {
-            let (next, answers, bytes, times) = (&next, &answers, &bytes, &times);
+            let (next, sent, answers, bytes, times) = (&next, &sent, &answers, &bytes, &times);
             async move {
                 let mut request = Vec::new();
-                while begun.elapsed() < self.time && answers.get() < MOST {
+                while goes_on(begun, sent.get()) {
+                    sent.set(sent.get() + 1);
                     request.clear();
                     (next.borrow_mut())(&mut request);
-                    let sent = Instant::now();
+                    let since = Instant::now();
                     let answer = connection.exchange(&request).await.unwrap();
                     assert_eq!(
                         answer.status,
@@ -67,7 +87,7 @@ impl Load {
                         "{}",
                         String::from_utf8_lossy(answer.body)
                     );
-                    times.borrow_mut().push(sent.elapsed());
+                    times.borrow_mut().push(since.elapsed());
                     answers.set(answers.get() + 1);
                     bytes.set(bytes.get() + answer.body.len() as u64);
                 }
