@@ -194,19 +194,20 @@ impl Timetable {
         from: Minute,
         until: Minute,
     ) -> &[Entry] {
-        let flights = self
-            .origins
+        between(self.flights(origin, destination), (from, until))
+    }
+
+    /// All flights of a route.
+    fn flights(&self, origin: AirportIndex, destination: AirportIndex) -> &[Entry] {
+        self.origins
             .get(usize::from(origin.0))
             .and_then(Option::as_deref)
-            .map_or(&[][..], |origin| origin.to(destination));
-        between(flights, (from, until))
+            .map_or(&[][..], |origin| origin.to(destination))
     }
 
     /// Whether anything flies from one airport to the other.
     pub fn has_route(&self, origin: AirportIndex, destination: AirportIndex) -> bool {
-        !self
-            .departures(origin, destination, 0, Minute::MAX)
-            .is_empty()
+        !self.flights(origin, destination).is_empty()
     }
 
     /// The schedule in which the named flights are as given, and gone where they are not given; a flight of an older
