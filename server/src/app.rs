@@ -27,7 +27,7 @@ use crate::features::bookings::writer::Writer;
 use crate::features::flights::api::FlightsApi;
 use crate::features::flights::service::Flights;
 use crate::features::search::api::SearchApi;
-use crate::features::search::service::{OLDEST_AVAILABILITY, Search};
+use crate::features::search::service::{CACHED_FOR, Search};
 use crate::features::users::api::UsersApi;
 use crate::features::users::service::Users;
 use crate::http::health::{Dependency, Readiness};
@@ -114,7 +114,7 @@ impl App {
             Arc::clone(&clock),
         );
 
-        let cache: SharedCache = Arc::new(MemoryCache::new(CACHED_FLIGHTS, OLDEST_AVAILABILITY));
+        let cache: SharedCache = Arc::new(MemoryCache::new(CACHED_FLIGHTS, CACHED_FOR));
         let search = Arc::new(Search::new(shared.clone(), cache, Arc::clone(&clock)));
         let flights = Flights::new(shared.clone(), Arc::clone(&clock));
         let (commands, writer) = Writer::start(shared.clone());

@@ -34,8 +34,12 @@ use crate::store::StoreError;
 /// How old availability may get where no event says that it changed: a lost event heals by then.
 pub const OLDEST_AVAILABILITY: Duration = Duration::from_mins(1);
 
-/// Answers that are kept.
-const KEPT_ANSWERS: u64 = 20_000;
+/// How long seats and fares are taken from the cache: half of that, so that an answer made of them holds for the other
+/// half. An answer is as old as the oldest of its flights, and of a hundred flights one is always about to expire.
+pub const CACHED_FOR: Duration = Duration::from_secs(30);
+
+/// Bytes of the answers that are kept: some thousands of long ones.
+const KEPT_BYTES: u64 = 192 << 20;
 /// Counters of changes of flights' seats; flights share them, so that a change may also end a neighbour's answers.
 const COUNTERS: usize = 1 << 16;
 /// Flights of one look into the store.
@@ -69,6 +73,14 @@ pub struct Answer {
     made_of: Box<[(u32, u64)]>,
 }
 
+impl Answer {
+    /// About how many bytes it takes to keep it, with its query.
+    fn weight(&self) -> u32 {
+        let bytes = self.bytes.len() + size_of_val(&*self.made_of) + size_of::<Self>();
+        u32::try_from(bytes + size_of::<ItineraryQuery>()).unwrap_or(u32::MAX)
+    }
+}
+
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum SearchError {
@@ -91,7 +103,8 @@ impl Search {
             changing: tokio::sync::Mutex::new(()),
             changes: (0..COUNTERS).map(|_| AtomicU64::new(0)).collect(),
             answers: Moka::builder()
-                .max_capacity(KEPT_ANSWERS)
+                .max_capacity(KEPT_BYTES)
+                .weigher(|_, answer: &Arc<Answer>| answer.weight())
                 .time_to_live(OLDEST_AVAILABILITY)
                 .build_with_hasher(rustc_hash::FxBuildHasher),
         }
@@ -265,7 +278,8 @@ impl Search {
         // Texts and numbers always serialise.
         let bytes = serde_json::to_vec(&page).unwrap_or_default();
         Ok(Answer {
-            bytes: bytes.into(),
+            // No more than it fills: it may be kept.
+            bytes: bytes.into_boxed_slice().into(),
             as_of,
             generation: timetable.generation(),
             until,
