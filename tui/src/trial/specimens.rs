@@ -56,7 +56,7 @@ pub(crate) fn opened(session: Option<Session>) -> Opened {
         saved: Saved::default(),
         session,
         faults: Vec::new(),
-        credentials: None,
+        demo_users: Vec::new(),
     }
 }
 

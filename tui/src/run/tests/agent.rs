@@ -28,7 +28,7 @@ async fn a_booking_is_made_seen_pending_confirmed_in_place_and_cancelled() {
     ada.sees("Y149");
 
     ada.types("<f3>").await;
-    ada.sees("1 bookings");
+    ada.sees("1 booking");
     ada.types("x").await;
     ada.sees("Cancel booking");
     ada.film();
@@ -36,7 +36,7 @@ async fn a_booking_is_made_seen_pending_confirmed_in_place_and_cancelled() {
     let film = ada.film();
     assert!(film[0].contains("cancelling"), "{}", film[0]);
     ada.sees("cancelled");
-    ada.sees("1 bookings");
+    ada.sees("1 booking");
     ada.types("<enter>h").await;
     ada.sees("booking.created");
     ada.sees("booking.cancelled");
@@ -87,7 +87,7 @@ async fn the_last_seat_goes_to_one_and_the_other_gets_the_form_back() {
     ada.sees("confirmed  smith jane");
     ada.sees("2 bookings");
     ada.types("<home>x<enter>").await;
-    ada.sees("1 bookings");
+    ada.sees("1 booking");
     ada.leaves().await;
     eve.leaves().await;
 }

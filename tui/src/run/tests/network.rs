@@ -64,13 +64,13 @@ async fn an_answer_that_gets_lost_books_nothing_twice() {
         proxy.set(Line::Cut);
     });
     ada.sees("unanswered");
-    at_the_server(&server).await.sees("1 bookings");
+    at_the_server(&server).await.sees("1 booking");
     proxy.set(Line::Open);
     // Nothing is pressed: it is sent again by itself.
     ada.waits_for("confirmed").await;
     ada.types("<f3>").await;
-    ada.sees("1 bookings");
-    at_the_server(&server).await.sees("1 bookings");
+    ada.sees("1 booking");
+    at_the_server(&server).await.sees("1 booking");
     ada.leaves().await;
 }
 
@@ -92,5 +92,5 @@ async fn what_is_pending_when_the_console_is_left_goes_on_with_the_next() {
     ada.types("<f5>").await;
     ada.waits_for("confirmed  smith john").await;
     ada.leaves().await;
-    at_the_server(&server).await.sees("1 bookings");
+    at_the_server(&server).await.sees("1 booking");
 }

@@ -128,10 +128,11 @@ fn the_demonstration_logs_in_and_fills_in_a_route() {
     desk.happens(Event::Demo(Demo::Starting("loading flights".to_owned())));
     assert_eq!(login(&desk).progress, "loading flights");
     let mut start = opened(None);
-    start.credentials = Some(Credentials {
+    start.demo_users = vec![Credentials {
         username: "demo".to_owned(),
         password: airside_common::api::auth::Secret("secret".to_owned()),
-    });
+        role: airside_common::user::Role::Agent,
+    }];
     let effects = desk.happens(Event::Opened(Box::new(start)));
     assert!(matches!(effects.as_slice(), [Effect::LogIn { .. }]));
     desk.happens(Event::LoggedIn(Ok(session("demo", Role::Agent))));
