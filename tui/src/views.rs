@@ -160,9 +160,13 @@ fn bar(state: &State, area: Rect, frame: &mut Frame<'_>) {
     if let Some(session) = &state.session {
         right.push(format!("{} {}", session.me.username, session.me.office));
     }
-    let right = right.join("  ");
     let width = usize::from(area.width);
     let left = format!(" AIRSIDE  {name}");
+    // Where both do not fit, who is logged in gives way: what is pending matters more.
+    if left.width() + right.join("  ").width() + 2 > width && state.session.is_some() {
+        right.pop();
+    }
+    let right = right.join("  ");
     let room = width.saturating_sub(right.width() + 2);
     let text = format!("{} {} ", fit(&left, room), right);
     let style = state.theme.style(Meaning::Bar);

@@ -90,7 +90,7 @@ fn the_demonstration_books_keeps_the_booking_and_takes_its_server_along() {
     terminal.waits_for("confirmed");
     terminal.waits_for(" booked");
     terminal.types("<f3>");
-    terminal.waits_for("1 bookings");
+    terminal.waits_for("1 booking");
     terminal.waits_for("smith john");
     // Down to one place and back: at once, so that the program may see only the end, and slowly.
     terminal.resize(1, 1);
@@ -232,7 +232,7 @@ fn a_killed_console_loses_and_doubles_nothing(#[case] line: Line) {
     terminal.types("<f5>");
     let settled = |screen: &vt100::Screen| {
         let text = screen.contents();
-        text.lines().any(|line| line.trim() == "1 bookings")
+        text.lines().any(|line| line.trim() == "1 booking")
             && text.contains("confirmed  smith john")
             && !text.contains("pending")
             && !text.contains("unanswered")

@@ -34,7 +34,7 @@ impl Step<'_> {
         }
         match command {
             Command::Back => return Flow::Close,
-            Command::Refresh => self.ask_flights_anew(flights),
+            Command::Refresh => self.ask_flights_again(flights),
             Command::New => {
                 let form = FlightForm::new(self.state.today());
                 return Flow::Open(Layer::FlightForm(Box::new(form)));
@@ -82,6 +82,13 @@ impl Step<'_> {
         flights.next_cursor = None;
         flights.items.clear();
         flights.list = ListCursor::default();
+        self.ask_flights(flights);
+    }
+
+    /// Reads the first page again; what is there stands until then, and the cursor stays with its flight.
+    fn ask_flights_again(&mut self, flights: &mut Flights) {
+        flights.filter.cursor = None;
+        flights.next_cursor = None;
         self.ask_flights(flights);
     }
 
@@ -138,8 +145,17 @@ impl Step<'_> {
             flights.loading = Loading::No;
             match result {
                 Ok(page) => {
+                    let selected = flights.items.get(flights.list.at).map(|f| f.id);
+                    if flights.filter.cursor.is_none() {
+                        // A first page takes the place of what was there.
+                        flights.items.clear();
+                    }
                     flights.items.extend(page.items);
                     flights.next_cursor = page.next_cursor;
+                    let same = |flight: &Flight| Some(flight.id) == selected;
+                    if let Some(at) = flights.items.iter().position(same) {
+                        flights.list.at = at;
+                    }
                 }
                 Err(failure) => {
                     flights.next_cursor = flights.filter.cursor.take();

@@ -2,6 +2,7 @@
 
 use airside_common::ParseError;
 use airside_common::api::search::{Itinerary, ItineraryPage, ItineraryQuery, Sort};
+use airside_common::flight::FlightId;
 use airside_common::locator::Locator;
 use airside_common::time::CalendarDate;
 
@@ -42,7 +43,7 @@ impl Step<'_> {
                 };
                 self.ask_anew(results);
             }
-            Command::Refresh => self.ask_anew(results),
+            Command::Refresh => self.ask_again(results),
             Command::Filter => {
                 let narrow = Narrow::of_results(&results.query);
                 return Flow::Open(Layer::Narrow(Box::new(narrow)));
@@ -167,10 +168,17 @@ impl Step<'_> {
             results.loading = Loading::No;
             match result {
                 Ok(page) => {
+                    let selected = results.selected().map(flights_of);
+                    if results.query.cursor.is_none() {
+                        // A first page takes the place of what was there.
+                        results.items.clear();
+                    }
                     results.items.extend(page.items);
                     results.next_cursor = page.next_cursor;
                     results.as_of = Some(page.availability_as_of);
-                    let at = results.list.at;
+                    let same = |item: &Itinerary| Some(flights_of(item)) == selected;
+                    let at = results.items.iter().position(same);
+                    let at = at.unwrap_or(results.list.at);
                     results.list.go(at, results.items.len(), height);
                 }
                 Err(failure) => {
@@ -209,6 +217,10 @@ impl Step<'_> {
             }
         }
     }
+}
+
+fn flights_of(itinerary: &Itinerary) -> Vec<FlightId> {
+    itinerary.segments.iter().map(|s| s.flight_id).collect()
 }
 
 fn time(text: &str) -> Result<String, ParseError> {

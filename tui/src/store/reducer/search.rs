@@ -127,6 +127,14 @@ impl Step<'_> {
         self.ask_page(results);
     }
 
+    /// Asks for the first page again; what is there stands until the answer, and the cursor stays with its itinerary.
+    pub(super) fn ask_again(&mut self, results: &mut Results) {
+        results.query.cursor = None;
+        results.next_cursor = None;
+        results.error = None;
+        self.ask_page(results);
+    }
+
     /// Asks for the page of the query's cursor.
     pub(super) fn ask_page(&mut self, results: &mut Results) {
         let request = self.state.next_request();

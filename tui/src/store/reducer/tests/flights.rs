@@ -91,6 +91,20 @@ fn a_wrong_filter_stays_with_its_error() {
 }
 
 #[test]
+fn refreshing_keeps_the_cursor_on_its_flight() {
+    let mut desk = listed();
+    desk.types("<f5>");
+    desk.reads_flights(vec![flight(1), flight(2), flight(3)]);
+    desk.types("<home>");
+    desk.types("<down>");
+    desk.types("<f5>");
+    assert_eq!(numbers(&desk), [1, 2, 3], "until the answer is there");
+    desk.reads_flights(vec![flight(9), flight(1), flight(2)]);
+    assert_eq!(numbers(&desk), [9, 1, 2]);
+    assert_eq!(list(&desk).list.at, 2);
+}
+
+#[test]
 fn a_late_list_is_dropped() {
     let mut desk = listed();
     let old = desk.state.requests;

@@ -101,6 +101,18 @@ fn the_next_page_is_asked_for_near_the_end_and_once() {
 }
 
 #[test]
+fn refreshing_keeps_what_is_there_and_the_cursor_on_its_itinerary() {
+    let mut desk = Desk::agent().searched(vec![direct(1), direct(2), direct(3)]);
+    desk.types("<down>");
+    let asked = query(&desk.types("<f5>"));
+    assert_eq!(asked.cursor, None);
+    assert_eq!(results(&desk).items.len(), 3, "until the answer is there");
+    desk.finds(vec![direct(9), direct(1), direct(2)], None);
+    assert_eq!(results(&desk).items.len(), 3);
+    assert_eq!(results(&desk).selected(), Some(&direct(2)));
+}
+
+#[test]
 fn a_page_that_failed_is_asked_for_again() {
     let mut desk = Desk::agent().searched(Vec::new());
     desk.types("<f5>");
