@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use moka::ops::compute::Op;
 use moka::sync::Cache as Moka;
+use rustc_hash::FxBuildHasher;
 
 use super::{Cache, Found, Lease, Value};
 
@@ -14,7 +15,7 @@ const COUNTERS: usize = 4096;
 
 /// A bounded cache in memory.
 pub struct MemoryCache {
-    values: Moka<u64, Value>,
+    values: Moka<u64, Value, FxBuildHasher>,
     invalidations: Box<[AtomicU64]>,
 }
 
@@ -25,7 +26,8 @@ impl MemoryCache {
             values: Moka::builder()
                 .max_capacity(most)
                 .time_to_live(longest)
-                .build(),
+                // Keys are the server's own: nobody can choose them so that they collide.
+                .build_with_hasher(FxBuildHasher),
             invalidations: (0..COUNTERS).map(|_| AtomicU64::new(0)).collect(),
         }
     }
