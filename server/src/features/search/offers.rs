@@ -5,8 +5,9 @@ use airside_common::flight::{Cabin, FlightId};
 use airside_common::money::{Currency, Money};
 use jiff::Timestamp;
 use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
 
-use super::itineraries::Legs;
+use super::itineraries::{Leg, Legs};
 use crate::features::flights::store::CabinTerms;
 
 /// Seats and fares of a flight, and when they were read.
@@ -68,6 +69,12 @@ pub(super) struct Offers {
 }
 
 impl Offers {
+    /// What is known of the flights of an itinerary; `None` where one of them was not asked for.
+    fn on(&self, legs: &Legs) -> Option<SmallVec<[&Offer; 3]>> {
+        let offer = |leg: &Leg| self.of.get(&leg.flight.id());
+        legs.iter().map(offer).collect()
+    }
+
     pub(super) fn know(&mut self, id: FlightId, offer: Offer) {
         self.oldest = Some(self.oldest.map_or(offer.as_of, |at| at.min(offer.as_of)));
         self.of.insert(id, offer);
@@ -87,10 +94,14 @@ pub(super) enum Seat {
 
 /// What one seat costs in a cabin that has seats for the party on every flight.
 pub(super) fn seat(query: &ItineraryQuery, legs: &Legs, offers: &Offers, cabin: Cabin) -> Seat {
+    let flights = offers.on(legs);
+    flights.map_or(Seat::None, |flights| in_cabin(query, &flights, cabin))
+}
+
+fn in_cabin(query: &ItineraryQuery, flights: &[&Offer], cabin: Cabin) -> Seat {
     let mut sum = None;
-    for leg in legs {
-        let offer = offers.of.get(&leg.flight.id());
-        let terms = offer.and_then(|offer| offer.cabins[cabin.index()]);
+    for offer in flights {
+        let terms = offer.cabins[cabin.index()];
         let Some(terms) = terms.filter(|t| t.capacity >= u32::from(query.passengers)) else {
             return Seat::None;
         };
@@ -105,13 +116,11 @@ pub(super) fn seat(query: &ItineraryQuery, legs: &Legs, offers: &Offers, cabin: 
 
 /// Whether the party can book an itinerary: in the asked cabin; without one, in every cabin that its flights have.
 pub(super) fn is_open(query: &ItineraryQuery, legs: &Legs, offers: &Offers) -> bool {
-    let has = |cabin: &Cabin| {
-        legs.iter().all(|leg| {
-            let offer = offers.of.get(&leg.flight.id());
-            offer.is_some_and(|offer| offer.cabins[cabin.index()].is_some())
-        })
+    let Some(flights) = offers.on(legs) else {
+        return false;
     };
-    let priced = |cabin| matches!(seat(query, legs, offers, cabin), Seat::Fare(_));
+    let has = |cabin: &Cabin| flights.iter().all(|o| o.cabins[cabin.index()].is_some());
+    let priced = |cabin| matches!(in_cabin(query, &flights, cabin), Seat::Fare(_));
     if let Some(cabin) = query.cabin {
         return priced(cabin);
     }
@@ -121,15 +130,16 @@ pub(super) fn is_open(query: &ItineraryQuery, legs: &Legs, offers: &Offers) -> b
 
 /// What the party pays in the asked cabin; without one, in the cheapest.
 pub(super) fn total(query: &ItineraryQuery, legs: &Legs, offers: &Offers) -> Option<Money> {
-    let in_cabin = |cabin| match seat(query, legs, offers, cabin) {
+    let flights = offers.on(legs)?;
+    let price = |cabin| match in_cabin(query, &flights, cabin) {
         Seat::Fare(fare) => fare.times(u32::from(query.passengers)),
         Seat::None | Seat::Mixed => None,
     };
     match query.cabin {
-        Some(cabin) => in_cabin(cabin),
+        Some(cabin) => price(cabin),
         None => Cabin::ALL
             .into_iter()
-            .filter_map(in_cabin)
+            .filter_map(price)
             .min_by_key(Money::minor),
     }
 }
