@@ -35,17 +35,29 @@ impl Fronts {
 
     /// Whether one that was added dominates an itinerary.
     pub fn dominate(&self, legs: &Legs) -> bool {
-        stops(legs)
+        let (departure, arrival) = times(legs);
+        arrival >= self.dominated_from(stops(legs), departure)
+    }
+
+    /// The first arrival with which an itinerary of so many stops and this departure is dominated; `Minute::MAX` where
+    /// none is.
+    pub fn dominated_from(&self, stops: usize, departure: Minute) -> Minute {
+        stops
             .checked_sub(1)
             .and_then(|fewer| self.up_to.get(fewer))
-            .is_some_and(|front| reaches(front, times(legs)))
+            .map_or(Minute::MAX, |front| earliest(front, departure))
     }
+}
+
+/// The earliest arrival on the front among those that depart no earlier.
+fn earliest(front: &[Times], departure: Minute) -> Minute {
+    let at = front.partition_point(|(other, _)| *other < departure);
+    front.get(at).map_or(Minute::MAX, |(_, end)| *end)
 }
 
 /// Whether something on the front departs no earlier and arrives no later.
 fn reaches(front: &[Times], (departure, arrival): Times) -> bool {
-    let at = front.partition_point(|(other, _)| *other < departure);
-    front.get(at).is_some_and(|(_, end)| *end <= arrival)
+    earliest(front, departure) <= arrival
 }
 
 /// How often one changes.

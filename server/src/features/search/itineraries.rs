@@ -4,7 +4,8 @@ use airside_common::airport::CarrierCode;
 use jiff::civil::Date;
 use smallvec::SmallVec;
 
-use super::timetable::{Entry, Minute, Timetable, minute};
+use super::dominance::Fronts;
+use super::timetable::{Entry, Minute, Timetable, between, minute};
 use crate::reference::{AirportIndex, Reference};
 
 /// Shortest connection between two flights within one country, in minutes.
@@ -66,72 +67,114 @@ pub fn days(
     Some((start(first)?, start(last.tomorrow().ok()?)?))
 }
 
-/// All itineraries of a route.
-pub fn itineraries(reference: &Reference, timetable: &Timetable, route: &Route) -> Vec<Legs> {
-    let mut found = Vec::new();
-    if route.from >= route.until {
-        return found;
-    }
-    for stops in 0..=route.max_stops {
-        let mut walk = Walk {
-            reference,
-            timetable,
-            route,
-            stops,
-            found: &mut found,
-        };
-        walk.step(route.origin, &mut Legs::new());
-    }
-    found
-}
-
-/// Visits all itineraries with exactly so many stops.
-struct Walk<'a> {
+/// The itineraries of a route, looked for by their number of stops.
+pub struct Walk<'a> {
     reference: &'a Reference,
     timetable: &'a Timetable,
     route: &'a Route,
-    stops: u8,
-    found: &'a mut Vec<Legs>,
+    /// The flights that can be the last of several, by the airport that they depart from.
+    last: Vec<&'a [Entry]>,
 }
 
-impl Walk<'_> {
-    fn step(&mut self, at: AirportIndex, legs: &mut Legs) {
-        let timetable = self.timetable;
-        let left = usize::from(self.stops) - legs.len();
-        if left == 0 {
-            self.fly(at, self.route.destination, legs);
+impl<'a> Walk<'a> {
+    /// A walk through a timetable.
+    pub fn new(reference: &'a Reference, timetable: &'a Timetable, route: &'a Route) -> Self {
+        let connects = route.max_stops > 0
+            && reference.city(route.origin) != reference.city(route.destination);
+        Self {
+            reference,
+            timetable,
+            route,
+            last: if connects {
+                timetable.flights_into(route.destination)
+            } else {
+                Vec::new()
+            },
+        }
+    }
+
+    /// Adds all itineraries with exactly so many stops that none of the fronts dominates.
+    pub fn find(&self, stops: u8, fronts: &Fronts, found: &mut Vec<Legs>) {
+        let route = self.route;
+        if route.from >= route.until || (stops > 0 && self.last.is_empty()) {
             return;
         }
-        for via in timetable.destinations(at) {
-            let useful = via != self.route.destination
-                && (left > 1 || timetable.has_route(via, self.route.destination));
+        let mut search = Step {
+            walk: self,
+            stops: usize::from(stops),
+            fronts,
+            found,
+        };
+        search.step(route.origin, &mut Legs::new(), Minute::MAX);
+    }
+
+    /// The flights from an airport to the destination.
+    fn last(&self, from: AirportIndex) -> &'a [Entry] {
+        self.last.get(usize::from(from.0)).copied().unwrap_or(&[])
+    }
+}
+
+/// Visits all itineraries with exactly so many stops.
+struct Step<'a, 'f> {
+    walk: &'a Walk<'a>,
+    stops: usize,
+    fronts: &'f Fronts,
+    found: &'f mut Vec<Legs>,
+}
+
+impl Step<'_, '_> {
+    /// Goes on from an airport; what does not arrive before a minute is dominated.
+    fn step(&mut self, at: AirportIndex, legs: &mut Legs, before: Minute) {
+        let walk = self.walk;
+        let destination = walk.route.destination;
+        let left = self.stops - legs.len();
+        if left == 0 {
+            let flights = if legs.is_empty() {
+                walk.timetable.flights(at, destination)
+            } else {
+                walk.last(at)
+            };
+            self.fly((at, destination), flights, legs, before);
+            return;
+        }
+        for (via, flights) in walk.timetable.routes(at) {
+            let useful = via != destination && (left > 1 || !walk.last(via).is_empty());
             if useful && self.is_new_city(via, legs) {
-                self.fly(at, via, legs);
+                self.fly((at, via), flights, legs, before);
             }
         }
     }
 
     /// No stop is in the city of the origin, of the destination, or of another stop.
     fn is_new_city(&self, via: AirportIndex, legs: &Legs) -> bool {
-        let city = self.reference.city(via);
-        let is_other = |airport| self.reference.city(airport) != city;
-        is_other(self.route.origin)
-            && is_other(self.route.destination)
-            && self.reference.city(self.route.origin) != self.reference.city(self.route.destination)
+        let Walk {
+            reference, route, ..
+        } = self.walk;
+        let city = reference.city(via);
+        let is_other = |airport| reference.city(airport) != city;
+        is_other(route.origin)
+            && is_other(route.destination)
             && legs.iter().all(|leg| is_other(leg.destination))
     }
 
-    fn fly(&mut self, from: AirportIndex, to: AirportIndex, legs: &mut Legs) {
-        let route = self.route;
-        let (start, end) = match legs.last() {
+    fn fly(
+        &mut self,
+        (from, to): (AirportIndex, AirportIndex),
+        flights: &[Entry],
+        legs: &mut Legs,
+        before: Minute,
+    ) {
+        let route = self.walk.route;
+        let window = match legs.last() {
             None => (route.from, route.until),
             Some(last) => {
                 let arrival = last.flight.arrival();
                 let shortest = self.connection(last.origin, from, to);
-                (arrival + shortest, arrival + LONGEST_CONNECTION + 1)
+                let end = (arrival + LONGEST_CONNECTION + 1).min(before);
+                (arrival + shortest, end)
             }
         };
-        for flight in self.timetable.departures(from, to, start, end) {
+        for flight in between(flights, window) {
             if self.found.len() >= MOST_ITINERARIES {
                 return;
             }
@@ -141,8 +184,14 @@ impl Walk<'_> {
             {
                 continue;
             }
-            let local = flight.local_minute();
-            if legs.is_empty() && !(route.earliest..=route.latest).contains(&local) {
+            let mut before = before;
+            if legs.is_empty() {
+                if !(route.earliest..=route.latest).contains(&flight.local_minute()) {
+                    continue;
+                }
+                before = self.fronts.dominated_from(self.stops, flight.departure);
+            }
+            if flight.arrival() >= before {
                 continue;
             }
             legs.push(Leg {
@@ -153,7 +202,7 @@ impl Walk<'_> {
             if to == route.destination {
                 self.found.push(legs.clone());
             } else {
-                self.step(to, legs);
+                self.step(to, legs, before);
             }
             legs.pop();
         }
@@ -161,8 +210,9 @@ impl Walk<'_> {
 
     /// The shortest connection at an airport between two flights.
     fn connection(&self, before: AirportIndex, at: AirportIndex, after: AirportIndex) -> Minute {
-        let country = self.reference.country(at);
-        if self.reference.country(before) == country && self.reference.country(after) == country {
+        let reference = self.walk.reference;
+        let country = reference.country(at);
+        if reference.country(before) == country && reference.country(after) == country {
             DOMESTIC_CONNECTION
         } else {
             INTERNATIONAL_CONNECTION

@@ -21,7 +21,7 @@ use std::collections::hash_map::Entry;
 
 use super::cursor::{self, Key, key};
 use super::dominance::{Fronts, stops};
-use super::itineraries::{self, Legs};
+use super::itineraries::{Legs, Walk};
 use super::offers::{Offer, Offers, Seat, is_open, seat, total};
 use super::query::{InvalidParameter, route};
 use super::store::{FlightOffers, ScheduledFlight, SearchStore};
@@ -231,17 +231,18 @@ impl Search {
             .as_deref()
             .map(|c| cursor::read(query, c))
             .transpose()?;
-        let found = itineraries::itineraries(reference(), &timetable, &route);
-        let until = found
-            .iter()
-            .map(|legs| legs[0].flight.departure)
-            .min()
-            .unwrap_or(Minute::MAX);
+        let walk = Walk::new(reference(), &timetable, &route);
         let mut offers = Offers::default();
         let keyed = match query.sort {
-            Sort::Price => self.by_price(query, found, &mut offers, now).await?,
-            _ => self.by_time(query, found, &mut offers, now).await?,
+            Sort::Price => self.by_price(query, &walk, &mut offers, now).await?,
+            _ => self.by_time(query, &walk, &mut offers, now).await?,
         };
+        // One that is dominated departs no later than another that is here: without it the answer is the same.
+        let until = keyed
+            .iter()
+            .map(|(_, legs)| legs[0].flight.departure)
+            .min()
+            .unwrap_or(Minute::MAX);
 
         let limit = usize::from(query.limit);
         let mut items: Vec<(Key, Itinerary)> = Vec::with_capacity(limit + 1);
@@ -291,28 +292,27 @@ impl Search {
     async fn by_time(
         &self,
         query: &ItineraryQuery,
-        mut found: Vec<Legs>,
+        walk: &Walk<'_>,
         offers: &mut Offers,
         now: Timestamp,
     ) -> Result<Vec<(Key, Legs)>, StoreError> {
         let mut fronts = Fronts::default();
-        for level in 0..query.max_stops {
-            // Those with fewer stops come first. What is dominated itself adds nothing.
-            let start = found.partition_point(|legs| stops(legs) < usize::from(level));
-            let end = found.partition_point(|legs| stops(legs) <= usize::from(level));
-            if end == found.len() {
+        let mut found: Vec<Legs> = Vec::new();
+        for level in 0..=query.max_stops {
+            // Those with fewer stops come first, and what they dominate is not even visited.
+            let start = found.len();
+            walk.find(level, &fronts, &mut found);
+            if level == query.max_stops {
                 break;
             }
-            let level = &found[start..end];
-            let candidates: Vec<&Legs> = level.iter().filter(|l| !fronts.dominate(l)).collect();
-            self.look(candidates.iter().copied(), offers, now).await?;
-            for legs in candidates {
+            let level = &found[start..];
+            self.look(level, offers, now).await?;
+            for legs in level {
                 if is_open(query, legs, offers) {
                     fronts.add(legs);
                 }
             }
         }
-        found.retain(|legs| !fronts.dominate(legs));
         let primary = |legs: &Legs| match query.sort {
             Sort::Departure | Sort::Price => 0,
             Sort::Arrival => i64::from(arrival(legs)),
@@ -330,10 +330,14 @@ impl Search {
     async fn by_price(
         &self,
         query: &ItineraryQuery,
-        found: Vec<Legs>,
+        walk: &Walk<'_>,
         offers: &mut Offers,
         now: Timestamp,
     ) -> Result<Vec<(Key, Legs)>, StoreError> {
+        let mut found: Vec<Legs> = Vec::new();
+        for stops in 0..=query.max_stops {
+            walk.find(stops, &Fronts::default(), &mut found);
+        }
         self.look(&found, offers, now).await?;
         let price = |legs: &Legs| total(query, legs, offers).map_or(i64::MAX, |m| m.minor());
         let mut keyed: Vec<(Key, Legs)> = found

@@ -177,37 +177,33 @@ impl Timetable {
             .collect()
     }
 
-    /// Where one can fly from an airport without a stop.
-    pub fn destinations(&self, origin: AirportIndex) -> impl Iterator<Item = AirportIndex> {
+    /// Where one can fly from an airport without a stop, and all flights there.
+    pub fn routes(&self, origin: AirportIndex) -> impl Iterator<Item = (AirportIndex, &[Entry])> {
         self.origins
             .get(usize::from(origin.0))
             .into_iter()
             .flatten()
-            .flat_map(|origin| origin.routes.iter().map(|(to, _)| *to))
+            .flat_map(|origin| origin.routes.iter().map(|(to, flights)| (*to, &**flights)))
     }
 
-    /// The flights of a route that depart from `from` on and before `until`.
-    pub fn departures(
-        &self,
-        origin: AirportIndex,
-        destination: AirportIndex,
-        from: Minute,
-        until: Minute,
-    ) -> &[Entry] {
-        between(self.flights(origin, destination), (from, until))
+    /// All flights to an airport, by the position of the airport that they depart from.
+    pub fn flights_into(&self, destination: AirportIndex) -> Vec<&[Entry]> {
+        self.origins
+            .iter()
+            .map(|origin| {
+                origin
+                    .as_deref()
+                    .map_or(&[][..], |origin| origin.to(destination))
+            })
+            .collect()
     }
 
-    /// All flights of a route.
-    fn flights(&self, origin: AirportIndex, destination: AirportIndex) -> &[Entry] {
+    /// All flights of a route, by departure.
+    pub fn flights(&self, origin: AirportIndex, destination: AirportIndex) -> &[Entry] {
         self.origins
             .get(usize::from(origin.0))
             .and_then(Option::as_deref)
             .map_or(&[][..], |origin| origin.to(destination))
-    }
-
-    /// Whether anything flies from one airport to the other.
-    pub fn has_route(&self, origin: AirportIndex, destination: AirportIndex) -> bool {
-        !self.flights(origin, destination).is_empty()
     }
 
     /// The schedule in which the named flights are as given, and gone where they are not given; a flight of an older
@@ -324,7 +320,8 @@ fn window(ids: &FxHashSet<FlightId>) -> (Minute, Minute) {
     (start(first - 1), start(last + 2))
 }
 
-fn between(flights: &[Entry], (from, until): (Minute, Minute)) -> &[Entry] {
+/// Those of a route's flights that depart from one minute on and before another.
+pub(super) fn between(flights: &[Entry], (from, until): (Minute, Minute)) -> &[Entry] {
     let start = flights.partition_point(|entry| entry.departure < from);
     let length = flights[start..].partition_point(|entry| entry.departure < until);
     &flights[start..start + length]

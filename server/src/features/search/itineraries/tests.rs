@@ -71,16 +71,10 @@ fn naive(
     found
 }
 
-fn fast(
-    flights: &[ScheduledFlight],
-    from: &str,
-    to: &str,
-    on: jiff::civil::Date,
-    max_stops: u8,
-) -> Vec<Vec<FlightId>> {
-    let timetable = Timetable::empty(reference()).with(reference(), &[], flights);
+/// What is asked for a date, of everything.
+fn route(from: &str, to: &str, on: jiff::civil::Date, max_stops: u8) -> Route {
     let (first, end) = days(reference(), index(from), on, on).unwrap();
-    let route = Route {
+    Route {
         origin: index(from),
         destination: index(to),
         from: first,
@@ -89,11 +83,45 @@ fn fast(
         latest: 24 * 60 - 1,
         max_stops,
         carrier: None,
-    };
-    itineraries(reference(), &timetable, &route)
-        .iter()
-        .map(|legs| legs.iter().map(|leg| leg.flight.id()).collect())
-        .collect()
+    }
+}
+
+fn ids(found: &[Legs]) -> Vec<Vec<FlightId>> {
+    let ids = |legs: &Legs| legs.iter().map(|leg| leg.flight.id()).collect();
+    found.iter().map(ids).collect()
+}
+
+fn fast(
+    flights: &[ScheduledFlight],
+    from: &str,
+    to: &str,
+    on: jiff::civil::Date,
+    max_stops: u8,
+) -> Vec<Vec<FlightId>> {
+    let timetable = Timetable::empty(reference()).with(reference(), &[], flights);
+    let route = route(from, to, on, max_stops);
+    let walk = Walk::new(reference(), &timetable, &route);
+    let mut found = Vec::new();
+    for stops in 0..=max_stops {
+        walk.find(stops, &Fronts::default(), &mut found);
+    }
+    ids(&found)
+}
+
+/// Flights between the airports of the tests.
+fn schedule() -> impl Strategy<Value = Vec<ScheduledFlight>> {
+    let row = (0..7_usize, 0..7_usize, -600..3600_i64, 20..900_i64);
+    prop::collection::vec(row, 0..90).prop_map(|rows| {
+        (1..)
+            .zip(rows)
+            .filter(|(_, (from, to, ..))| from != to)
+            .map(|(serial, (from, to, at, duration))| {
+                let zero = FlightId::new(0, 0);
+                let flight = flight(zero, AIRPORTS[from], AIRPORTS[to], at, duration);
+                named(flight, serial)
+            })
+            .collect()
+    })
 }
 
 proptest! {
@@ -101,25 +129,46 @@ proptest! {
 
     #[test]
     fn the_timetable_finds_what_a_naive_search_finds(
-        rows in prop::collection::vec((0..7_usize, 0..7_usize, -600..3600_i64, 20..900_i64), 0..90),
+        flights in schedule(),
         ends in (0..7_usize, 0..7_usize),
         max_stops in 0..3_u8,
     ) {
         prop_assume!(ends.0 != ends.1);
-        let flights: Vec<ScheduledFlight> = (1..)
-            .zip(rows)
-            .filter(|(_, (from, to, ..))| from != to)
-            .map(|(serial, (from, to, at, duration))| {
-                let flight = flight(FlightId::new(0, 0), AIRPORTS[from], AIRPORTS[to], at, duration);
-                named(flight, serial)
-            })
-            .collect();
         let (from, to) = (AIRPORTS[ends.0], AIRPORTS[ends.1]);
         for on in [date(2026, 12, 1), date(2026, 12, 2)] {
             let found = fast(&flights, from, to, on, max_stops);
             let distinct: BTreeSet<_> = found.iter().cloned().collect();
             prop_assert_eq!(distinct.len(), found.len(), "one stands twice");
             prop_assert_eq!(distinct, naive(&flights, from, to, on, usize::from(max_stops)));
+        }
+    }
+
+    #[test]
+    fn a_walk_beside_fronts_leaves_out_what_they_dominate_and_nothing_else(
+        flights in schedule(),
+        ends in (0..7_usize, 0..7_usize),
+        open in any::<u64>(),
+    ) {
+        prop_assume!(ends.0 != ends.1);
+        let timetable = Timetable::empty(reference()).with(reference(), &[], &flights);
+        let route = route(AIRPORTS[ends.0], AIRPORTS[ends.1], date(2026, 12, 1), 2);
+        let walk = Walk::new(reference(), &timetable, &route);
+        let mut fronts = Fronts::default();
+        let mut at = 0;
+        for stops in 0..=2 {
+            let mut all = Vec::new();
+            walk.find(stops, &Fronts::default(), &mut all);
+            let mut found = Vec::new();
+            walk.find(stops, &fronts, &mut found);
+            // Some have seats.
+            for legs in &found {
+                if open >> (at % 64) & 1 == 1 {
+                    fronts.add(legs);
+                }
+                at += 1;
+            }
+            all.retain(|legs| !fronts.dominate(legs));
+            prop_assert_eq!(ids(&found), ids(&all), "{} stops", stops);
         }
     }
 }

@@ -88,6 +88,30 @@ fn flights_come_change_and_go() {
 }
 
 #[test]
+fn flights_are_found_by_where_they_end() {
+    let reference = reference();
+    let other = named(flight(FlightId::new(0, 0), "ORD", "LAX", 500, 200), 3);
+    let away = named(flight(FlightId::new(0, 0), "JFK", "ORD", 500, 200), 4);
+    let timetable =
+        Timetable::empty(reference).with(reference, &[], &[one(1, 600), one(2, 700), other, away]);
+    let index = |code: &str| reference.find(code.parse().unwrap()).unwrap();
+    let into = timetable.flights_into(index("LAX"));
+    for (from, expected) in [("JFK", vec![1, 2]), ("ORD", vec![3]), ("LAX", vec![])] {
+        let flights = into[usize::from(index(from).0)];
+        let serials: Vec<i64> = flights.iter().map(|e| e.id().raw() & 0xffff).collect();
+        assert_eq!(serials, expected, "{from}");
+        assert_eq!(flights, timetable.flights(index(from), index("LAX")));
+    }
+    let routes: Vec<_> = timetable
+        .routes(index("JFK"))
+        .map(|(to, f)| (to, f.len()))
+        .collect();
+    let mut expected = vec![(index("LAX"), 2), (index("ORD"), 1)];
+    expected.sort_unstable();
+    assert_eq!(routes, expected);
+}
+
+#[test]
 fn a_flight_is_compact() {
     assert!(size_of::<Entry>() <= 32, "{}", size_of::<Entry>());
 }
