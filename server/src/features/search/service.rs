@@ -161,6 +161,11 @@ impl Search {
     /// many flights differed.
     pub async fn reconcile(&self) -> Result<usize, StoreError> {
         let now = self.clock.now();
+        if let Some(minute) = minute(now) {
+            let _changing = self.changing.lock().await;
+            let next = self.timetable.load().without_departed(minute);
+            self.timetable.store(Arc::new(next));
+        }
         let mut here = self.timetable.load().versions();
         let mut differ = Vec::new();
         let mut behind = FlightId::from_raw(i64::MIN);

@@ -206,6 +206,32 @@ impl Timetable {
             .map_or(&[][..], |origin| origin.to(destination))
     }
 
+    /// The same schedule without what has departed in a minute or before. It is of the same generation: nothing that
+    /// still holds was made of a flight that has departed.
+    #[must_use]
+    pub fn without_departed(&self, now: Minute) -> Self {
+        let mut next = self.clone();
+        let has_departed = |flights: &Flights| flights.first().is_some_and(|e| e.departure <= now);
+        for origin in next.origins.iter_mut().flatten() {
+            if !origin
+                .routes
+                .iter()
+                .any(|(_, flights)| has_departed(flights))
+            {
+                continue;
+            }
+            let origin = Arc::make_mut(origin);
+            for (_, flights) in &mut origin.routes {
+                if has_departed(flights) {
+                    let departed = flights.partition_point(|entry| entry.departure <= now);
+                    *flights = flights[departed..].into();
+                }
+            }
+            origin.routes.retain(|(_, flights)| !flights.is_empty());
+        }
+        next
+    }
+
     /// The schedule in which the named flights are as given, and gone where they are not given; a flight of an older
     /// version than the one here is ignored. Flights of airports that are not known are left out.
     #[must_use]

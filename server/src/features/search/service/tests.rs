@@ -361,6 +361,23 @@ async fn what_departs_is_offered_no_more() {
 }
 
 #[tokio::test]
+async fn what_departs_ends_no_answer_that_it_is_not_in() {
+    let (_, clock, search) = search_at_noon().await;
+    let early = query(r#"{"max_stops": 0, "latest": "08:30"}"#);
+    let late = query(r#"{"max_stops": 0, "earliest": "09:30"}"#);
+    // At a quarter to one, so that both are young enough when the first flight departs at one.
+    clock.0.store(3570, Ordering::Relaxed);
+    for query in [&early, &late] {
+        search.answer(query.clone()).await.unwrap();
+    }
+    clock.0.store(3600, Ordering::Relaxed);
+    search.reconcile().await.unwrap();
+    assert_eq!(search.timetable().len(), 11 + 2, "it is forgotten");
+    assert!(search.kept(&late).is_some());
+    assert!(search.kept(&early).is_none());
+}
+
+#[tokio::test]
 async fn a_lost_event_heals() {
     let (shelf, search) = search().await;
     let asked = query(r#"{"max_stops": 0, "limit": 100}"#);

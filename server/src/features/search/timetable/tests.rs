@@ -112,6 +112,24 @@ fn flights_are_found_by_where_they_end() {
 }
 
 #[test]
+fn what_has_departed_goes_and_the_generation_stays() {
+    let reference = reference();
+    let timetable = Timetable::empty(reference).with(reference, &[], &[one(1, 600), one(2, 700)]);
+    let at = |serial, minute_of_day| entry(&one(serial, minute_of_day)).departure;
+    for (now, left) in [
+        (at(1, 599), 2),
+        (at(1, 600), 1),
+        (at(1, 699), 1),
+        (at(1, 700), 0),
+    ] {
+        let later = timetable.without_departed(now);
+        assert_eq!(later.len(), left);
+        assert_eq!(later.generation(), timetable.generation());
+    }
+    assert_eq!(timetable.len(), 2, "readers keep theirs");
+}
+
+#[test]
 fn a_flight_is_compact() {
     assert!(size_of::<Entry>() <= 32, "{}", size_of::<Entry>());
 }
