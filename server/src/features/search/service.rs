@@ -95,6 +95,16 @@ pub enum SearchError {
 impl Search {
     /// A search with an empty timetable; [`Search::load`] fills it.
     pub fn new(store: Arc<dyn SearchStore>, cache: SharedCache, clock: SharedClock) -> Self {
+        Self::keeping(KEPT_BYTES, store, cache, clock)
+    }
+
+    /// A search that keeps answers of so many bytes.
+    fn keeping(
+        bytes: u64,
+        store: Arc<dyn SearchStore>,
+        cache: SharedCache,
+        clock: SharedClock,
+    ) -> Self {
         Self {
             store,
             cache,
@@ -103,7 +113,7 @@ impl Search {
             changing: tokio::sync::Mutex::new(()),
             changes: (0..COUNTERS).map(|_| AtomicU64::new(0)).collect(),
             answers: Moka::builder()
-                .max_capacity(KEPT_BYTES)
+                .max_capacity(bytes)
                 .weigher(|_, answer: &Arc<Answer>| answer.weight())
                 .time_to_live(OLDEST_AVAILABILITY)
                 .build_with_hasher(rustc_hash::FxBuildHasher),
@@ -284,12 +294,13 @@ impl Search {
         // Texts and numbers always serialise.
         let bytes = serde_json::to_vec(&page).unwrap_or_default();
         Ok(Answer {
-            // No more than it fills: it may be kept.
-            bytes: bytes.into_boxed_slice().into(),
+            // No more than they fill, since they are kept: what has grown and shrinks stays where it is, up to twice as
+            // large.
+            bytes: Bytes::copy_from_slice(&bytes),
             as_of,
             generation: timetable.generation(),
             until,
-            made_of: offers.made_of.into_boxed_slice(),
+            made_of: offers.made_of.as_slice().into(),
         })
     }
 

@@ -378,6 +378,55 @@ async fn what_departs_ends_no_answer_that_it_is_not_in() {
 }
 
 #[tokio::test]
+async fn an_answer_of_cached_seats_holds_for_half_a_minute_and_no_seats_are_older_than_a_minute() {
+    let (_, clock, search) = search_at_noon().await;
+    let first = query(r#"{"max_stops": 0}"#);
+    search.answer(first.clone()).await.unwrap();
+    let oldest = CACHED_FOR.as_secs();
+    // The cache of the server gives seats until then: an answer made of them last.
+    clock.0.store(oldest, Ordering::Relaxed);
+    let second = query(r#"{"max_stops": 0, "limit": 100}"#);
+    let answer = search.answer(second.clone()).await.unwrap();
+    assert_eq!(answer.as_of, Noon::default().now(), "made of cached seats");
+    clock.0.store(oldest + 29, Ordering::Relaxed);
+    assert!(search.kept(&first).is_some() && search.kept(&second).is_some());
+    clock.0.store(60, Ordering::Relaxed);
+    assert!(search.kept(&first).is_none() && search.kept(&second).is_none());
+}
+
+#[tokio::test]
+async fn answers_are_kept_up_to_so_many_bytes() {
+    let (shelf, clock, _) = search_at_noon().await;
+    let keeping = async |bytes| {
+        let cache = Arc::new(MemoryCache::new(1000, CACHED_FOR));
+        let search = Search::keeping(bytes, shelf.clone(), cache, clock.clone());
+        search.load().await.unwrap();
+        search
+    };
+    let asked = |limit: u8| query(&format!(r#"{{"limit": {limit}}}"#));
+    let whole = keeping(KEPT_BYTES).await;
+    let mut weights = 0;
+    for limit in 1..=100 {
+        weights += u64::from(whole.answer(asked(limit)).await.unwrap().weight());
+    }
+    whole.answers.run_pending_tasks();
+    assert_eq!(whole.answers.weighted_size(), weights);
+    assert!((1..=100).all(|limit| whole.kept(&asked(limit)).is_some()));
+
+    let bytes = weights / 4;
+    let bounded = keeping(bytes).await;
+    let mut long = 0;
+    for limit in 1..=100 {
+        long += bounded.answer(asked(limit)).await.unwrap().bytes.len() as u64;
+    }
+    bounded.answers.run_pending_tasks();
+    assert!(long > bytes, "they do not fit");
+    let kept = bounded.answers.iter();
+    let kept: u64 = kept.map(|(_, answer)| answer.bytes.len() as u64).sum();
+    assert!((1..=bytes).contains(&kept), "{kept} of {bytes}");
+}
+
+#[tokio::test]
 async fn a_lost_event_heals() {
     let (shelf, search) = search().await;
     let asked = query(r#"{"max_stops": 0, "limit": 100}"#);
