@@ -5,8 +5,14 @@ use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::Duration;
 
 use super::{bare, http, place};
+
+/// Milliseconds of a processor that a server at rest takes less than in [`LOOK`].
+const AT_REST: f64 = 5.0;
+const LOOK: Duration = Duration::from_millis(500);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// A process that listens; it ends when its standard input closes, and is waited for.
 #[derive(Debug)]
@@ -56,6 +62,25 @@ impl Server {
         let address = line.trim().strip_prefix("listening on http://");
         let address = address.unwrap().parse().unwrap();
         (Self { child, address }, output)
+    }
+
+    /// Waits until it does next to nothing: what follows the events that it left at its start goes on after they are
+    /// published.
+    pub(crate) fn wait_for_rest(&self) {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let resting = async {
+            loop {
+                let before = processor_time(self.id());
+                tokio::time::sleep(LOOK).await;
+                if processor_time(self.id()) - before < AT_REST {
+                    return;
+                }
+            }
+        };
+        runtime.block_on(async { tokio::time::timeout(PATIENCE, resting).await.unwrap() });
     }
 
     /// The process.

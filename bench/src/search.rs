@@ -27,6 +27,7 @@ pub(crate) fn measure(report: &mut Report) {
     let (server, token) = Server::demonstration(&folder.join("data"));
     // Until it has told itself of all flights that it has just loaded, no answer holds for long.
     http::wait_for(server.address, "/metrics", "airside_outbox_depth 0\n");
+    server.wait_for_rest();
     let mut queries = Queries::new(&format!(
         "host: {}\r\nauthorization: Bearer {token}",
         server.address

@@ -54,7 +54,5 @@ pub async fn react(search: &Search, event: &Event) -> Result<(), StoreError> {
             return Ok(());
         }
     };
-    // Whatever the store's answer, cached seats are of the past.
-    search.seats_changed(schedule).await;
     search.refresh(schedule).await
 }

@@ -147,14 +147,23 @@ impl Search {
 
     /// Takes the named flights' schedule from the store anew.
     pub async fn refresh(&self, flights: &[FlightId]) -> Result<(), StoreError> {
+        let mut refreshed = Ok(());
         for flights in flights.chunks(LOOK) {
             let _changing = self.changing.lock().await;
-            let scheduled = self.store.scheduled(flights).await?;
-            let next = self.timetable.load().with(reference(), flights, &scheduled);
-            self.timetable.store(Arc::new(next));
+            match self.store.scheduled(flights).await {
+                Ok(scheduled) => {
+                    let next = self.timetable.load().with(reference(), flights, &scheduled);
+                    self.timetable.store(Arc::new(next));
+                }
+                Err(error) => {
+                    refreshed = Err(error);
+                    break;
+                }
+            }
         }
+        // Whatever the store's answer, cached seats are of the past.
         self.seats_changed(flights).await;
-        Ok(())
+        refreshed
     }
 
     /// Forgets seats and fares of flights.
