@@ -34,8 +34,7 @@ use crate::http::health::{Dependency, Readiness};
 use crate::http::metrics::Metrics;
 use crate::http::outermost::Outermost;
 use crate::http::router::{self, Features, Measure, Operations};
-use crate::store::StoreError;
-use crate::store::sqlite::{OpenError, Sqlite};
+use crate::store::{self, OpenError, SharedDatabase, StoreError};
 
 /// Flights whose seats and fares are cached.
 const CACHED_FLIGHTS: u64 = 200_000;
@@ -67,7 +66,7 @@ pub struct App {
     /// Whether requests are welcome.
     pub readiness: Readiness,
     /// The database.
-    pub database: Sqlite,
+    pub database: SharedDatabase,
     /// Logging in.
     pub auth: Auth,
     /// Users.
@@ -91,8 +90,8 @@ impl App {
         folder: &DataFolder,
         clock: SharedClock,
     ) -> Result<Self, BuildError> {
-        let database = Sqlite::open(&settings.database.url_in(folder)).await?;
-        let shared = Arc::new(database.clone());
+        let database = store::open(&settings.database.url_in(folder)).await?;
+        let shared = Arc::clone(&database);
 
         let key = Arc::new(folder.signing_key()?);
         let revocations = Arc::new(Revocations::default());
@@ -163,18 +162,18 @@ impl App {
 }
 
 /// The users of a database, for commands that run beside a server.
-pub fn users(database: &Sqlite, clock: SharedClock) -> Result<Users, BuildError> {
+pub fn users(database: &SharedDatabase, clock: SharedClock) -> Result<Users, BuildError> {
     let passwords = Passwords::new(1)?;
     let revocations = Arc::new(Revocations::default());
     Ok(Users::new(
-        Arc::new(database.clone()),
+        Arc::clone(database) as _,
         passwords,
         revocations,
         clock,
     ))
 }
 
-struct DatabaseAnswers(Sqlite);
+struct DatabaseAnswers(SharedDatabase);
 
 #[async_trait]
 impl Dependency for DatabaseAnswers {
@@ -189,14 +188,14 @@ impl Dependency for DatabaseAnswers {
 
 /// How much waits.
 struct Depths {
-    database: Sqlite,
+    database: SharedDatabase,
     bookings: Bookings,
     commands: Gauge,
     outbox: Gauge,
 }
 
 impl Depths {
-    fn register(metrics: &Metrics, database: &Sqlite, bookings: &Bookings) -> Self {
+    fn register(metrics: &Metrics, database: &SharedDatabase, bookings: &Bookings) -> Self {
         let (commands, outbox) = (Gauge::default(), Gauge::default());
         metrics.register(|registry| {
             registry.register(

@@ -14,7 +14,7 @@ use airside_server::features::flights::import::ImportError;
 use airside_server::features::users::service::UserError;
 use airside_server::roles::StartError;
 use airside_server::store::StoreError;
-use airside_server::store::sqlite::{OpenError, Sqlite};
+use airside_server::store::{self, OpenError, SharedDatabase};
 
 pub(crate) mod check;
 pub(crate) mod completions;
@@ -111,10 +111,10 @@ impl Place {
     }
 
     /// The database, brought up to date.
-    pub(crate) async fn database(&self) -> Result<Sqlite, Failure> {
+    pub(crate) async fn database(&self) -> Result<SharedDatabase, Failure> {
         let settings = self.settings()?;
         let folder = self.folder()?;
-        Ok(Sqlite::open(&settings.database.url_in(&folder)).await?)
+        Ok(store::open(&settings.database.url_in(&folder)).await?)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The relay: takes events from the outbox to the bus, in order, and forgets them once they are published.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -54,8 +55,8 @@ pub enum OutboxError {
 
 /// Carries events from one outbox to one bus, for as long as it runs. What a former run left is published first;
 /// what was published but not yet deleted is published again.
-pub struct Relay<O> {
-    outbox: O,
+pub struct Relay {
+    outbox: Arc<dyn Outbox>,
     bus: SharedBus,
     /// The last event that was published.
     published: i64,
@@ -64,9 +65,9 @@ pub struct Relay<O> {
     prune_at: Instant,
 }
 
-impl<O: Outbox> Relay<O> {
+impl Relay {
     /// A relay that starts with the oldest event there is.
-    pub fn new(outbox: O, bus: SharedBus) -> Self {
+    pub fn new(outbox: Arc<dyn Outbox>, bus: SharedBus) -> Self {
         Self {
             outbox,
             bus,
@@ -151,7 +152,6 @@ pub(crate) mod contract;
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
 
     use airside_common::event::Event;
     use airside_common::flight::FlightId;
@@ -196,7 +196,9 @@ mod tests {
         let bus: SharedBus = Arc::new(MemoryBus::default());
         let mut consumer = bus.subscribe("test").await.unwrap();
         let stop = CancellationToken::new();
-        let relay = tokio::spawn(Relay::new(database.clone(), Arc::clone(&bus)).run(stop.clone()));
+        let relay = tokio::spawn(
+            Relay::new(Arc::new(database.clone()), Arc::clone(&bus)).run(stop.clone()),
+        );
         assert_eq!(versions(&mut *consumer, 3).await, [1, 2, 3]);
         leave(&database, 4..=1_500).await;
         let all: Vec<u64> = (4..=1_500).collect();

@@ -1,12 +1,73 @@
 //! Where state lives: an implementation of every feature's store trait a database.
 
-use airside_common::api::problem::Code;
+use std::sync::Arc;
 
+use airside_common::api::problem::Code;
+use async_trait::async_trait;
+use sqlx::migrate::Migrator;
+
+use crate::features::audit::store::AuditStore;
+use crate::features::auth::store::AuthStore;
+use crate::features::bookings::store::{self as bookings, BookingStore};
+use crate::features::flights::store::FlightStore;
+use crate::features::search::store::SearchStore;
+use crate::features::users::store::UserStore;
 use crate::http::problem::ProblemAnswer;
+use crate::relay::Outbox;
+use fault::Fault;
 
 #[cfg(test)]
 pub(crate) mod contract;
+pub(crate) mod fault;
+pub mod postgres;
+pub(crate) mod rows;
 pub mod sqlite;
+
+/// All that features need of a database, and what a process needs of it beside.
+#[async_trait]
+pub trait Database:
+    AuditStore + AuthStore + BookingStore + FlightStore + Outbox + SearchStore + UserStore
+{
+    /// Whether it answers.
+    async fn answers(&self) -> Result<(), StoreError>;
+
+    /// Events that wait in the outbox.
+    async fn outbox_depth(&self) -> Result<i64, StoreError>;
+
+    /// The newest schema version that this program knows: what an open database has.
+    fn schema_version(&self) -> i64;
+
+    /// Closes all connections.
+    async fn close(&self);
+}
+
+/// The newest version of migrations.
+pub(crate) fn newest(migrations: &Migrator) -> i64 {
+    migrations.iter().map(|m| m.version).max().unwrap_or(0)
+}
+
+/// A database that features share.
+pub type SharedDatabase = Arc<dyn Database>;
+
+/// Why a database cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// SQLite.
+    #[error(transparent)]
+    Sqlite(#[from] sqlite::OpenError),
+    /// PostgreSQL.
+    #[error(transparent)]
+    Postgres(#[from] postgres::OpenError),
+}
+
+/// Opens the database of an address, makes what is missing, and brings its schema up to date.
+pub async fn open(url: &str) -> Result<SharedDatabase, OpenError> {
+    if url.starts_with("sqlite:") {
+        Ok(Arc::new(sqlite::Sqlite::open(url).await?))
+    } else {
+        Ok(Arc::new(postgres::Postgres::open(url).await?))
+    }
+}
 
 /// Why a database did not do what it was asked to; nothing was written.
 #[derive(Debug, thiserror::Error)]
@@ -24,15 +85,23 @@ pub enum StoreError {
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
-        // SQLite's primary result codes: 5 busy, 6 locked.
-        let code = error
-            .as_database_error()
-            .and_then(|e| e.code()?.parse::<i32>().ok())
-            .map(|code| code & 0xff);
-        match (sqlite::fault::kind(&error), code, &error) {
-            (sqlite::fault::Fault::Full, ..) => Self::Full(error),
-            (_, Some(5 | 6), _) | (.., sqlx::Error::PoolTimedOut) => Self::Busy(error),
-            _ => Self::Database(error),
+        match fault::kind(&error) {
+            Fault::Full => Self::Full(error),
+            Fault::Busy | Fault::Locked => Self::Busy(error),
+            Fault::Data | Fault::Unavailable => Self::Database(error),
+        }
+    }
+}
+
+impl From<sqlx::Error> for bookings::StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        let kind = fault::kind(&error);
+        let cause = Box::new(error);
+        match kind {
+            Fault::Data => Self::Data(cause),
+            Fault::Full => Self::Full(cause),
+            Fault::Locked => Self::Locked(cause),
+            Fault::Busy | Fault::Unavailable => Self::Unavailable(cause),
         }
     }
 }

@@ -2,14 +2,12 @@
 
 use std::process::ExitCode;
 
-use airside_server::features::bookings::store::BookingStore;
-
 use super::{CONTRADICTIONS, Failure, Outcome, Place, block_on, say};
 
 pub(crate) fn run(place: &Place) -> Outcome {
     block_on(async {
         let database = place.database().await?;
-        let found = BookingStore::violations(&database).await;
+        let found = database.violations().await;
         database.close().await;
         let found = found.map_err(|e| Failure::Other(e.to_string()))?;
         for violation in &found {

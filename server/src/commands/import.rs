@@ -19,7 +19,7 @@ impl Import {
     pub(crate) fn run(self, place: &Place) -> Outcome {
         block_on(async {
             let database = place.database().await?;
-            let report = import_file(&database, &*clock(), &self.file).await;
+            let report = import_file(&*database, &*clock(), &self.file).await;
             database.close().await;
             say(report?)?;
             Ok(ExitCode::SUCCESS)

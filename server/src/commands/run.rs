@@ -104,7 +104,7 @@ async fn take_over(folder: &DataFolder) -> Result<ServingLock, DataFolderError> 
 
 /// Flights for today and the next eight weeks, and users to book them.
 async fn demonstration(app: &App, data: &Path) -> Result<Vec<DemoUser>, Failure> {
-    let report = demo::top_up(&app.database, &*app.clock).await?;
+    let report = demo::top_up(&*app.database, &*app.clock).await?;
     tracing::info!(%report, "the demonstration's flights are there");
     let users = demo::users(data).map_err(Failure::system("the demonstration's users"))?;
     for user in &users {

@@ -3,39 +3,15 @@
 
 use async_trait::async_trait;
 
-use crate::features::audit::store::AuditStore;
-use crate::features::auth::store::AuthStore;
-use crate::features::bookings::store::BookingStore;
-use crate::features::flights::store::FlightStore;
-use crate::features::search::store::SearchStore;
-use crate::features::users::store::UserStore;
-use crate::relay::Outbox;
+use super::Database;
 
 pub(crate) mod processes;
-
-/// All that features need of a database; copies share their connections.
-pub(crate) trait Database:
-    AuditStore + AuthStore + BookingStore + FlightStore + Outbox + SearchStore + UserStore + Clone
-{
-}
-
-impl<T> Database for T where
-    T: AuditStore
-        + AuthStore
-        + BookingStore
-        + FlightStore
-        + Outbox
-        + SearchStore
-        + UserStore
-        + Clone
-{
-}
 
 /// A database with nothing in it, for one test.
 #[async_trait]
 pub(crate) trait Fixture: Send + Sync + Sized {
     /// Which database.
-    type Database: Database;
+    type Database: Database + Clone;
 
     /// A new one.
     async fn new() -> Self;

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use jiff::Timestamp;
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{
@@ -16,10 +17,11 @@ use sqlx::sqlite::{
 use sqlx::{Connection, SqlitePool};
 use tokio::sync::Notify;
 
+use crate::store::{Database, StoreError, newest};
+
 pub(crate) mod audit;
 mod auth;
 mod bookings;
-pub(crate) mod fault;
 mod flights;
 pub(crate) mod idempotency;
 pub(crate) mod outbox;
@@ -31,7 +33,7 @@ mod users;
 /// written twice and synced three times.
 const PAGES_BEFORE_CHECKPOINT: &str = "8192";
 
-static MIGRATIONS: Migrator = sqlx::migrate!("../migrations/sqlite");
+pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("../migrations/sqlite");
 
 /// The database: every feature's store is implemented on it.
 #[derive(Debug, Clone)]
@@ -151,27 +153,27 @@ impl Sqlite {
     pub(crate) fn readers(&self) -> &SqlitePool {
         &self.readers
     }
+}
 
-    /// Whether the database answers.
-    pub async fn answers(&self) -> Result<(), crate::store::StoreError> {
+#[async_trait]
+impl Database for Sqlite {
+    async fn answers(&self) -> Result<(), StoreError> {
         sqlx::query("SELECT 1").execute(&self.readers).await?;
         Ok(())
     }
 
-    /// Events that wait in the outbox.
-    pub async fn outbox_depth(&self) -> Result<i64, crate::store::StoreError> {
+    async fn outbox_depth(&self) -> Result<i64, StoreError> {
         Ok(sqlx::query_scalar("SELECT count(*) FROM outbox")
             .fetch_one(&self.readers)
             .await?)
     }
 
-    /// The newest schema version that this program knows: what an open database has.
-    pub fn schema_version() -> i64 {
-        MIGRATIONS.iter().map(|m| m.version).max().unwrap_or(0)
+    fn schema_version(&self) -> i64 {
+        newest(&MIGRATIONS)
     }
 
-    /// Closes all connections and folds the write-ahead log into the file.
-    pub async fn close(&self) {
+    /// The write-ahead log is folded into the file.
+    async fn close(&self) {
         self.readers.close().await;
         self.writer.close().await;
     }
@@ -228,7 +230,7 @@ async fn lock(database: &Path) -> Result<File, OpenError> {
 }
 
 async fn migrate(pool: &SqlitePool) -> Result<(), OpenError> {
-    let known = Sqlite::schema_version();
+    let known = newest(&MIGRATIONS);
     let has_table: i64 =
         sqlx::query_scalar("SELECT count(*) FROM sqlite_schema WHERE name = '_sqlx_migrations'")
             .fetch_one(pool)

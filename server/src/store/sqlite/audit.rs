@@ -1,16 +1,15 @@
 //! The audit log on SQLite.
 
 use airside_common::api::audit::AuditEntry;
-use airside_common::time::Instant;
 use async_trait::async_trait;
 use jiff::Timestamp;
-use sqlx::FromRow;
 use sqlx::sqlite::SqliteTransaction;
 
-use super::{Sqlite, instant, micros};
+use super::{Sqlite, micros};
 use crate::features::audit::entry::NewEntry;
 use crate::features::audit::store::{AuditStore, Filter};
 use crate::store::StoreError;
+use crate::store::rows::audit::EntryRow;
 
 /// Records an act in the transaction that did it.
 pub(crate) async fn append(
@@ -32,17 +31,6 @@ pub(crate) async fn append(
     Ok(())
 }
 
-#[derive(FromRow)]
-struct EntryRow {
-    id: i64,
-    at: i64,
-    user: String,
-    request_id: String,
-    action: String,
-    target: String,
-    outcome: String,
-}
-
 #[async_trait]
 impl AuditStore for Sqlite {
     async fn entries(&self, filter: &Filter) -> Result<Vec<AuditEntry>, StoreError> {
@@ -57,17 +45,6 @@ impl AuditStore for Sqlite {
         .bind(filter.limit)
         .fetch_all(self.readers())
         .await?;
-        Ok(rows
-            .into_iter()
-            .map(|row| AuditEntry {
-                id: row.id.cast_unsigned(),
-                at: Instant(instant(row.at)),
-                user: row.user,
-                request_id: row.request_id,
-                action: row.action,
-                target: row.target,
-                outcome: row.outcome,
-            })
-            .collect())
+        rows.into_iter().map(|row| Ok(row.try_into()?)).collect()
     }
 }

@@ -1,60 +1,16 @@
 //! Sessions on SQLite.
 
-use airside_common::api::auth::Me;
 use airside_common::user::UserId;
 use async_trait::async_trait;
 use jiff::Timestamp;
-use sqlx::FromRow;
 use sqlx::sqlite::SqliteTransaction;
-use uuid::Uuid;
 
-use super::{Sqlite, audit, instant, micros, unreadable};
+use super::{Sqlite, audit, instant, micros};
 use crate::features::audit::entry::NewEntry;
 use crate::features::auth::caller::SessionId;
 use crate::features::auth::store::{Account, AuthStore, NewToken, Rotation, TokenHash};
 use crate::store::StoreError;
-
-#[derive(FromRow)]
-struct AccountRow {
-    id: String,
-    username: String,
-    password_hash: String,
-    role: String,
-    office: String,
-    disabled_at: Option<i64>,
-    valid_from: i64,
-}
-
-#[derive(FromRow)]
-struct TokenRow {
-    family: String,
-    expires_at: i64,
-    used_at: Option<i64>,
-    id: String,
-    username: String,
-    role: String,
-    office: String,
-    disabled_at: Option<i64>,
-}
-
-/// A user of columns.
-fn me(id: &str, username: &str, role: &str, office: &str) -> Result<Me, sqlx::Error> {
-    Ok(Me {
-        id: id.parse().map_err(|e| unreadable("users.id", e))?,
-        username: username
-            .parse()
-            .map_err(|e| unreadable("users.username", e))?,
-        role: role.parse().map_err(|e| unreadable("users.role", e))?,
-        office: office.parse().map_err(|e| unreadable("users.office", e))?,
-    })
-}
-
-fn session(family: &str) -> Result<SessionId, sqlx::Error> {
-    family
-        .parse::<Uuid>()
-        .map(SessionId)
-        .map_err(|e| unreadable("family", e))
-}
+use crate::store::rows::users::{AccountRow, TokenRow, session};
 
 async fn insert_token(
     tx: &mut SqliteTransaction<'_>,
@@ -156,15 +112,7 @@ impl AuthStore for Sqlite {
         .bind(username)
         .fetch_optional(self.readers())
         .await?;
-        row.map(|row| {
-            Ok(Account {
-                user: me(&row.id, &row.username, &row.role, &row.office)?,
-                password_hash: row.password_hash,
-                disabled_at: row.disabled_at.map(instant),
-                valid_from: instant(row.valid_from),
-            })
-        })
-        .transpose()
+        Ok(row.map(Account::try_from).transpose()?)
     }
 
     async fn start_session(
@@ -207,7 +155,7 @@ impl AuthStore for Sqlite {
         if row.used_at.is_some() {
             end(&mut tx, &row.family, now, ended_until).await?;
             let entry = entry(
-                &row.username,
+                &row.user.username,
                 request_id,
                 "session.reused",
                 &row.family,
@@ -220,7 +168,7 @@ impl AuthStore for Sqlite {
             });
         }
         let disabled = row.disabled_at.is_some();
-        if disabled || row.expires_at <= micros(now) {
+        if disabled || row.expires_at.0 <= micros(now) {
             return Ok(Rotation::Refused);
         }
         sqlx::query("UPDATE refresh_tokens SET used_at = ?2 WHERE token_hash = ?1")
@@ -228,10 +176,10 @@ impl AuthStore for Sqlite {
             .bind(micros(now))
             .execute(&mut *tx)
             .await?;
-        insert_token(&mut tx, &row.family, &row.id, new).await?;
+        insert_token(&mut tx, &row.family, &row.user.id, new).await?;
         tx.commit().await?;
         Ok(Rotation::Rotated {
-            user: me(&row.id, &row.username, &row.role, &row.office)?,
+            user: row.user.try_into()?,
             session: session(&row.family)?,
         })
     }
@@ -248,7 +196,7 @@ impl AuthStore for Sqlite {
             return Ok(None);
         };
         end(&mut tx, &row.family, now, ended_until).await?;
-        let entry = entry(&row.username, request_id, "logout", &row.family, "ok");
+        let entry = entry(&row.user.username, request_id, "logout", &row.family, "ok");
         audit::append(&mut tx, now, &entry).await?;
         tx.commit().await?;
         Ok(Some(session(&row.family)?))

@@ -6,45 +6,14 @@ use airside_common::time::Instant;
 use airside_common::user::{Office, Role, UserId, Username};
 use async_trait::async_trait;
 use jiff::Timestamp;
-use sqlx::FromRow;
 use sqlx::sqlite::SqliteTransaction;
 
-use super::{Sqlite, audit, auth, instant, micros, outbox, unreadable};
+use super::{Sqlite, audit, auth, instant, micros, outbox};
 use crate::features::audit::entry::NewEntry;
 use crate::features::auth::caller::SessionId;
 use crate::features::users::store::{Change, NewUser, UserStore, UserStoreError};
 use crate::store::StoreError;
-
-#[derive(FromRow)]
-struct UserRow {
-    id: String,
-    username: String,
-    role: String,
-    office: String,
-    disabled_at: Option<i64>,
-    created_at: i64,
-}
-
-impl TryFrom<UserRow> for User {
-    type Error = sqlx::Error;
-
-    fn try_from(row: UserRow) -> Result<Self, sqlx::Error> {
-        Ok(Self {
-            id: row.id.parse().map_err(|e| unreadable("users.id", e))?,
-            username: row
-                .username
-                .parse()
-                .map_err(|e| unreadable("users.username", e))?,
-            role: row.role.parse().map_err(|e| unreadable("users.role", e))?,
-            office: row
-                .office
-                .parse()
-                .map_err(|e| unreadable("users.office", e))?,
-            disabled_at: row.disabled_at.map(|at| Instant(instant(at))),
-            created_at: Instant(instant(row.created_at)),
-        })
-    }
-}
+use crate::store::rows::users::UserRow;
 
 async fn find(tx: &mut SqliteTransaction<'_>, id: UserId) -> Result<Option<User>, sqlx::Error> {
     let row: Option<UserRow> = sqlx::query_as(

@@ -1,0 +1,186 @@
+use std::time::Duration;
+
+use airside_common::event::Event;
+use airside_common::flight::FlightId;
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use super::{MIGRATIONS, Postgres, outbox};
+use crate::relay::Outbox;
+use crate::store::contract::{self, Fixture};
+use crate::store::{Database, sqlite};
+
+#[path = "../../../tests/services/postgres.rs"]
+mod server;
+
+use server::FreshDatabase;
+
+/// A database of its own for each test, on the server that `scripts/test` starts.
+pub(super) struct OnServer {
+    database: Postgres,
+    fresh: FreshDatabase,
+}
+
+#[async_trait]
+impl Fixture for OnServer {
+    type Database = Postgres;
+
+    async fn new() -> Self {
+        let fresh = FreshDatabase::new().await;
+        Self {
+            database: Postgres::open(&fresh.url()).await.unwrap(),
+            fresh,
+        }
+    }
+
+    fn database(&self) -> &Postgres {
+        &self.database
+    }
+
+    async fn of_another_process(&self) -> Postgres {
+        Postgres::open(&self.fresh.url()).await.unwrap()
+    }
+}
+
+mod keeps_the_contract {
+    use super::{OnServer, contract};
+
+    contract::all!(OnServer);
+}
+
+fn event(version: u64) -> Event {
+    Event::FlightChanged {
+        flight: FlightId::from_raw(1),
+        version,
+    }
+}
+
+async fn leave(database: &Postgres, version: u64) -> sqlx::PgTransaction<'static> {
+    let mut tx = database.write().await.unwrap();
+    outbox::append(&mut tx, Timestamp::UNIX_EPOCH, &[event(version)])
+        .await
+        .unwrap();
+    tx
+}
+
+#[tokio::test]
+async fn an_event_whose_commit_is_late_is_read_though_later_ones_were() {
+    let fixture = OnServer::new().await;
+    let database = fixture.database();
+    let late = leave(database, 1).await;
+    leave(database, 2).await.commit().await.unwrap();
+    let first = database.read_after(0, 10).await.unwrap();
+    assert_eq!(first.len(), 1);
+    assert_eq!(first[0].event, event(2));
+    assert_eq!(database.prune(first[0].id).await.unwrap(), 1);
+
+    late.commit().await.unwrap();
+    let rest = database.read_after(first[0].id, 10).await.unwrap();
+    assert_eq!(rest.len(), 1);
+    assert_eq!(rest[0].event, event(1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_many_that_read_while_others_write_each_sees_every_event_once_and_in_one_order() {
+    const EVENTS: usize = 200;
+    let fixture = OnServer::new().await;
+    let writers = (0..4).map(|writer| {
+        let database = fixture.database().clone();
+        tokio::spawn(async move {
+            for n in 0..EVENTS / 4 {
+                let version = (writer * EVENTS + n) as u64;
+                let tx = leave(&database, version).await;
+                tx.commit().await.unwrap();
+            }
+        })
+    });
+    let writers: Vec<_> = writers.collect();
+    let read_all = async |database: Postgres| {
+        let mut seen = Vec::new();
+        while seen.len() < EVENTS {
+            let position = seen.last().map_or(0, |(position, _)| *position);
+            let read = database.read_after(position, 7).await.unwrap();
+            seen.extend(
+                read.into_iter()
+                    .map(|envelope| (envelope.id, envelope.event)),
+            );
+        }
+        seen
+    };
+    let (here, there) = tokio::join!(
+        read_all(fixture.database().clone()),
+        read_all(fixture.of_another_process().await)
+    );
+    for writer in writers {
+        writer.await.unwrap();
+    }
+    assert_eq!(here, there);
+    assert!(here.is_sorted_by(|(a, _), (b, _)| a < b));
+    assert!(
+        fixture
+            .database()
+            .read_after(here[EVENTS - 1].0, 1)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+}
+
+#[tokio::test]
+async fn closing_waits_for_nobody_who_listens() {
+    let fixture = OnServer::new().await;
+    let database = fixture.database().clone();
+    // Listening has begun.
+    database.appended().await;
+    let close = tokio::time::timeout(Duration::from_secs(30), database.close());
+    close.await.expect("closed");
+    assert!(database.answers().await.is_err());
+}
+
+#[tokio::test]
+async fn a_call_is_heard_again_after_the_listening_connection_was_lost() {
+    let fixture = OnServer::new().await;
+    let database = fixture.database();
+    database.appended().await;
+    let killed: i64 = sqlx::query_scalar(
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+         WHERE datname = current_database() AND query = 'LISTEN \"airside_outbox\"'",
+    )
+    .fetch_one(database.readers())
+    .await
+    .unwrap();
+    assert_eq!(killed, 1);
+    // The one that says that listening has begun anew, and then one of a commit.
+    let patience = Duration::from_secs(30);
+    tokio::time::timeout(patience, database.appended())
+        .await
+        .expect("listens again");
+    leave(database, 1).await.commit().await.unwrap();
+    tokio::time::timeout(patience, database.appended())
+        .await
+        .expect("hears again");
+}
+
+#[tokio::test]
+async fn a_lock_is_not_waited_for_without_end() {
+    let fixture = OnServer::new().await;
+    let database = fixture.database();
+    let limits: (String, String) = sqlx::query_as(
+        "SELECT current_setting('lock_timeout'), current_setting('idle_in_transaction_session_timeout')",
+    )
+    .fetch_one(database.readers())
+    .await
+    .unwrap();
+    assert_eq!(limits, ("5s".to_owned(), "30s".to_owned()));
+}
+
+#[test]
+fn both_databases_have_the_same_migrations() {
+    let names = |migrations: &sqlx::migrate::Migrator| -> Vec<(i64, String)> {
+        migrations
+            .iter()
+            .map(|one| (one.version, one.description.to_string()))
+            .collect()
+    };
+    assert_eq!(names(&MIGRATIONS), names(&sqlite::MIGRATIONS));
+}
