@@ -18,14 +18,14 @@ use crate::features::flights::store::{
 };
 use crate::reference::reference;
 use crate::store::StoreError;
+use crate::store::rows::flights::{FlightRow, day, records};
 
 mod merge;
 mod reading;
 mod writes;
 
-pub(super) use self::reading::offset_time;
-use self::reading::{COLUMNS, FlightRow, facts, flight, records};
-use self::writes::{day, insert_flights, new_ids, update_flights, write_cabins};
+use self::reading::{COLUMNS, facts, flight};
+use self::writes::{insert_flights, new_ids, update_flights, write_cabins};
 
 /// Facts of a flight of the version that was seen.
 async fn locked_facts(
@@ -161,7 +161,7 @@ impl FlightStore for Sqlite {
     ) -> Result<FlightRecord, FlightStoreError> {
         let mut tx = self.write().await.map_err(StoreError::from)?;
         let written = async {
-            let day = day(plan.departure.date())?;
+            let day = day(&plan)?;
             let id = new_ids(&mut tx, &[day]).await?[0];
             let written = insert_flights(&mut tx, &[(id, &plan)], now).await?;
             if written == 0 {

@@ -7,11 +7,12 @@ use sqlx::sqlite::SqliteTransaction;
 use sqlx::{QueryBuilder, Sqlite as Db, SqliteConnection};
 
 use super::super::{Sqlite, outbox};
-use super::reading::{COLUMNS, FlightRow, facts, records};
-use super::writes::{day, insert_flights, new_ids, update_flights, write_cabins};
+use super::reading::{COLUMNS, facts};
+use super::writes::{insert_flights, new_ids, update_flights, write_cabins};
 use crate::features::flights::decide::{self, Merge};
 use crate::features::flights::import::RowOutcome;
-use crate::features::flights::store::{Expect, FlightFacts, FlightPlan, FlightRecord, PlannedRow};
+use crate::features::flights::store::{Expect, FlightFacts, FlightRecord, PlannedRow};
+use crate::store::rows::flights::{FlightRow, day, natural_key, records};
 
 /// Natural keys of one look-up: four values each.
 const KEYS_A_STATEMENT: usize = 256;
@@ -123,21 +124,12 @@ async fn lookup(
         );
         let flat: Vec<FlightRow> = select.build_query_as().fetch_all(&mut *connection).await?;
         found.extend(records(&flat)?);
-        positions.extend(chunk.iter().map(|at| (key(&rows[*at].plan), *at)));
+        positions.extend(chunk.iter().map(|at| (natural_key(&rows[*at].plan), *at)));
     }
     Ok(found
         .into_iter()
-        .filter_map(|flight| Some((*positions.get(&key(&flight.plan))?, flight)))
+        .filter_map(|flight| Some((*positions.get(&natural_key(&flight.plan))?, flight)))
         .collect())
-}
-
-fn key(plan: &FlightPlan) -> impl Eq + std::hash::Hash + use<> {
-    (
-        plan.carrier,
-        plan.number,
-        plan.origin,
-        plan.departure.date(),
-    )
 }
 
 /// Inserts all rows that have no outcome; those whose key turns out to be taken stay without one.
@@ -156,7 +148,7 @@ async fn insert(
     }
     let days: Vec<u32> = open
         .iter()
-        .map(|at| day(rows[*at].plan.departure.date()))
+        .map(|at| day(&rows[*at].plan))
         .collect::<Result<_, _>>()?;
     let ids = new_ids(tx, &days).await?;
     let flights: Vec<_> = ids

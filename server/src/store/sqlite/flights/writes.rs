@@ -2,20 +2,13 @@
 
 use airside_common::flight::FlightId;
 use jiff::Timestamp;
-use jiff::civil::Date;
 use rustc_hash::FxHashMap;
 use sqlx::sqlite::SqliteTransaction;
 use sqlx::{QueryBuilder, Sqlite as Db};
 
-use super::reading::decode;
 use crate::features::flights::store::{CabinTerms, FlightPlan, FlightRecord};
+use crate::store::rows::decode;
 use crate::store::sqlite::micros;
-
-/// Days since 1970-01-01.
-pub(super) fn day(date: Date) -> Result<u32, sqlx::Error> {
-    let days = (date - jiff::civil::date(1970, 1, 1)).get_days();
-    u32::try_from(days).map_err(decode)
-}
 
 /// Ids for new flights of the given days, in order; the transaction holds the write lock, so that nobody else takes
 /// them.

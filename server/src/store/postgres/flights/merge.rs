@@ -1,0 +1,204 @@
+//! Merging a file's rows: what is not there is inserted, what differs is updated, what is the same is not written.
+
+use airside_common::event::Event;
+use airside_common::flight::FlightId;
+use jiff::Timestamp;
+use rustc_hash::FxHashMap;
+use sqlx::{PgConnection, PgTransaction};
+
+use super::super::{Postgres, outbox};
+use super::locks::lock_keys;
+use super::reading::{NaturalKeys, by_ids, by_keys, facts};
+use super::writes::{cabins, insert_flights, new_ids, update_flights, write_cabins};
+use crate::features::flights::decide::{self, Merge};
+use crate::features::flights::import::RowOutcome;
+use crate::features::flights::store::{Expect, FlightRecord, PlannedRow};
+use crate::store::rows::flights::natural_key;
+
+/// Flights of one event.
+const FLIGHTS_AN_EVENT: usize = 1000;
+
+pub(super) async fn add_missing(
+    database: &Postgres,
+    rows: &[PlannedRow],
+    now: Timestamp,
+) -> Result<Vec<RowOutcome>, sqlx::Error> {
+    let mut chunk = Chunk::new(rows, now);
+    let mut reader = database.readers().acquire().await?;
+    for (at, _) in chunk.lookup(&mut reader).await? {
+        chunk.outcomes[at] = Some(RowOutcome::Unchanged);
+    }
+    drop(reader);
+    if !chunk.open().is_empty() {
+        let mut tx = database.write().await?;
+        chunk.insert(&mut tx, &chunk.open()).await?;
+        chunk.commit(tx).await?;
+    }
+    // Keys that were taken meanwhile belong to flights that stay as they are.
+    Ok(chunk.into_outcomes())
+}
+
+pub(super) async fn merge(
+    database: &Postgres,
+    rows: &[PlannedRow],
+    expect: Expect,
+    now: Timestamp,
+) -> Result<Vec<RowOutcome>, sqlx::Error> {
+    let mut chunk = Chunk::new(rows, now);
+    let mut new = chunk.open();
+    if expect == Expect::Known {
+        // A look without locks finds what is unchanged and what is not there; what differs is looked at again under locks.
+        let mut reader = database.readers().acquire().await?;
+        let known = chunk.lookup(&mut reader).await?;
+        drop(reader);
+        let mut is_new = vec![true; rows.len()];
+        for (at, flight) in known {
+            is_new[at] = false;
+            if flight.plan == rows[at].plan {
+                chunk.outcomes[at] = Some(RowOutcome::Unchanged);
+            }
+        }
+        new.retain(|at| is_new[*at]);
+    }
+    if chunk.open().is_empty() {
+        return Ok(chunk.into_outcomes());
+    }
+    let mut tx = database.write().await?;
+    // New flights first: their keys come before all locks.
+    chunk.insert(&mut tx, &new).await?;
+    chunk.update(&mut tx).await?;
+    chunk.commit(tx).await?;
+    Ok(chunk.into_outcomes())
+}
+
+/// Rows of one transaction, and what has become of them.
+struct Chunk<'a> {
+    rows: &'a [PlannedRow],
+    now: Timestamp,
+    outcomes: Vec<Option<RowOutcome>>,
+    touched: Vec<FlightId>,
+}
+
+impl<'a> Chunk<'a> {
+    fn new(rows: &'a [PlannedRow], now: Timestamp) -> Self {
+        Self {
+            rows,
+            now,
+            outcomes: vec![None; rows.len()],
+            touched: Vec::new(),
+        }
+    }
+
+    /// Rows without an outcome.
+    fn open(&self) -> Vec<usize> {
+        (0..self.rows.len())
+            .filter(|at| self.outcomes[*at].is_none())
+            .collect()
+    }
+
+    fn keys(&self, open: &[usize]) -> Result<NaturalKeys<'a>, sqlx::Error> {
+        NaturalKeys::of(open.iter().map(|at| &self.rows[*at]))
+    }
+
+    /// Flights with the positions of their rows among the given ones.
+    fn at_rows(&self, open: &[usize], flights: Vec<FlightRecord>) -> Vec<(usize, FlightRecord)> {
+        let positions: FxHashMap<_, usize> = open
+            .iter()
+            .map(|at| (natural_key(&self.rows[*at].plan), *at))
+            .collect();
+        flights
+            .into_iter()
+            .filter_map(|flight| Some((*positions.get(&natural_key(&flight.plan))?, flight)))
+            .collect()
+    }
+
+    /// The flights of rows without an outcome, as a look finds them that locks nothing.
+    async fn lookup(
+        &self,
+        connection: &mut PgConnection,
+    ) -> Result<Vec<(usize, FlightRecord)>, sqlx::Error> {
+        let open = self.open();
+        let flights = by_keys(connection, self.keys(&open)?).await?;
+        Ok(self.at_rows(&open, flights))
+    }
+
+    /// Inserts the flights of rows; those whose key turns out to be taken stay without an outcome.
+    async fn insert(
+        &mut self,
+        tx: &mut PgTransaction<'_>,
+        new: &[usize],
+    ) -> Result<(), sqlx::Error> {
+        if new.is_empty() {
+            return Ok(());
+        }
+        let ids = new_ids(tx, new.iter().map(|at| &self.rows[*at].plan)).await?;
+        let flights: Vec<_> = ids
+            .iter()
+            .zip(new)
+            .map(|(id, at)| (*id, &self.rows[*at].plan))
+            .collect();
+        let written = insert_flights(tx, &flights, self.now).await?;
+        let made = flights
+            .iter()
+            .filter(|(id, _)| written.contains(&id.raw()))
+            .flat_map(|(id, plan)| cabins(*id, plan));
+        write_cabins(tx, made).await?;
+        for (id, at) in ids.iter().zip(new) {
+            if written.contains(&id.raw()) {
+                self.outcomes[*at] = Some(RowOutcome::Created);
+                self.touched.push(*id);
+            }
+        }
+        Ok(())
+    }
+
+    /// Locks the flights of rows without an outcome, decides about them, and writes those that change.
+    async fn update(&mut self, tx: &mut PgTransaction<'_>) -> Result<(), sqlx::Error> {
+        let open = self.open();
+        if open.is_empty() {
+            return Ok(());
+        }
+        let ids = lock_keys(tx, self.keys(&open)?).await?;
+        let found = by_ids(tx, &ids).await?;
+        let (positions, flights): (Vec<usize>, Vec<_>) =
+            self.at_rows(&open, found).into_iter().unzip();
+        let found = facts(tx, flights).await?;
+        let mut changed = Vec::new();
+        for (at, facts) in positions.into_iter().zip(&found) {
+            self.outcomes[at] = Some(match decide::merge(facts, &self.rows[at].plan) {
+                Ok(Merge::Unchanged) => RowOutcome::Unchanged,
+                Ok(Merge::Changed) => {
+                    changed.push((&facts.flight, &self.rows[at].plan));
+                    self.touched.push(facts.flight.id);
+                    RowOutcome::Updated
+                }
+                Err(refusal) => RowOutcome::Rejected(refusal),
+            });
+        }
+        if changed.is_empty() {
+            return Ok(());
+        }
+        update_flights(tx, &changed, self.now).await
+    }
+
+    /// The events, and the commit.
+    async fn commit(&self, mut tx: PgTransaction<'static>) -> Result<(), sqlx::Error> {
+        let events: Vec<Event> = self
+            .touched
+            .chunks(FLIGHTS_AN_EVENT)
+            .map(|flights| Event::FlightsImported {
+                flights: flights.to_vec(),
+            })
+            .collect();
+        outbox::append(&mut tx, self.now, &events).await?;
+        tx.commit().await
+    }
+
+    /// One a row: after the locks every row was found or inserted.
+    fn into_outcomes(self) -> Vec<RowOutcome> {
+        self.outcomes
+            .into_iter()
+            .map(|outcome| outcome.unwrap_or(RowOutcome::Unchanged))
+            .collect()
+    }
+}

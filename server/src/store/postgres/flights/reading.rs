@@ -1,0 +1,116 @@
+//! Flights as they are stored, and what lives on them.
+
+use airside_common::flight::FlightId;
+use sqlx::{AssertSqlSafe, PgConnection};
+
+use crate::features::flights::store::{FlightFacts, FlightRecord, PlannedRow};
+use crate::store::rows::flights::{self, FlightRow, day, records};
+
+pub(super) const COLUMNS: &str = "f.id, f.carrier, f.number::bigint, f.origin, f.destination, f.departure, \
+     f.departure_offset, f.arrival, f.arrival_offset, f.aircraft, f.status, f.version, \
+     i.cabin::bigint, i.capacity::bigint, i.sold::bigint, i.fare_minor, i.currency";
+
+/// The flights of natural keys ($1 to $4), each found by the unique index.
+pub(super) const BY_NATURAL_KEYS: &str = "unnest($1::text[], $2::integer[], $3::text[], $4::integer[]) \
+         AS k (carrier, number, origin, day) \
+     JOIN flights f ON f.departure_date = DATE '1970-01-01' + k.day \
+         AND f.carrier = k.carrier AND f.number = k.number AND f.origin = k.origin";
+
+/// Natural keys as statements take them, an array each.
+#[derive(Default)]
+pub(super) struct NaturalKeys<'a> {
+    pub(super) carriers: Vec<&'a str>,
+    pub(super) numbers: Vec<i32>,
+    pub(super) origins: Vec<&'a str>,
+    pub(super) days: Vec<i32>,
+}
+
+impl<'a> NaturalKeys<'a> {
+    pub(super) fn of(rows: impl Iterator<Item = &'a PlannedRow>) -> Result<Self, sqlx::Error> {
+        let mut keys = Self::default();
+        for PlannedRow { plan, .. } in rows {
+            keys.carriers.push(plan.carrier.as_str());
+            keys.numbers.push(i32::from(plan.number.get()));
+            keys.origins.push(plan.origin.as_str());
+            keys.days.push(day(plan)?.cast_signed());
+        }
+        Ok(keys)
+    }
+}
+
+/// The flights of natural keys.
+pub(super) async fn by_keys(
+    connection: &mut PgConnection,
+    keys: NaturalKeys<'_>,
+) -> Result<Vec<FlightRecord>, sqlx::Error> {
+    let rows: Vec<FlightRow> = sqlx::query_as(AssertSqlSafe(format!(
+        "SELECT {COLUMNS} FROM {BY_NATURAL_KEYS} JOIN inventory i ON i.flight_id = f.id ORDER BY f.id, i.cabin"
+    )))
+    .bind(keys.carriers)
+    .bind(keys.numbers)
+    .bind(keys.origins)
+    .bind(keys.days)
+    .persistent(false)
+    .fetch_all(connection)
+    .await?;
+    records(&rows)
+}
+
+/// The flights of ids.
+pub(super) async fn by_ids(
+    connection: &mut PgConnection,
+    ids: &[i64],
+) -> Result<Vec<FlightRecord>, sqlx::Error> {
+    let rows: Vec<FlightRow> = sqlx::query_as(AssertSqlSafe(format!(
+        "SELECT {COLUMNS} FROM flights f JOIN inventory i ON i.flight_id = f.id
+         WHERE f.id = ANY ($1) AND i.flight_id = ANY ($1) ORDER BY f.id, i.cabin"
+    )))
+    .bind(ids)
+    .persistent(false)
+    .fetch_all(connection)
+    .await?;
+    records(&rows)
+}
+
+pub(super) async fn flight(
+    connection: &mut PgConnection,
+    id: FlightId,
+) -> Result<Option<FlightRecord>, sqlx::Error> {
+    let rows: Vec<FlightRow> = sqlx::query_as(AssertSqlSafe(format!(
+        "SELECT {COLUMNS} FROM flights f JOIN inventory i ON i.flight_id = f.id WHERE f.id = $1 ORDER BY i.cabin"
+    )))
+    .bind(id.raw())
+    .fetch_all(connection)
+    .await?;
+    Ok(records(&rows)?.pop())
+}
+
+/// What lives on flights. Either their cabins are locked, or the transaction sees one moment.
+pub(super) async fn facts(
+    connection: &mut PgConnection,
+    flights: Vec<FlightRecord>,
+) -> Result<Vec<FlightFacts>, sqlx::Error> {
+    let ids: Vec<i64> = flights.iter().map(|flight| flight.id.raw()).collect();
+    let counts: Vec<(i64, i64)> = sqlx::query_as(
+        "SELECT flight_id, count(DISTINCT booking_id) FROM segments
+         WHERE flight_id = ANY ($1) AND status IN ('HK', 'HL', 'TK') GROUP BY flight_id",
+    )
+    .bind(&ids)
+    .persistent(false)
+    .fetch_all(&mut *connection)
+    .await?;
+    let seats: Vec<(i64, String, i64)> = if counts.is_empty() {
+        Vec::new()
+    } else {
+        sqlx::query_as(
+            "SELECT s.flight_id, s.seat, g.cabin::bigint FROM seats s
+             JOIN segments g ON g.booking_id = s.booking_id AND g.position = s.segment
+             WHERE s.flight_id = ANY ($1)",
+        )
+        .bind(&ids)
+        .persistent(false)
+        .fetch_all(&mut *connection)
+        .await?
+    };
+    flights::facts(flights, counts, seats)
+}

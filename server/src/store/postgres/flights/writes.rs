@@ -1,0 +1,210 @@
+//! New and changed flights: a fixed number of statements for any number of them.
+
+use airside_common::flight::FlightId;
+use jiff::Timestamp;
+use rustc_hash::FxHashSet;
+use sqlx::PgTransaction;
+
+use crate::features::flights::store::{CabinTerms, FlightPlan, FlightRecord};
+use crate::store::rows::decode;
+use crate::store::rows::flights::day;
+use crate::store::rows::instant::StoredInstant;
+
+/// Ids for new flights, in order. What is drawn and not used is left out.
+pub(super) async fn new_ids(
+    tx: &mut PgTransaction<'_>,
+    plans: impl ExactSizeIterator<Item = &FlightPlan>,
+) -> Result<Vec<FlightId>, sqlx::Error> {
+    let count = i64::try_from(plans.len()).map_err(decode)?;
+    let serials: Vec<i64> =
+        sqlx::query_scalar("SELECT nextval('flight_serials') FROM generate_series(1, $1)")
+            .bind(count)
+            .fetch_all(&mut **tx)
+            .await?;
+    plans
+        .zip(serials)
+        .map(|(plan, serial)| {
+            let serial = u32::try_from(serial).map_err(decode)?;
+            Ok(FlightId::new(day(plan)?, serial))
+        })
+        .collect()
+}
+
+/// Columns of flights, an array each.
+#[derive(Default)]
+struct Columns<'a> {
+    ids: Vec<i64>,
+    destinations: Vec<&'a str>,
+    departures: Vec<StoredInstant>,
+    departure_offsets: Vec<i32>,
+    arrivals: Vec<StoredInstant>,
+    arrival_offsets: Vec<i32>,
+    aircraft: Vec<&'a str>,
+}
+
+impl<'a> Columns<'a> {
+    fn push(&mut self, id: FlightId, plan: &'a FlightPlan) {
+        self.ids.push(id.raw());
+        self.destinations.push(plan.destination.as_str());
+        self.departures.push(plan.departure.instant().into());
+        self.departure_offsets
+            .push(plan.departure.offset().seconds());
+        self.arrivals.push(plan.arrival.instant().into());
+        self.arrival_offsets.push(plan.arrival.offset().seconds());
+        self.aircraft.push(plan.aircraft.as_str());
+    }
+}
+
+/// Writes new flights without their cabins; those whose natural key is taken are left out. Answers the ids of those that
+/// were written. Keys are taken in one order by all who write flights, so that of two who want the same ones, one waits
+/// for the other.
+pub(super) async fn insert_flights(
+    tx: &mut PgTransaction<'_>,
+    flights: &[(FlightId, &FlightPlan)],
+    now: Timestamp,
+) -> Result<FxHashSet<i64>, sqlx::Error> {
+    let mut columns = Columns::default();
+    let mut carriers = Vec::with_capacity(flights.len());
+    let mut numbers = Vec::with_capacity(flights.len());
+    let mut origins = Vec::with_capacity(flights.len());
+    let mut days = Vec::with_capacity(flights.len());
+    for (id, plan) in flights {
+        columns.push(*id, plan);
+        carriers.push(plan.carrier.as_str());
+        numbers.push(i32::from(plan.number.get()));
+        origins.push(plan.origin.as_str());
+        days.push(day(plan)?.cast_signed());
+    }
+    let written: Vec<i64> = sqlx::query_scalar(
+        r#"INSERT INTO flights (id, carrier, number, origin, destination, departure_date, departure, departure_offset,
+                arrival, arrival_offset, aircraft, status, version, created_at, updated_at)
+           SELECT id, carrier, number, origin, destination, DATE '1970-01-01' + day, departure, departure_offset,
+                arrival, arrival_offset, aircraft, 'scheduled', 1, $12, $12
+           FROM unnest($1::bigint[], $2::text[], $3::integer[], $4::text[], $5::text[], $6::integer[],
+                $7::timestamptz[], $8::integer[], $9::timestamptz[], $10::integer[], $11::text[])
+                AS v (id, carrier, number, origin, destination, day, departure, departure_offset, arrival,
+                      arrival_offset, aircraft)
+           ORDER BY day, carrier COLLATE "C", number, origin COLLATE "C"
+           ON CONFLICT (departure_date, carrier, number, origin) DO NOTHING
+           RETURNING id"#,
+    )
+    .bind(columns.ids)
+    .bind(carriers)
+    .bind(numbers)
+    .bind(origins)
+    .bind(columns.destinations)
+    .bind(days)
+    .bind(columns.departures)
+    .bind(columns.departure_offsets)
+    .bind(columns.arrivals)
+    .bind(columns.arrival_offsets)
+    .bind(columns.aircraft)
+    .bind(StoredInstant::from(now))
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(written.into_iter().collect())
+}
+
+/// The cabins of a new flight.
+pub(super) fn cabins(
+    id: FlightId,
+    plan: &FlightPlan,
+) -> impl Iterator<Item = (FlightId, i16, CabinTerms)> {
+    (0..)
+        .zip(plan.cabins)
+        .filter_map(move |(cabin, terms)| Some((id, cabin, terms?)))
+}
+
+/// Writes capacity and fares of cabins, new or not; what is sold stays.
+pub(super) async fn write_cabins(
+    tx: &mut PgTransaction<'_>,
+    cabins: impl Iterator<Item = (FlightId, i16, CabinTerms)>,
+) -> Result<(), sqlx::Error> {
+    let mut flights = Vec::new();
+    let mut positions = Vec::new();
+    let mut capacities = Vec::new();
+    let mut fares = Vec::new();
+    let mut currencies = Vec::new();
+    for (id, cabin, terms) in cabins {
+        flights.push(id.raw());
+        positions.push(cabin);
+        capacities.push(i32::try_from(terms.capacity).map_err(decode)?);
+        fares.push(terms.fare.minor());
+        currencies.push(terms.fare.currency().code());
+    }
+    sqlx::query(
+        "INSERT INTO inventory (flight_id, cabin, capacity, fare_minor, currency)
+         SELECT * FROM unnest($1::bigint[], $2::smallint[], $3::integer[], $4::bigint[], $5::text[])
+         ON CONFLICT (flight_id, cabin) DO UPDATE SET capacity = excluded.capacity,
+             fare_minor = excluded.fare_minor, currency = excluded.currency",
+    )
+    .bind(flights)
+    .bind(positions)
+    .bind(capacities)
+    .bind(fares)
+    .bind(currencies)
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Writes what changed flights are now: times, aircraft, destination, cabins. Flights and cabins are locked.
+pub(super) async fn update_flights(
+    tx: &mut PgTransaction<'_>,
+    changed: &[(&FlightRecord, &FlightPlan)],
+    now: Timestamp,
+) -> Result<(), sqlx::Error> {
+    let mut columns = Columns::default();
+    for (flight, plan) in changed {
+        columns.push(flight.id, plan);
+    }
+    sqlx::query(
+        "UPDATE flights SET version = version + 1, updated_at = $8, destination = v.destination,
+             departure = v.departure, departure_offset = v.departure_offset, arrival = v.arrival,
+             arrival_offset = v.arrival_offset, aircraft = v.aircraft
+         FROM unnest($1::bigint[], $2::text[], $3::timestamptz[], $4::integer[], $5::timestamptz[], $6::integer[],
+             $7::text[])
+             AS v (id, destination, departure, departure_offset, arrival, arrival_offset, aircraft)
+         WHERE flights.id = v.id",
+    )
+    .bind(columns.ids)
+    .bind(columns.destinations)
+    .bind(columns.departures)
+    .bind(columns.departure_offsets)
+    .bind(columns.arrivals)
+    .bind(columns.arrival_offsets)
+    .bind(columns.aircraft)
+    .bind(StoredInstant::from(now))
+    .persistent(false)
+    .execute(&mut **tx)
+    .await?;
+    let (mut gone, mut gone_cabins) = (Vec::new(), Vec::<i16>::new());
+    let mut terms = Vec::new();
+    for (flight, plan) in changed {
+        for (cabin, (was, is)) in (0..).zip(flight.plan.cabins.iter().zip(&plan.cabins)) {
+            match is {
+                None if was.is_some() => {
+                    gone.push(flight.id.raw());
+                    gone_cabins.push(cabin);
+                }
+                Some(is) if *was != Some(*is) => terms.push((flight.id, cabin, *is)),
+                _ => {}
+            }
+        }
+    }
+    if !gone.is_empty() {
+        sqlx::query(
+            "DELETE FROM inventory USING unnest($1::bigint[], $2::smallint[]) AS v (id, cabin)
+             WHERE sold = 0 AND inventory.flight_id = v.id AND inventory.cabin = v.cabin",
+        )
+        .bind(gone)
+        .bind(gone_cabins)
+        .persistent(false)
+        .execute(&mut **tx)
+        .await?;
+    }
+    if !terms.is_empty() {
+        write_cabins(tx, terms.into_iter()).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,86 @@
+//! The schedule and the seats for search, on PostgreSQL.
+
+use airside_common::flight::FlightId;
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use super::Postgres;
+use crate::features::search::store::{FlightOffers, ScheduledFlight, SearchStore};
+use crate::store::StoreError;
+use crate::store::rows::instant::StoredInstant;
+use crate::store::rows::schedule;
+
+const COLUMNS: &str = "id, carrier, number::bigint, origin, destination, departure, departure_offset, arrival, \
+     arrival_offset, aircraft, version";
+
+/// No flight that departs after an instant has a lower id: ids begin with the local date, and no place's clock is a day
+/// behind UTC. Years of flights that are gone need not be looked at.
+fn lowest(departing_after: Timestamp) -> FlightId {
+    const DAY: i64 = 86_400;
+    let day = departing_after.as_second().div_euclid(DAY) - 1;
+    FlightId::new(u32::try_from(day).unwrap_or(0), 0)
+}
+
+fn raw(ids: &[FlightId]) -> Vec<i64> {
+    ids.iter().map(|id| id.raw()).collect()
+}
+
+#[async_trait]
+impl SearchStore for Postgres {
+    async fn schedule(
+        &self,
+        departing_after: Timestamp,
+        behind: FlightId,
+        limit: u32,
+    ) -> Result<Vec<ScheduledFlight>, StoreError> {
+        let rows = sqlx::query_as(sqlx::AssertSqlSafe(format!(
+            "SELECT {COLUMNS} FROM flights
+             WHERE id > $1 AND status = 'scheduled' AND departure > $2 ORDER BY id LIMIT $3"
+        )))
+        .bind(behind.max(lowest(departing_after)).raw())
+        .bind(StoredInstant::from(departing_after))
+        .bind(i64::from(limit))
+        .fetch_all(self.readers())
+        .await?;
+        Ok(schedule::scheduled(rows)?)
+    }
+
+    async fn scheduled(&self, ids: &[FlightId]) -> Result<Vec<ScheduledFlight>, StoreError> {
+        let rows = sqlx::query_as(sqlx::AssertSqlSafe(format!(
+            "SELECT {COLUMNS} FROM flights WHERE id = ANY ($1) AND status = 'scheduled'"
+        )))
+        .bind(raw(ids))
+        .fetch_all(self.readers())
+        .await?;
+        Ok(schedule::scheduled(rows)?)
+    }
+
+    async fn versions(
+        &self,
+        departing_after: Timestamp,
+        behind: FlightId,
+        limit: u32,
+    ) -> Result<Vec<(FlightId, u64)>, StoreError> {
+        let rows = sqlx::query_as(
+            "SELECT id, version FROM flights
+             WHERE id > $1 AND status = 'scheduled' AND departure > $2 ORDER BY id LIMIT $3",
+        )
+        .bind(behind.max(lowest(departing_after)).raw())
+        .bind(StoredInstant::from(departing_after))
+        .bind(i64::from(limit))
+        .fetch_all(self.readers())
+        .await?;
+        Ok(schedule::versions(rows)?)
+    }
+
+    async fn offers(&self, ids: &[FlightId]) -> Result<Vec<FlightOffers>, StoreError> {
+        let rows = sqlx::query_as(
+            "SELECT flight_id, cabin::bigint, (capacity - sold)::bigint, fare_minor, currency FROM inventory
+             WHERE flight_id = ANY ($1) ORDER BY flight_id, cabin",
+        )
+        .bind(raw(ids))
+        .fetch_all(self.readers())
+        .await?;
+        Ok(schedule::offers(rows)?)
+    }
+}
