@@ -22,6 +22,7 @@ use airside_server::features::users::service::Author;
 use airside_server::formats::airside_csv::Header;
 use airside_server::reference::reference;
 use airside_server::store::sqlite::Sqlite;
+use airside_server::store::{Database as _, SharedDatabase};
 use uuid::Uuid;
 
 use super::load::Load;
@@ -91,7 +92,8 @@ struct Shop {
 impl Shop {
     async fn open(data: &DataFolder) -> (Self, Sqlite) {
         let database = Sqlite::open(&data.database_url()).await.unwrap();
-        let users = app::users(&database, Arc::new(SystemClock)).unwrap();
+        let shared: SharedDatabase = Arc::new(database.clone());
+        let users = app::users(&shared, Arc::new(SystemClock)).unwrap();
         let new = CreateUser {
             username: "ada".parse().unwrap(),
             password: Secret("a lengthy sentence for measures".to_owned()),

@@ -13,6 +13,7 @@ use airside_server::features::flights::import::{ImportError, Rejection, Watch, i
 use airside_server::features::flights::store::FlightPlan;
 use airside_server::formats::airside_csv::Header;
 use airside_server::reference::reference;
+use airside_server::store::Database as _;
 use airside_server::store::sqlite::Sqlite;
 use jiff::civil::DateTime;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};

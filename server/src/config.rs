@@ -12,9 +12,12 @@ use toml::{Table, Value};
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
 
-use crate::data_folder::DataFolder;
 use crate::features::auth::throttle::Limits;
 use crate::http::request_log::Logged;
+
+pub use database::DatabaseSettings;
+
+mod database;
 
 /// A file with every setting, its default and its meaning.
 pub const EXAMPLE: &str = include_str!("config/example.toml");
@@ -22,8 +25,16 @@ pub const EXAMPLE: &str = include_str!("config/example.toml");
 /// What all environment variables of the server start with: `AIRSIDE_DATABASE_URL` is `database.url`.
 const PREFIX: &str = "AIRSIDE_";
 
-/// What starts so and is no setting of a section: flags of the server, and of the console that may have started it.
-const OF_OTHERS: [&str; 4] = ["data_dir", "config", "server", "state_dir"];
+/// What starts so and is no setting of a section: flags of the server, and of the console that may have started it, and
+/// what `scripts/services` says to tests.
+const OF_OTHERS: [&str; 6] = [
+    "data_dir",
+    "config",
+    "server",
+    "state_dir",
+    "services",
+    "test_postgres",
+];
 
 /// All settings in force.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -57,26 +68,6 @@ impl Default for HttpSettings {
             listen: SocketAddr::from(([127, 0, 0, 1], 7878)),
             max_connections: NonZeroUsize::MIN.saturating_add(4095),
             drain_seconds: 1,
-        }
-    }
-}
-
-/// Where state lives.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct DatabaseSettings {
-    /// `sqlite:///path/to/airside.db`; empty: `airside.db` in the data folder.
-    #[serde(deserialize_with = "database_url")]
-    pub url: String,
-}
-
-impl DatabaseSettings {
-    /// The database's address, with the data folder's own where none is set.
-    pub fn url_in(&self, folder: &DataFolder) -> String {
-        if self.url.is_empty() {
-            folder.database_url()
-        } else {
-            self.url.clone()
         }
     }
 }
@@ -164,19 +155,6 @@ fn level<'de, D: Deserializer<'de>>(text: D) -> Result<String, D::Error> {
     }
 }
 
-/// The address of a database that this release can use. It is not repeated in the error, since it may hold a password.
-fn database_url<'de, D: Deserializer<'de>>(text: D) -> Result<String, D::Error> {
-    let text = String::deserialize(text)?;
-    let path = text.strip_prefix("sqlite://");
-    let is_file = |path: &str| !path.is_empty() && !path.starts_with([':', '?']);
-    if text.is_empty() || path.is_some_and(is_file) {
-        return Ok(text);
-    }
-    Err(D::Error::custom(
-        "write it as sqlite:///path/to/airside.db; this release knows no other database",
-    ))
-}
-
 /// Why the settings are not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -189,12 +167,14 @@ pub enum ConfigError {
         source: std::io::Error,
     },
     /// The file is not TOML.
-    #[error("{path}: {source}")]
+    #[error("{path}: TOML parse error at line {line}: {message}")]
     Toml {
         /// Which file.
         path: PathBuf,
-        /// Where and why.
-        source: toml::de::Error,
+        /// Where.
+        line: usize,
+        /// Why. The line itself is not repeated, since it may hold a password.
+        message: String,
     },
     /// There is no such setting, or its value is wrong.
     #[error("{key}: {message} (from {origin})")]
@@ -241,10 +221,13 @@ impl Settings {
                 path: path.to_owned(),
                 source,
             })?;
-            let table: Table = text.parse().map_err(|source| ConfigError::Toml {
-                path: path.to_owned(),
-                source,
-            })?;
+            let table: Table =
+                text.parse()
+                    .map_err(|error: toml::de::Error| ConfigError::Toml {
+                        path: path.to_owned(),
+                        line: line_of(&text, error.span().map_or(0, |span| span.start)),
+                        message: error.message().to_owned(),
+                    })?;
             check(&table, &Origin::File(path.to_owned()))?;
             settings = table;
         }
@@ -271,9 +254,14 @@ impl Settings {
     /// The settings as a TOML file, with secrets hidden.
     pub fn shown(&self) -> String {
         let mut shown = self.clone();
-        shown.database.url = without_password(&self.database.url);
+        shown.database = self.database.shown();
         toml::to_string(&shown).unwrap_or_default()
     }
+}
+
+/// The line of a byte, counted from 1.
+fn line_of(text: &str, at: usize) -> usize {
+    text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1
 }
 
 /// The defaults as a table, which knows what settings there are and of what kind.
@@ -342,35 +330,6 @@ fn of_environment(
         Some(_) => Value::String(text),
     };
     Ok(Some((section, key, value)))
-}
-
-/// An address whose passwords are hidden, in front of the host and among the parameters.
-fn without_password(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else {
-        return url.to_owned();
-    };
-    let authority = rest.find(['/', '?']).unwrap_or(rest.len());
-    let (authority, rest) = rest.split_at(authority);
-    let authority = match authority.rsplit_once('@') {
-        Some((credentials, host)) => {
-            let user = credentials
-                .split_once(':')
-                .map_or(credentials, |(user, _)| user);
-            format!("{user}:***@{host}")
-        }
-        None => authority.to_owned(),
-    };
-    let Some((path, parameters)) = rest.split_once('?') else {
-        return format!("{scheme}://{authority}{rest}");
-    };
-    let parameters: Vec<String> = parameters
-        .split('&')
-        .map(|parameter| match parameter.split_once('=') {
-            Some((name, _)) if name.to_lowercase().contains("password") => format!("{name}=***"),
-            _ => parameter.to_owned(),
-        })
-        .collect();
-    format!("{scheme}://{authority}{path}?{}", parameters.join("&"))
 }
 
 #[cfg(test)]

@@ -60,12 +60,40 @@ fn every_setting_can_be_set_by_the_file_and_by_the_environment() {
     assert_eq!(settings, 10);
 }
 
+#[test]
+fn a_password_is_neither_shown_nor_repeated_where_nobody_answers() {
+    let folder = Folder::new();
+    let url = "postgres://airside:secret@127.0.0.1:1/airside";
+    for (arguments, code) in [(&["config"][..], 0), (&["migrate"], 1), (&["run"], 1)] {
+        let mut command = folder.command(arguments);
+        let said: Said = command
+            .env("AIRSIDE_DATABASE_URL", url)
+            .env("AIRSIDE_HTTP_LISTEN", "127.0.0.1:0")
+            .output()
+            .unwrap()
+            .into();
+        assert_eq!(said.code, code, "{}", said.err);
+        assert!(
+            !(said.out.clone() + &said.err).contains("secret"),
+            "{}",
+            said.err
+        );
+        let expected = match code {
+            0 => said
+                .out
+                .contains("postgres://airside:***@127.0.0.1:1/airside"),
+            _ => said.err.contains("Connection refused"),
+        };
+        assert!(expected, "{} {}", said.out, said.err);
+    }
+}
+
 #[rstest]
 #[case("AIRSIDE_HTTP_LISEN", "x", "http.lisen: there is no such setting")]
 #[case("AIRSIDE_LOG_LEVEL", "loud", "log.level: `loud` is none of")]
 #[case(
     "AIRSIDE_DATABASE_URL",
-    "postgres://u:secret@h/d",
+    "mysql://u:secret@h/d",
     "database.url: write it as"
 )]
 #[case("AIRSIDE_CONFIG", "missing.toml", "missing.toml: No such file")]

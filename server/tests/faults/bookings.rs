@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::future::join_all;
+use rstest::rstest;
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use crate::process::{Client, Place};
+use crate::process::{Client, Place, Store};
 
 /// Books with new keys until the server is gone; answers each key with its locator, `None` without an answer.
 async fn storm(
@@ -30,9 +31,12 @@ async fn storm(
     keys
 }
 
+#[rstest]
+#[case(Store::Sqlite)]
+#[case(Store::Postgres)]
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_killed_in_a_storm_loses_no_booking_and_doubles_none() {
-    let place = Place::new(20, 900).await;
+async fn a_server_killed_in_a_storm_loses_no_booking_and_doubles_none(#[case] store: Store) {
+    let place = Place::on(store, 20, 900).await;
     let mut all: HashMap<String, Option<String>> = HashMap::new();
     for round in 0..3 {
         let server = place.start().await;
@@ -80,10 +84,13 @@ async fn a_server_killed_in_a_storm_loses_no_booking_and_doubles_none() {
     assert_eq!(locators.len(), all.len(), "a booking for each key");
 }
 
+#[rstest]
+#[case(Store::Sqlite)]
+#[case(Store::Postgres)]
 #[tokio::test(flavor = "multi_thread")]
-async fn a_thousand_buyers_get_exactly_what_there_is() {
+async fn a_thousand_buyers_get_exactly_what_there_is(#[case] store: Store) {
     const SEATS: usize = 137;
-    let place = Place::new(1, 137).await;
+    let place = Place::on(store, 1, 137).await;
     let server = place.start().await;
     let client = server.login("ada").await;
     let body = client.body(0);
@@ -103,9 +110,12 @@ async fn a_thousand_buyers_get_exactly_what_there_is() {
     place.check().await;
 }
 
+#[rstest]
+#[case(Store::Sqlite)]
+#[case(Store::Postgres)]
 #[tokio::test(flavor = "multi_thread")]
-async fn of_two_clients_one_gets_the_seat() {
-    let place = Place::new(1, 60).await;
+async fn of_two_clients_one_gets_the_seat(#[case] store: Store) {
+    let place = Place::on(store, 1, 60).await;
     let server = place.start().await;
     let (ada, eve) = (server.login("ada").await, server.login("eve").await);
     for row in 1..=10 {

@@ -7,6 +7,7 @@
 
 mod bookings;
 mod clock;
+mod database_restart;
 mod disk_full;
 mod log;
 mod lost_answer;
@@ -15,6 +16,8 @@ mod preload;
 mod process;
 mod reimport;
 mod secrets;
+#[path = "../services/postgres.rs"]
+mod services;
 mod sessions;
 mod slow_client;
 mod stop;

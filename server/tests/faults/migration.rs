@@ -1,12 +1,11 @@
 //! Many migrators at once; a schema of the future.
 
-use sqlx::SqlitePool;
+use sqlx::{Connection, PgConnection, SqlitePool};
 
-use crate::process::Place;
+use crate::process::{Place, Store};
 
-#[tokio::test]
-async fn of_many_that_migrate_at_once_one_does_and_the_others_find_nothing_to_do() {
-    let place = Place::empty();
+/// Eight at once on an empty database: each says that the schema is there.
+async fn migrate_at_once(place: &Place) {
     let runs = (0..8).map(|_| place.run(&["migrate"], ""));
     for output in futures_util::future::join_all(runs).await {
         assert!(output.status.success(), "{output:?}");
@@ -15,6 +14,25 @@ async fn of_many_that_migrate_at_once_one_does_and_the_others_find_nothing_to_do
             "schema version 1\n"
         );
     }
+}
+
+/// Every command says which versions do not fit.
+async fn is_refused(place: &Place) {
+    for command in ["run", "migrate", "check"] {
+        let output = place.run(&[command], "").await;
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{command}: {said}");
+        assert!(
+            said.contains("version 9, newer than 1"),
+            "{command}: {said}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn of_many_that_migrate_at_once_one_does_and_the_others_find_nothing_to_do() {
+    let place = Place::empty();
+    migrate_at_once(&place).await;
     let database = SqlitePool::connect(&place.database()).await.unwrap();
     let applied: i64 = sqlx::query_scalar("SELECT count(*) FROM _sqlx_migrations")
         .fetch_one(&database)
@@ -38,16 +56,38 @@ async fn a_newer_schema_is_refused_and_nothing_is_written() {
     database.close().await;
     let file = place.database().replace("sqlite://", "");
     let before = std::fs::read(&file).unwrap();
-    for command in ["run", "migrate", "check"] {
-        let output = place.run(&[command], "").await;
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(output.status.code(), Some(1), "{command}: {said}");
-        assert!(
-            said.contains("version 9, newer than 1"),
-            "{command}: {said}"
-        );
-    }
+    is_refused(&place).await;
     assert!(std::fs::read(&file).unwrap() == before);
+}
+
+#[tokio::test]
+async fn of_many_on_postgresql_one_migrates() {
+    let place = Place::empty_on(Store::Postgres).await;
+    migrate_at_once(&place).await;
+    let mut database = PgConnection::connect(&place.database()).await.unwrap();
+    let applied: i64 = sqlx::query_scalar("SELECT count(*) FROM _sqlx_migrations")
+        .fetch_one(&mut database)
+        .await
+        .unwrap();
+    assert_eq!(applied, 1);
+}
+
+#[tokio::test]
+async fn a_newer_schema_on_postgresql_is_refused_and_nothing_is_written() {
+    let place = Place::empty_on(Store::Postgres).await;
+    assert!(place.run(&["migrate"], "").await.status.success());
+    let mut database = PgConnection::connect(&place.database()).await.unwrap();
+    sqlx::raw_sql(
+        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+         VALUES (9, 'of the future', TRUE, '', 0);
+         -- From here on whoever writes is told so, and nothing of versions.
+         DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = on', current_database()); END $$",
+    )
+    .execute(&mut database)
+    .await
+    .unwrap();
+    database.close().await.unwrap();
+    is_refused(&place).await;
 }
 
 #[tokio::test]

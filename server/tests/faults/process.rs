@@ -9,34 +9,69 @@ use std::time::Duration;
 use jiff::civil::Date;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use reqwest::StatusCode;
+use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
+use crate::services::FreshDatabase;
+
 const PATIENCE: Duration = Duration::from_mins(1);
 pub(crate) const PASSWORD: &str = "a lengthy sentence for tests";
+
+/// Which database a server works on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Store {
+    Sqlite,
+    Postgres,
+}
 
 /// A folder with a server's data: an agent `ada`, and numbered flights of UA from JFK to ORD.
 pub(crate) struct Place {
     folder: TempDir,
     pub(crate) date: Date,
-    /// The database, where it is not in the folder.
-    database: Option<String>,
+    database: Database,
+}
+
+/// Where the database is.
+enum Database {
+    InFolder,
+    Fresh(FreshDatabase),
+    OfAnother(String),
 }
 
 impl Place {
-    /// A place with so many flights, each of `capacity` seats in economy.
+    /// A place on SQLite with so many flights, each of `capacity` seats in economy.
     pub(crate) async fn new(flights: u16, capacity: u32) -> Self {
+        Self::empty().furnished(flights, capacity).await
+    }
+
+    /// The same on a database.
+    pub(crate) async fn on(store: Store, flights: u16, capacity: u32) -> Self {
+        Self::empty_on(store)
+            .await
+            .furnished(flights, capacity)
+            .await
+    }
+
+    /// The same on a server of PostgreSQL's.
+    pub(crate) async fn on_server(server: String, flights: u16, capacity: u32) -> Self {
+        let place = Self {
+            database: Database::Fresh(FreshDatabase::on(server).await),
+            ..Self::empty()
+        };
+        place.furnished(flights, capacity).await
+    }
+
+    async fn furnished(self, flights: u16, capacity: u32) -> Self {
         let today = jiff::Timestamp::now()
             .to_zoned(jiff::tz::TimeZone::UTC)
             .date();
         let place = Self {
-            folder: tempfile::tempdir().unwrap(),
             date: today.saturating_add(jiff::Span::new().days(10)),
-            database: None,
+            ..self
         };
         for (name, role, office) in [("ada", "agent", "NYC1A0001"), ("eve", "agent", "LON1A0001")] {
             let arguments = ["user", "add", name, "--role", role, "--office", office];
@@ -52,7 +87,19 @@ impl Place {
         Self {
             folder: tempfile::tempdir().unwrap(),
             date: Date::ZERO,
-            database: None,
+            database: Database::InFolder,
+        }
+    }
+
+    /// A place without anything, on a database.
+    pub(crate) async fn empty_on(store: Store) -> Self {
+        let database = match store {
+            Store::Sqlite => Database::InFolder,
+            Store::Postgres => Database::Fresh(FreshDatabase::new().await),
+        };
+        Self {
+            database,
+            ..Self::empty()
         }
     }
 
@@ -65,7 +112,7 @@ impl Place {
         Self {
             folder,
             date: self.date,
-            database: Some(self.database()),
+            database: Database::OfAnother(self.database()),
         }
     }
 
@@ -77,8 +124,9 @@ impl Place {
     /// The database's address.
     pub(crate) fn database(&self) -> String {
         match &self.database {
-            Some(url) => url.clone(),
-            None => format!("sqlite://{}", self.data().join("airside.db").display()),
+            Database::Fresh(database) => database.url(),
+            Database::OfAnother(url) => url.clone(),
+            Database::InFolder => format!("sqlite://{}", self.data().join("airside.db").display()),
         }
     }
 
@@ -295,17 +343,20 @@ impl Client {
         self.answer(path, body).await.0
     }
 
-    /// Books; `None` where no answer came.
-    pub(crate) async fn book(&self, key: &str, body: &Value) -> Option<(StatusCode, Value)> {
-        let answer = self
-            .http
+    /// Sends a booking.
+    pub(crate) async fn send_booking(&self, key: &str, body: &Value) -> reqwest::Result<Response> {
+        self.http
             .post(format!("{}/v1/bookings", self.base))
             .bearer_auth(&self.token)
             .header("Idempotency-Key", key)
             .json(body)
             .send()
             .await
-            .ok()?;
+    }
+
+    /// Books; `None` where no answer came.
+    pub(crate) async fn book(&self, key: &str, body: &Value) -> Option<(StatusCode, Value)> {
+        let answer = self.send_booking(key, body).await.ok()?;
         Some((answer.status(), answer.json().await.ok()?))
     }
 

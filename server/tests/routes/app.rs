@@ -11,11 +11,10 @@ use airside_server::config::Settings;
 use airside_server::data_folder::DataFolder;
 use airside_server::features::auth::caller::{Caller, SessionId};
 use airside_server::features::auth::tokens::SigningKey;
-use airside_server::features::bookings::store::BookingStore;
 use airside_server::features::search::service::Search;
 use airside_server::features::users::service::Author;
 use airside_server::http::outermost::Outermost;
-use airside_server::store::sqlite::Sqlite;
+use airside_server::store::SharedDatabase;
 use poem::http::{Method, StatusCode};
 use poem::test::TestClient;
 use serde_json::{Value, json};
@@ -35,7 +34,7 @@ pub(crate) struct TestApp {
     pub(crate) database: SqlitePool,
     /// Search; it is not told of events, and so a test loads it.
     pub(crate) search: Arc<Search>,
-    store: Sqlite,
+    store: SharedDatabase,
     folder: tempfile::TempDir,
 }
 
