@@ -37,13 +37,11 @@ pub(crate) fn kind(error: &Error) -> Fault {
 }
 
 fn of_database(error: &dyn DatabaseError) -> Fault {
-    match error.try_downcast_ref::<PgDatabaseError>() {
-        Some(error) => of_sqlstate(error.code()),
-        None => {
-            let code = error.code().and_then(|code| code.parse().ok());
-            of_sqlite(code.unwrap_or_default())
-        }
+    if let Some(error) = error.try_downcast_ref::<PgDatabaseError>() {
+        return of_sqlstate(error.code());
     }
+    let code = error.code().and_then(|code| code.parse().ok());
+    of_sqlite(code.unwrap_or_default())
 }
 
 /// SQLSTATE (PostgreSQL, appendix A).

@@ -168,10 +168,5 @@ async fn migrate(mut lock: PgConnection, pool: &PgPool) -> Result<(), OpenError>
     Ok(())
 }
 
-/// Why a stored text is not what was written: somebody else wrote it.
-pub(crate) fn unreadable(column: &str, error: impl std::fmt::Display) -> sqlx::Error {
-    sqlx::Error::Decode(format!("{column}: {error}").into())
-}
-
 #[cfg(test)]
 mod tests;

@@ -189,11 +189,6 @@ pub(crate) fn instant(micros: i64) -> Timestamp {
     Timestamp::from_microsecond(micros).unwrap_or_default()
 }
 
-/// Why a stored text is not what was written: somebody else wrote it.
-pub(crate) fn unreadable(column: &str, error: impl std::fmt::Display) -> sqlx::Error {
-    sqlx::Error::Decode(format!("{column}: {error}").into())
-}
-
 /// A database that is missing is made here, readable by its owner alone: it holds names, contacts and the hashes of
 /// passwords. SQLite gives its other files the same permissions.
 fn make_private(database: &Path) -> Result<(), OpenError> {

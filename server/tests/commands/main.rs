@@ -10,6 +10,9 @@ mod completions;
 mod config;
 mod import;
 mod openapi;
+mod postgres;
 mod program;
 mod run;
+#[path = "../services/postgres.rs"]
+mod services;
 mod user;
