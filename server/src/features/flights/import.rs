@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io::{BufReader, Read};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rustc_hash::FxHashSet;
 use tokio::sync::mpsc;
@@ -108,8 +108,6 @@ pub trait Watch: Send {
 
 /// Rows that travel together from the reading thread.
 const BLOCK: usize = 512;
-/// How long one transaction should hold the writer; the limit is twice that.
-const TARGET: Duration = Duration::from_millis(25);
 const FEWEST: usize = 32;
 const MOST: usize = 4096;
 
@@ -175,7 +173,7 @@ pub async fn import_plans(
     Ok(report)
 }
 
-/// Takes rows to the store, as many at once as keep the writer for no longer than [`TARGET`].
+/// Takes rows to the store, as many at once as it does in [`FlightStore::pace`].
 struct Merger<'a> {
     store: &'a dyn FlightStore,
     clock: &'a dyn Clock,
@@ -218,9 +216,9 @@ impl<'a> Merger<'a> {
         };
         let took = started.elapsed();
         if count == self.size {
-            self.size = if took > TARGET {
-                let fit =
-                    u128::try_from(count).unwrap_or(1) * TARGET.as_micros() / took.as_micros();
+            let pace = self.store.pace();
+            self.size = if took > pace {
+                let fit = u128::try_from(count).unwrap_or(1) * pace.as_micros() / took.as_micros();
                 usize::try_from(fit).unwrap_or(FEWEST).max(count / 4)
             } else {
                 count + count / 2

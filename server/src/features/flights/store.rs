@@ -1,5 +1,7 @@
 //! What flights need from a database.
 
+use std::time::Duration;
+
 use airside_common::airport::{AirportCode, CarrierCode};
 use airside_common::flight::{
     AircraftCode, Cabin, FlightId, FlightNumber, FlightStatus, SeatNumber,
@@ -187,6 +189,9 @@ pub trait FlightStore: Send + Sync + 'static {
         now: Timestamp,
         audit: NewEntry,
     ) -> Result<FlightRecord, FlightStoreError>;
+
+    /// How long one call of an import should take, by what others wait for meanwhile.
+    fn pace(&self) -> Duration;
 
     /// Adds the flights of rows whose natural keys are free, no natural key twice among them; one outcome a row, in
     /// order. Flights that exist stay as they are.

@@ -1,5 +1,7 @@
 //! Flights and their inventory on PostgreSQL.
 
+use std::time::Duration;
+
 use airside_common::event::Event;
 use airside_common::flight::FlightId;
 use async_trait::async_trait;
@@ -27,7 +29,7 @@ mod writes;
 
 use self::locks::lock_flight;
 use self::reading::{COLUMNS, facts, flight};
-use self::writes::{cabins, insert_flights, new_ids, update_flights, write_cabins};
+use self::writes::{insert_cabins, insert_flights, new_ids, update_flights};
 
 /// All statements of the transaction look at one moment.
 const BEGIN_ONE_MOMENT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
@@ -183,7 +185,7 @@ impl FlightStore for Postgres {
                 .await?;
                 return Ok(Err(FlightId::from_raw(taken)));
             }
-            write_cabins(&mut tx, cabins(id, &plan)).await?;
+            insert_cabins(&mut tx, std::iter::once((id, &plan))).await?;
             Ok::<_, sqlx::Error>(Ok(id))
         };
         let id = written
@@ -243,6 +245,11 @@ impl FlightStore for Postgres {
             version,
         };
         self.finish(tx, id, event, now, audit).await
+    }
+
+    /// Only bookings of flights that change wait, and each commit costs as much as a hundred flights.
+    fn pace(&self) -> Duration {
+        Duration::from_millis(100)
     }
 
     async fn add_missing(

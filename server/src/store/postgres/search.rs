@@ -84,3 +84,6 @@ impl SearchStore for Postgres {
         Ok(schedule::offers(rows)?)
     }
 }
+
+#[cfg(test)]
+mod tests;

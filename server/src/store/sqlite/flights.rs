@@ -1,5 +1,7 @@
 //! Flights and their inventory on SQLite.
 
+use std::time::Duration;
+
 use airside_common::event::Event;
 use airside_common::flight::FlightId;
 use async_trait::async_trait;
@@ -236,6 +238,11 @@ impl FlightStore for Sqlite {
             version,
         };
         self.finish(tx, id, event, now, audit).await
+    }
+
+    /// Nobody else writes meanwhile; the limit is twice that.
+    fn pace(&self) -> Duration {
+        Duration::from_millis(25)
     }
 
     async fn add_missing(

@@ -9,7 +9,7 @@ use sqlx::{PgConnection, PgTransaction};
 use super::super::{Postgres, outbox};
 use super::locks::lock_keys;
 use super::reading::{NaturalKeys, by_ids, by_keys, facts};
-use super::writes::{cabins, insert_flights, new_ids, update_flights, write_cabins};
+use super::writes::{insert_cabins, insert_flights, new_ids, update_flights};
 use crate::features::flights::decide::{self, Merge};
 use crate::features::flights::import::RowOutcome;
 use crate::features::flights::store::{Expect, FlightRecord, PlannedRow};
@@ -24,13 +24,11 @@ pub(super) async fn add_missing(
     now: Timestamp,
 ) -> Result<Vec<RowOutcome>, sqlx::Error> {
     let mut chunk = Chunk::new(rows, now);
-    let mut reader = database.readers().acquire().await?;
-    for (at, _) in chunk.lookup(&mut reader).await? {
+    let mut tx = begin(database).await?;
+    for (at, _) in chunk.lookup(&mut tx).await? {
         chunk.outcomes[at] = Some(RowOutcome::Unchanged);
     }
-    drop(reader);
     if !chunk.open().is_empty() {
-        let mut tx = database.write().await?;
         chunk.insert(&mut tx, &chunk.open()).await?;
         chunk.commit(tx).await?;
     }
@@ -46,11 +44,10 @@ pub(super) async fn merge(
 ) -> Result<Vec<RowOutcome>, sqlx::Error> {
     let mut chunk = Chunk::new(rows, now);
     let mut new = chunk.open();
+    let mut tx = begin(database).await?;
     if expect == Expect::Known {
         // A look without locks finds what is unchanged and what is not there; what differs is looked at again under locks.
-        let mut reader = database.readers().acquire().await?;
-        let known = chunk.lookup(&mut reader).await?;
-        drop(reader);
+        let known = chunk.lookup(&mut tx).await?;
         let mut is_new = vec![true; rows.len()];
         for (at, flight) in known {
             is_new[at] = false;
@@ -63,12 +60,25 @@ pub(super) async fn merge(
     if chunk.open().is_empty() {
         return Ok(chunk.into_outcomes());
     }
-    let mut tx = database.write().await?;
     // New flights first: their keys come before all locks.
     chunk.insert(&mut tx, &new).await?;
     chunk.update(&mut tx).await?;
     chunk.commit(tx).await?;
     Ok(chunk.into_outcomes())
+}
+
+/// A transaction whose statements find their rows, some thousand of millions, by the indexes and nothing else: the planner
+/// does not know how many there are in a table that has just begun to grow, and keeps for the whole import what it then
+/// thought best, the checks of foreign keys included.
+async fn begin(database: &Postgres) -> Result<PgTransaction<'static>, sqlx::Error> {
+    let mut tx = database.write().await?;
+    sqlx::raw_sql(
+        "SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; \
+         SET LOCAL jit = off",
+    )
+    .execute(&mut *tx)
+    .await?;
+    Ok(tx)
 }
 
 /// Rows of one transaction, and what has become of them.
@@ -138,11 +148,8 @@ impl<'a> Chunk<'a> {
             .map(|(id, at)| (*id, &self.rows[*at].plan))
             .collect();
         let written = insert_flights(tx, &flights, self.now).await?;
-        let made = flights
-            .iter()
-            .filter(|(id, _)| written.contains(&id.raw()))
-            .flat_map(|(id, plan)| cabins(*id, plan));
-        write_cabins(tx, made).await?;
+        let made = flights.iter().filter(|(id, _)| written.contains(&id.raw()));
+        insert_cabins(tx, made.copied()).await?;
         for (id, at) in ids.iter().zip(new) {
             if written.contains(&id.raw()) {
                 self.outcomes[*at] = Some(RowOutcome::Created);

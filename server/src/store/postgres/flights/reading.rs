@@ -62,8 +62,8 @@ pub(super) async fn by_ids(
     ids: &[i64],
 ) -> Result<Vec<FlightRecord>, sqlx::Error> {
     let rows: Vec<FlightRow> = sqlx::query_as(AssertSqlSafe(format!(
-        "SELECT {COLUMNS} FROM flights f JOIN inventory i ON i.flight_id = f.id
-         WHERE f.id = ANY ($1) AND i.flight_id = ANY ($1) ORDER BY f.id, i.cabin"
+        "SELECT {COLUMNS} FROM unnest($1::bigint[]) AS k (id)
+         JOIN flights f ON f.id = k.id JOIN inventory i ON i.flight_id = f.id ORDER BY f.id, i.cabin"
     )))
     .bind(ids)
     .persistent(false)

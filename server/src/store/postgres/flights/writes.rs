@@ -105,47 +105,72 @@ pub(super) async fn insert_flights(
     Ok(written.into_iter().collect())
 }
 
-/// The cabins of a new flight.
-pub(super) fn cabins(
-    id: FlightId,
-    plan: &FlightPlan,
-) -> impl Iterator<Item = (FlightId, i16, CabinTerms)> {
-    (0..)
-        .zip(plan.cabins)
-        .filter_map(move |(cabin, terms)| Some((id, cabin, terms?)))
+/// Columns of cabins, an array each.
+#[derive(Default)]
+struct CabinColumns {
+    flights: Vec<i64>,
+    cabins: Vec<i16>,
+    capacities: Vec<i32>,
+    fares: Vec<i64>,
+    currencies: Vec<&'static str>,
 }
 
-/// Writes capacity and fares of cabins, new or not; what is sold stays.
-pub(super) async fn write_cabins(
-    tx: &mut PgTransaction<'_>,
-    cabins: impl Iterator<Item = (FlightId, i16, CabinTerms)>,
-) -> Result<(), sqlx::Error> {
-    let mut flights = Vec::new();
-    let mut positions = Vec::new();
-    let mut capacities = Vec::new();
-    let mut fares = Vec::new();
-    let mut currencies = Vec::new();
-    for (id, cabin, terms) in cabins {
-        flights.push(id.raw());
-        positions.push(cabin);
-        capacities.push(i32::try_from(terms.capacity).map_err(decode)?);
-        fares.push(terms.fare.minor());
-        currencies.push(terms.fare.currency().code());
+impl CabinColumns {
+    fn push(&mut self, id: FlightId, cabin: i16, terms: CabinTerms) -> Result<(), sqlx::Error> {
+        self.flights.push(id.raw());
+        self.cabins.push(cabin);
+        self.capacities
+            .push(i32::try_from(terms.capacity).map_err(decode)?);
+        self.fares.push(terms.fare.minor());
+        self.currencies.push(terms.fare.currency().code());
+        Ok(())
     }
-    sqlx::query(
-        "INSERT INTO inventory (flight_id, cabin, capacity, fare_minor, currency)
-         SELECT * FROM unnest($1::bigint[], $2::smallint[], $3::integer[], $4::bigint[], $5::text[])
-         ON CONFLICT (flight_id, cabin) DO UPDATE SET capacity = excluded.capacity,
-             fare_minor = excluded.fare_minor, currency = excluded.currency",
-    )
-    .bind(flights)
-    .bind(positions)
-    .bind(capacities)
-    .bind(fares)
-    .bind(currencies)
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
+
+    async fn execute(
+        self,
+        tx: &mut PgTransaction<'_>,
+        statement: &'static str,
+    ) -> Result<(), sqlx::Error> {
+        if !self.flights.is_empty() {
+            sqlx::query(statement)
+                .bind(self.flights)
+                .bind(self.cabins)
+                .bind(self.capacities)
+                .bind(self.fares)
+                .bind(self.currencies)
+                .persistent(false)
+                .execute(&mut **tx)
+                .await?;
+        }
+        Ok(())
+    }
+}
+
+const INSERT_CABINS: &str =
+    "INSERT INTO inventory (flight_id, cabin, capacity, fare_minor, currency)
+     SELECT * FROM unnest($1::bigint[], $2::smallint[], $3::integer[], $4::bigint[], $5::text[])";
+
+/// What is sold stays.
+const UPDATE_CABINS: &str =
+    "UPDATE inventory SET capacity = v.capacity, fare_minor = v.fare_minor, currency = v.currency
+     FROM unnest($1::bigint[], $2::smallint[], $3::integer[], $4::bigint[], $5::text[])
+         AS v (flight_id, cabin, capacity, fare_minor, currency)
+     WHERE inventory.flight_id = v.flight_id AND inventory.cabin = v.cabin";
+
+/// Writes the cabins of new flights.
+pub(super) async fn insert_cabins(
+    tx: &mut PgTransaction<'_>,
+    flights: impl Iterator<Item = (FlightId, &FlightPlan)>,
+) -> Result<(), sqlx::Error> {
+    let mut new = CabinColumns::default();
+    for (id, plan) in flights {
+        for (cabin, terms) in (0..).zip(plan.cabins) {
+            if let Some(terms) = terms {
+                new.push(id, cabin, terms)?;
+            }
+        }
+    }
+    new.execute(tx, INSERT_CABINS).await
 }
 
 /// Writes what changed flights are now: times, aircraft, destination, cabins. Flights and cabins are locked.
@@ -179,15 +204,17 @@ pub(super) async fn update_flights(
     .execute(&mut **tx)
     .await?;
     let (mut gone, mut gone_cabins) = (Vec::new(), Vec::<i16>::new());
-    let mut terms = Vec::new();
+    let mut new = CabinColumns::default();
+    let mut other = CabinColumns::default();
     for (flight, plan) in changed {
-        for (cabin, (was, is)) in (0..).zip(flight.plan.cabins.iter().zip(&plan.cabins)) {
-            match is {
-                None if was.is_some() => {
+        for (cabin, (was, is)) in (0..).zip(flight.plan.cabins.iter().zip(plan.cabins)) {
+            match (was, is) {
+                (Some(_), None) => {
                     gone.push(flight.id.raw());
                     gone_cabins.push(cabin);
                 }
-                Some(is) if *was != Some(*is) => terms.push((flight.id, cabin, *is)),
+                (None, Some(is)) => new.push(flight.id, cabin, is)?,
+                (Some(was), Some(is)) if *was != is => other.push(flight.id, cabin, is)?,
                 _ => {}
             }
         }
@@ -203,8 +230,6 @@ pub(super) async fn update_flights(
         .execute(&mut **tx)
         .await?;
     }
-    if !terms.is_empty() {
-        write_cabins(tx, terms.into_iter()).await?;
-    }
-    Ok(())
+    new.execute(tx, INSERT_CABINS).await?;
+    other.execute(tx, UPDATE_CABINS).await
 }
