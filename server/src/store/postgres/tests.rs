@@ -2,10 +2,13 @@ use std::time::Duration;
 
 use airside_common::event::Event;
 use airside_common::flight::FlightId;
+use airside_common::user::Role;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
 use super::{MIGRATIONS, Postgres, outbox};
+use crate::features::users::store::contract::{entry, user};
+use crate::features::users::store::{Change, UserStore, UserStoreError};
 use crate::relay::Outbox;
 use crate::store::contract::{self, Fixture};
 use crate::store::{Database, sqlite};
@@ -172,6 +175,46 @@ async fn a_lock_is_not_waited_for_without_end() {
     .await
     .unwrap();
     assert_eq!(limits, ("5s".to_owned(), "30s".to_owned()));
+}
+
+#[tokio::test]
+async fn two_admins_that_are_disabled_at_the_same_moment_do_not_both_go() {
+    let fixture = OnServer::new().await;
+    let database = fixture.database();
+    let ada = user(database, "ada", Role::Admin).await.id;
+    let eve = user(database, "eve", Role::Admin).await.id;
+    // Both come as far as the entry in the audit log, behind the count of admins, if they do not wait for each other.
+    let mut gate = database.write().await.unwrap();
+    sqlx::query("LOCK TABLE audit IN EXCLUSIVE MODE")
+        .execute(&mut *gate)
+        .await
+        .unwrap();
+    let disable = |id| {
+        let database = database.clone();
+        let change = Change {
+            disabled: Some(true),
+            ..Change::default()
+        };
+        let (now, entries) = (Timestamp::UNIX_EPOCH, vec![entry("user.changed")]);
+        tokio::spawn(async move { database.change(id, change, now, now, entries).await })
+    };
+    let (first, second) = (disable(ada), disable(eve));
+    let mut waiting = 0_i64;
+    while waiting < 2 {
+        waiting = sqlx::query_scalar(
+            "SELECT count(*) FROM pg_stat_activity
+             WHERE datname = current_database() AND wait_event_type = 'Lock'",
+        )
+        .fetch_one(database.readers())
+        .await
+        .unwrap();
+    }
+    gate.rollback().await.unwrap();
+    let outcomes = [first.await.unwrap(), second.await.unwrap()];
+    let refused = outcomes
+        .iter()
+        .filter(|outcome| matches!(outcome, Err(UserStoreError::LastAdmin)));
+    assert_eq!(refused.count(), 1, "{outcomes:?}");
 }
 
 #[test]
