@@ -1,5 +1,6 @@
-use airside_common::flight::Cabin;
+use airside_common::flight::{Cabin, FlightId};
 
+use super::insert_flights;
 use crate::features::bookings::command::Outcome;
 use crate::features::bookings::store::{BookingStore, contract as bookings};
 use crate::features::flights::import::RowOutcome;
@@ -205,4 +206,95 @@ async fn who_waits_for_cabins_that_are_taken_away_decides_by_those_that_came() {
         booked.unwrap();
         assert_eq!(here.violations().await.unwrap(), []);
     }
+}
+
+/// Returns when somebody in the database waits for a lock.
+async fn somebody_waits(database: &Postgres) {
+    loop {
+        let waiting: i64 = sqlx::query_scalar(
+            "SELECT count(*) FROM pg_stat_activity
+             WHERE datname = current_database() AND wait_event_type = 'Lock'",
+        )
+        .fetch_one(database.readers())
+        .await
+        .unwrap();
+        if waiting > 0 {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+/// What a batch of bookings does to a cabin, before its commit.
+async fn sell(database: &Postgres, seats: i32) -> sqlx::PgTransaction<'static> {
+    let mut selling = database.write().await.unwrap();
+    sqlx::query("UPDATE inventory SET sold = $1")
+        .bind(seats)
+        .execute(&mut *selling)
+        .await
+        .unwrap();
+    selling
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_sold_while_a_change_waits_binds_it() {
+    let fixture = OnServer::new().await;
+    let here = fixture.database();
+    let row = |capacity| {
+        [PlannedRow {
+            line: 2,
+            plan: seats(at(1), capacity),
+        }]
+    };
+    here.merge(&row(20), Expect::New, now()).await.unwrap();
+
+    let selling = sell(here, 15).await;
+    let smaller = row(10);
+    let (merged, ()) = tokio::join!(here.merge(&smaller, Expect::Known, now()), async {
+        somebody_waits(here).await;
+        selling.commit().await.unwrap();
+    });
+    assert!(matches!(merged.unwrap()[..], [RowOutcome::Rejected(_)]));
+
+    let selling = sell(here, 18).await;
+    let flight = flights(here).await.remove(0);
+    let change = FlightChange {
+        id: flight.id,
+        version: flight.version,
+        patch: serde_json::from_str(
+            r#"{"cabins":[{"cabin":"economy","capacity":16,"fare":{"amount":"99.50","currency":"USD"}}]}"#,
+        )
+        .unwrap(),
+    };
+    let (changed, ()) = tokio::join!(here.change(change, now(), entry("flight.changed")), async {
+        somebody_waits(here).await;
+        selling.commit().await.unwrap();
+    });
+    assert!(
+        matches!(changed, Err(FlightStoreError::Refused(_))),
+        "{changed:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn natural_keys_are_taken_in_one_order_whatever_the_files() {
+    let fixture = OnServer::new().await;
+    let here = fixture.database();
+    // Another importer, between the first key and the second.
+    let mut other = here.write().await.unwrap();
+    insert_flights(&mut other, &[(FlightId::new(1, 1), &at(1))], now())
+        .await
+        .unwrap();
+    let rows = [2, 1].map(|number| PlannedRow {
+        line: 2,
+        plan: at(number),
+    });
+    let (merged, ()) = tokio::join!(here.merge(&rows, Expect::New, now()), async {
+        somebody_waits(here).await;
+        insert_flights(&mut other, &[(FlightId::new(1, 2), &at(2))], now())
+            .await
+            .expect("who waits for the first key does not hold the second");
+        other.rollback().await.unwrap();
+    });
+    assert_eq!(merged.unwrap(), [RowOutcome::Created, RowOutcome::Created]);
 }
