@@ -2,40 +2,24 @@
 
 use airside_common::api::bookings::HistoryEntry;
 use airside_common::locator::Locator;
-use airside_common::time::Instant;
 use async_trait::async_trait;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use sqlx::sqlite::SqliteTransaction;
 
-use super::fault::{self, Fault};
 use super::{Sqlite, idempotency};
 use crate::features::bookings::command::{Command, Outcome};
-use crate::features::bookings::decide::{Change, Stored, decide};
+use crate::features::bookings::decide::{Stored, decide};
 use crate::features::bookings::integrity::Violation;
 use crate::features::bookings::store::{BookingStore, Filter, Page, StoreError};
-use crate::features::bookings::writer;
+use crate::store::fault::{self, Fault};
+use crate::store::rows::bookings::answers::Batch;
+use crate::store::rows::bookings::stored::{HistoryRow, entry};
+use crate::store::rows::bookings::written::changes;
 
 mod facts;
 mod integrity;
 mod reading;
 mod writes;
-
-impl From<sqlx::Error> for StoreError {
-    fn from(error: sqlx::Error) -> Self {
-        let kind = fault::kind(&error);
-        let cause = Box::new(error);
-        match kind {
-            Fault::Data => Self::Data(cause),
-            Fault::Full => Self::Full(cause),
-            Fault::Unavailable => Self::Unavailable(cause),
-        }
-    }
-}
-
-/// A row that holds what no program of this release has written.
-fn unreadable(what: impl Into<String>) -> sqlx::Error {
-    sqlx::Error::Decode(what.into().into())
-}
 
 #[async_trait]
 impl BookingStore for Sqlite {
@@ -48,7 +32,7 @@ impl BookingStore for Sqlite {
             .await
             .map_err(|error| match fault::kind(&error) {
                 Fault::Full => StoreError::Full(Box::new(error)),
-                Fault::Data | Fault::Unavailable => StoreError::Unknown(Box::new(error)),
+                _ => StoreError::Unknown(Box::new(error)),
             })?;
         Ok(outcomes)
     }
@@ -64,7 +48,7 @@ impl BookingStore for Sqlite {
     }
 
     async fn history(&self, locator: Locator) -> Result<Vec<HistoryEntry>, StoreError> {
-        let rows: Vec<(i64, i64, String, String, String)> = sqlx::query_as(
+        let rows: Vec<HistoryRow> = sqlx::query_as(
             "SELECT h.version, h.at, u.username, h.action, h.detail
              FROM bookings b
              JOIN history h ON h.booking_id = b.id
@@ -74,19 +58,7 @@ impl BookingStore for Sqlite {
         .bind(locator.as_str())
         .fetch_all(self.readers())
         .await?;
-        let entries: Result<Vec<_>, sqlx::Error> = rows
-            .into_iter()
-            .map(|(version, at, by, action, detail)| {
-                Ok(HistoryEntry {
-                    version: version.cast_unsigned(),
-                    at: Instant(instant(at)?),
-                    by: by.parse().map_err(|_| unreadable("users.username"))?,
-                    action,
-                    detail,
-                })
-            })
-            .collect();
-        Ok(entries?)
+        Ok(rows.into_iter().map(entry).collect::<Result<_, _>>()?)
     }
 
     async fn forget_keys(&self, age: SignedDuration, limit: u32) -> Result<u64, StoreError> {
@@ -102,59 +74,22 @@ impl BookingStore for Sqlite {
     }
 }
 
-fn instant(micros: i64) -> Result<Timestamp, sqlx::Error> {
-    Timestamp::from_microsecond(micros).map_err(|_| unreadable("a time beyond the calendar"))
-}
-
 /// Records first, then facts, then decisions, then what they write.
 async fn run(
     tx: &mut SqliteTransaction<'_>,
-    batch: &[Command],
+    commands: &[Command],
 ) -> Result<Vec<Outcome>, sqlx::Error> {
-    let mut known = idempotency::find(tx, batch).await?;
-    let mut outcomes: Vec<Option<Outcome>> = batch
-        .iter()
-        .enumerate()
-        .map(|(position, command)| {
-            known.remove(&position).map(|record| {
-                if record.fingerprint == Some(command.fingerprint) {
-                    Outcome::Answered(record.answer)
-                } else {
-                    writer::mismatch()
-                }
-            })
-        })
-        .collect();
-    let open: Vec<Command> = batch
-        .iter()
-        .zip(&outcomes)
-        .filter(|(_, outcome)| outcome.is_none())
-        .map(|(command, _)| command.clone())
-        .collect();
-    if !open.is_empty() {
-        let (facts, last_id) = facts::read(tx, &open).await?;
-        let decisions = decide(&facts, &open);
-        let changes: Vec<(&Command, &Change)> = open
-            .iter()
-            .zip(&decisions)
-            .filter_map(|(command, decision)| Some((command, decision.change.as_ref()?)))
-            .collect();
-        writes::write(tx, facts.now, last_id, &changes).await?;
-        idempotency::keep(
-            tx,
-            facts.now,
-            open.iter().zip(decisions.iter().map(|d| &d.outcome)),
-        )
-        .await?;
-        let mut decided = decisions.into_iter().map(|decision| decision.outcome);
-        for outcome in outcomes.iter_mut().filter(|outcome| outcome.is_none()) {
-            *outcome = decided.next();
-        }
+    let batch = Batch::new(commands, idempotency::find(tx, commands).await?);
+    if batch.open.is_empty() {
+        return batch.finish(Vec::new());
     }
-    outcomes
-        .into_iter()
-        .collect::<Option<Vec<_>>>()
-        .ok_or_else(|| unreadable("fewer decisions than commands"))
+    let (facts, last_id) = facts::read(tx, &batch.open).await?;
+    let decisions = decide(&facts, &batch.open);
+    let changes = changes(&batch.open, &decisions);
+    writes::write(tx, facts.now, last_id, &changes).await?;
+    let outcomes = decisions.iter().map(|decision| &decision.outcome);
+    idempotency::keep(tx, facts.now, batch.open.iter().zip(outcomes)).await?;
+    batch.finish(decisions)
 }
 
 #[cfg(test)]

@@ -1,64 +1,30 @@
 //! Idempotency keys with the answers that were given, on an open transaction.
 
-use std::collections::HashMap;
-
 use jiff::Timestamp;
 use sqlx::sqlite::SqliteTransaction;
 
 use super::micros;
-use crate::features::bookings::command::{Answer, Command, Fingerprint, Outcome};
-
-/// What a key was used for, and what was answered.
-pub(crate) struct Record {
-    pub(crate) fingerprint: Option<Fingerprint>,
-    pub(crate) answer: Answer,
-}
-
-#[derive(sqlx::FromRow)]
-struct Row {
-    position: i64,
-    fingerprint: Vec<u8>,
-    status: i64,
-    body: String,
-    locator: Option<String>,
-    version: Option<i64>,
-}
+use crate::features::bookings::command::{Command, Outcome};
+use crate::store::rows::bookings::answers::AnswerRow;
+use crate::store::rows::bookings::json;
 
 /// The records of those commands whose keys are known, by the commands' positions.
 pub(crate) async fn find(
     tx: &mut SqliteTransaction<'_>,
     commands: &[Command],
-) -> Result<HashMap<usize, Record>, sqlx::Error> {
+) -> Result<Vec<AnswerRow>, sqlx::Error> {
     let keys: Vec<(String, &str)> = commands
         .iter()
         .map(|c| (c.caller.user_id.to_string(), c.key.as_str()))
         .collect();
-    let rows: Vec<Row> = sqlx::query_as(
+    sqlx::query_as(
         "SELECT j.key AS position, i.fingerprint, i.status, i.body, i.locator, i.version
          FROM json_each(?1) j
          CROSS JOIN idempotency i ON i.user_id = j.value ->> 0 AND i.key = j.value ->> 1",
     )
     .bind(json(&keys)?)
     .fetch_all(&mut **tx)
-    .await?;
-    Ok(rows
-        .into_iter()
-        .filter_map(|row| {
-            let subject = row
-                .locator
-                .and_then(|locator| locator.parse().ok())
-                .zip(row.version.and_then(|version| u64::try_from(version).ok()));
-            let record = Record {
-                fingerprint: row.fingerprint.try_into().ok().map(Fingerprint),
-                answer: Answer {
-                    status: u16::try_from(row.status).unwrap_or(500),
-                    body: row.body,
-                    subject,
-                },
-            };
-            Some((usize::try_from(row.position).ok()?, record))
-        })
-        .collect())
+    .await
 }
 
 /// Keeps the answers of those commands that have one to be kept.
@@ -111,11 +77,6 @@ pub(crate) async fn forget_before(
     .execute(&mut **tx)
     .await?;
     Ok(gone.rows_affected())
-}
-
-/// Rows as the JSON array that `json_each` takes apart again: one statement for any number of rows.
-pub(crate) fn json(rows: &impl serde::Serialize) -> Result<String, sqlx::Error> {
-    serde_json::to_string(rows).map_err(|error| sqlx::Error::Encode(error.into()))
 }
 
 fn hex(bytes: &[u8]) -> String {

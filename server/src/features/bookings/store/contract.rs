@@ -98,7 +98,7 @@ pub(crate) fn create(
     }
 }
 
-fn cancel(caller: &Caller, key: &str, locator: Locator, version: u64) -> Command {
+pub(crate) fn cancel(caller: &Caller, key: &str, locator: Locator, version: u64) -> Command {
     Command {
         caller: caller.clone(),
         request_id: "request-1".to_owned(),
@@ -111,7 +111,7 @@ fn cancel(caller: &Caller, key: &str, locator: Locator, version: u64) -> Command
     }
 }
 
-fn word(outcome: &Outcome) -> String {
+pub(crate) fn word(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Answered(answer) if answer.status < 300 => answer.status.to_string(),
         Outcome::Answered(answer) => serde_json::from_str::<Problem>(&answer.body)
@@ -126,7 +126,7 @@ fn words(outcomes: &[Outcome]) -> Vec<String> {
     outcomes.iter().map(word).collect()
 }
 
-fn booking(outcome: &Outcome) -> Booking {
+pub(crate) fn booking(outcome: &Outcome) -> Booking {
     match outcome {
         Outcome::Answered(Answer { body, .. }) => serde_json::from_str(body).unwrap(),
         Outcome::Refused(problem) => panic!("{problem}"),

@@ -1,50 +1,10 @@
 //! Rows that contradict each other.
 
+use futures_util::TryStreamExt;
 use sqlx::SqlitePool;
 
 use crate::features::bookings::integrity::Violation;
-
-/// Each statement answers (row, fault) and nothing where all is well.
-const CHECKS: [&str; 7] = [
-    // Counters against the seats of living segments.
-    "SELECT 'inventory ' || i.flight_id || ' cabin ' || i.cabin,
-            'sold is ' || i.sold || ', but living segments hold ' || coalesce(h.seats, 0)
-     FROM inventory i
-     LEFT JOIN (SELECT flight_id, cabin, sum(seats) AS seats FROM segments
-                WHERE status IN ('HK', 'TK', 'UN') GROUP BY flight_id, cabin) h
-     ON h.flight_id = i.flight_id AND h.cabin = i.cabin
-     WHERE i.sold <> coalesce(h.seats, 0)",
-    "SELECT 'inventory ' || flight_id || ' cabin ' || cabin, 'sold is ' || sold || ' of ' || capacity
-     FROM inventory WHERE sold < 0 OR sold > capacity",
-    "SELECT 'booking ' || b.locator || ' segment ' || s.position,
-            'flight ' || s.flight_id || ' has no cabin ' || s.cabin
-     FROM segments s JOIN bookings b ON b.id = s.booking_id
-     WHERE s.status <> 'XX'
-       AND NOT EXISTS (SELECT 1 FROM inventory i WHERE i.flight_id = s.flight_id AND i.cabin = s.cabin)",
-    // Seats that a segment counts against the people of its booking.
-    "SELECT 'booking ' || b.locator || ' segment ' || s.position,
-            'takes ' || s.seats || ' seats for ' || p.people || ' people'
-     FROM segments s JOIN bookings b ON b.id = s.booking_id
-     JOIN (SELECT booking_id, sum(kind <> 'infant') AS people FROM passengers GROUP BY booking_id) p
-     ON p.booking_id = s.booking_id
-     WHERE s.seats <> p.people",
-    // Chosen seats belong to people with seats on living segments of that flight.
-    "SELECT 'seat ' || c.seat || ' of flight ' || c.flight_id, 'belongs to no living segment'
-     FROM seats c
-     LEFT JOIN segments s ON s.booking_id = c.booking_id AND s.position = c.segment
-     LEFT JOIN passengers p ON p.booking_id = c.booking_id AND p.position = c.passenger
-     WHERE s.booking_id IS NULL OR s.flight_id <> c.flight_id OR s.status NOT IN ('HK', 'TK', 'UN')
-        OR p.booking_id IS NULL OR p.kind = 'infant'",
-    // A cancelled booking holds nothing; any other has at least one living segment.
-    "SELECT 'booking ' || b.locator, 'is ' || b.status || ' with ' || count(s.booking_id) || ' living segments'
-     FROM bookings b
-     LEFT JOIN segments s ON s.booking_id = b.id AND s.status <> 'XX'
-     GROUP BY b.id
-     HAVING (b.status = 'cancelled') = (count(s.booking_id) > 0)",
-    "SELECT 'booking ' || b.locator, 'is at version ' || b.version || ', its history at ' || coalesce(max(h.version), 0)
-     FROM bookings b LEFT JOIN history h ON h.booking_id = b.id
-     GROUP BY b.id HAVING coalesce(max(h.version), 0) <> b.version",
-];
+use crate::store::rows::bookings::integrity::{CHECKS, ChosenSeat, SeatsInTheirCabins};
 
 /// All violations, in one consistent look.
 pub(super) async fn violations(readers: &SqlitePool) -> Result<Vec<Violation>, sqlx::Error> {
@@ -57,59 +17,20 @@ pub(super) async fn violations(readers: &SqlitePool) -> Result<Vec<Violation>, s
                 .map(|(row, fault)| Violation { row, fault }),
         );
     }
-    seats_in_their_cabins(&mut look, &mut violations).await?;
-    Ok(violations)
-}
-
-/// A chosen seat lies in the cabin of its segment, by the layout of its aircraft.
-async fn seats_in_their_cabins(
-    look: &mut sqlx::SqliteTransaction<'_>,
-    violations: &mut Vec<Violation>,
-) -> Result<(), sqlx::Error> {
-    use airside_common::flight::Cabin;
-    use futures_util::TryStreamExt;
-
-    use crate::features::flights::seat_layout::SeatLayout;
-
-    let mut rows = sqlx::query_as::<_, (i64, String, String, i64, String)>(
-        "SELECT c.flight_id, c.seat, f.aircraft, s.cabin,
+    let mut chosen = sqlx::query_as::<_, ChosenSeat>(
+        "SELECT c.flight_id AS flight, c.seat, f.aircraft, s.cabin,
                 (SELECT json_group_array(json_array(i.cabin, i.capacity)) FROM inventory i
-                 WHERE i.flight_id = c.flight_id)
+                 WHERE i.flight_id = c.flight_id) AS cabins
          FROM seats c
          JOIN flights f ON f.id = c.flight_id
          JOIN segments s ON s.booking_id = c.booking_id AND s.position = c.segment
          ORDER BY c.flight_id",
     )
-    .fetch(&mut **look);
-    let mut current: Option<(i64, SeatLayout)> = None;
-    while let Some((flight, seat, aircraft, cabin, cabins)) = rows.try_next().await? {
-        let layout = match current.take() {
-            Some((of, layout)) if of == flight => layout,
-            _ => {
-                let cabins: Vec<(usize, u32)> = serde_json::from_str(&cabins).unwrap_or_default();
-                let mut capacities = [0; 4];
-                for (index, capacity) in cabins {
-                    if let Some(place) = capacities.get_mut(index) {
-                        *place = capacity;
-                    }
-                }
-                match aircraft.parse() {
-                    Ok(aircraft) => SeatLayout::of(aircraft, &capacities),
-                    Err(_) => continue,
-                }
-            }
-        };
-        let wanted = usize::try_from(cabin)
-            .ok()
-            .and_then(|index| Cabin::ALL.get(index).copied());
-        let found = seat.parse().ok().and_then(|seat| layout.cabin_of(seat));
-        if found.is_none() || found != wanted {
-            violations.push(Violation {
-                row: format!("seat {seat} of flight {flight}"),
-                fault: "does not exist in the booked cabin".to_owned(),
-            });
-        }
-        current = Some((flight, layout));
+    .fetch(&mut *look);
+    let mut seats = SeatsInTheirCabins::default();
+    while let Some(seat) = chosen.try_next().await? {
+        violations.extend(seats.look(&seat));
     }
-    Ok(())
+    drop(chosen);
+    Ok(violations)
 }

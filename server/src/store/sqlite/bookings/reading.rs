@@ -1,21 +1,14 @@
 //! Whole bookings, each with all its rows in one statement: one consistent look.
 
-use airside_common::api::bookings::{Booking, Contact, Passenger, SeatChoice, Segment};
-use airside_common::booking::OperationKey;
-use airside_common::flight::{Cabin, FlightId};
+use airside_common::flight::FlightId;
 use airside_common::locator::Locator;
-use airside_common::money::{Money, parse_currency};
-use airside_common::time::Instant;
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use sqlx::sqlite::Sqlite as Database;
 use sqlx::{Executor, QueryBuilder};
 
-use super::facts::offset_time;
-use super::{instant, unreadable};
 use crate::features::bookings::decide::Stored;
 use crate::features::bookings::store::{Filter, Page};
-use crate::store::sqlite::idempotency::json;
+use crate::store::rows::bookings::json;
+use crate::store::rows::bookings::stored::{Row, stored};
 
 /// The columns of a [`Row`], of the bookings `b`.
 macro_rules! columns {
@@ -33,45 +26,6 @@ macro_rules! columns {
           FROM seats c WHERE c.booking_id = b.id) AS seats"
     };
 }
-
-#[derive(sqlx::FromRow)]
-struct Row {
-    id: i64,
-    locator: String,
-    office: String,
-    created_by: String,
-    username: String,
-    operation: String,
-    status: String,
-    version: i64,
-    contact_email: Option<String>,
-    contact_phone: Option<String>,
-    total_minor: i64,
-    currency: String,
-    time_limit: Option<i64>,
-    created_at: i64,
-    updated_at: i64,
-    segments: String,
-    passengers: String,
-    seats: String,
-}
-
-/// Flight, carrier, number, origin, destination, departure with offset, arrival with offset, aircraft, cabin, status.
-#[derive(Deserialize)]
-struct SegmentRow(
-    i64,
-    String,
-    u16,
-    String,
-    String,
-    i64,
-    i64,
-    i64,
-    i64,
-    String,
-    usize,
-    String,
-);
 
 /// The bookings of locators, those that exist, in any order.
 pub(super) async fn by_locators<'e>(
@@ -158,65 +112,4 @@ pub(super) async fn list<'e>(
         .push_bind(page.limit);
     let rows: Vec<Row> = query.build_query_as().fetch_all(database).await?;
     rows.iter().map(stored).collect()
-}
-
-fn stored(row: &Row) -> Result<Stored, sqlx::Error> {
-    let wrong = |what: &str| unreadable(format!("bookings.{what} of {}", row.locator));
-    let segments: Vec<SegmentRow> = list_of(&row.segments)?;
-    let segments: Result<Vec<Segment>, sqlx::Error> = segments.iter().map(segment).collect();
-    let passengers: Vec<Passenger> = list_of(&row.passengers)?;
-    let seats: Vec<SeatChoice> = list_of(&row.seats)?;
-    let currency = parse_currency(&row.currency).map_err(|_| wrong("currency"))?;
-    let booking = Booking {
-        locator: row.locator.parse().map_err(|_| wrong("locator"))?,
-        status: row.status.parse().map_err(|_| wrong("status"))?,
-        version: u64::try_from(row.version).map_err(|_| wrong("version"))?,
-        segments: segments?,
-        passengers,
-        seats,
-        contact: Contact {
-            email: optional(row.contact_email.as_deref()).map_err(|()| wrong("contact_email"))?,
-            phone: optional(row.contact_phone.as_deref()).map_err(|()| wrong("contact_phone"))?,
-        },
-        total: Money::from_minor(row.total_minor, currency),
-        time_limit: row.time_limit.map(instant).transpose()?.map(Instant),
-        office: row.office.parse().map_err(|_| wrong("office"))?,
-        created_by: row.username.parse().map_err(|_| wrong("created_by"))?,
-        created_at: Instant(instant(row.created_at)?),
-        updated_at: Instant(instant(row.updated_at)?),
-        operation: Some(
-            row.operation
-                .parse::<OperationKey>()
-                .map_err(|_| wrong("operation"))?,
-        ),
-    };
-    Ok(Stored {
-        id: row.id,
-        made_by: row.created_by.parse().map_err(|_| wrong("created_by"))?,
-        booking,
-    })
-}
-
-fn segment(row: &SegmentRow) -> Result<Segment, sqlx::Error> {
-    let wrong = |what: &str| unreadable(format!("a segment's {what} on flight {}", row.0));
-    Ok(Segment {
-        flight_id: FlightId::from_raw(row.0),
-        carrier: row.1.parse().map_err(|_| wrong("carrier"))?,
-        number: airside_common::flight::FlightNumber::new(row.2).map_err(|_| wrong("number"))?,
-        origin: row.3.parse().map_err(|_| wrong("origin"))?,
-        destination: row.4.parse().map_err(|_| wrong("destination"))?,
-        departure: offset_time(row.5, row.6)?,
-        arrival: offset_time(row.7, row.8)?,
-        aircraft: row.9.parse().map_err(|_| wrong("aircraft"))?,
-        cabin: *Cabin::ALL.get(row.10).ok_or_else(|| wrong("cabin"))?,
-        status: row.11.parse().map_err(|_| wrong("status"))?,
-    })
-}
-
-fn list_of<T: DeserializeOwned>(text: &str) -> Result<Vec<T>, sqlx::Error> {
-    serde_json::from_str(text).map_err(|error| sqlx::Error::Decode(error.into()))
-}
-
-fn optional<T: std::str::FromStr>(text: Option<&str>) -> Result<Option<T>, ()> {
-    text.map(|text| text.parse().map_err(|_| ())).transpose()
 }

@@ -1,0 +1,49 @@
+//! The locks of a batch, in the one order in which everybody takes them.
+
+use airside_common::locator::Locator;
+use sqlx::PgTransaction;
+
+use crate::store::rows::bookings::wanted::Wanted;
+
+/// Locks the bookings that are named, by their numbers, then the inventory of all that the batch may touch, by flight and
+/// cabin: what is to be booked, and what these bookings hold.
+pub(super) async fn take(tx: &mut PgTransaction<'_>, wanted: &Wanted) -> Result<(), sqlx::Error> {
+    let bookings: Vec<i64> = if wanted.bookings.is_empty() {
+        Vec::new()
+    } else {
+        let locators: Vec<&str> = wanted.bookings.iter().map(Locator::as_str).collect();
+        sqlx::query_scalar(
+            "SELECT id FROM bookings WHERE locator = ANY($1) ORDER BY id FOR NO KEY UPDATE",
+        )
+        .bind(locators)
+        .fetch_all(&mut **tx)
+        .await?
+    };
+    let (flights, cabins): (Vec<i64>, Vec<i16>) = wanted
+        .cabins
+        .iter()
+        // A cabin's index is less than four.
+        .map(|(flight, cabin)| {
+            (
+                flight.raw(),
+                i16::try_from(cabin.index()).unwrap_or_default(),
+            )
+        })
+        .unzip();
+    // Only who holds a booking's lock changes its segments: these are its last.
+    sqlx::query(
+        "SELECT 1 FROM inventory i
+         WHERE (i.flight_id, i.cabin) IN (
+             SELECT flight_id, cabin FROM unnest($1::bigint[], $2::smallint[]) AS w (flight_id, cabin)
+             UNION
+             SELECT flight_id, cabin FROM segments WHERE booking_id = ANY($3))
+         ORDER BY i.flight_id, i.cabin
+         FOR NO KEY UPDATE OF i",
+    )
+    .bind(flights)
+    .bind(cabins)
+    .bind(bookings)
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,236 @@
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use airside_common::event::Event;
+use async_trait::async_trait;
+
+use super::*;
+use crate::features::auth::caller::Caller;
+use crate::features::bookings::command::Answer;
+use crate::features::bookings::store::contract::{self, Fixture};
+use crate::relay::Outbox;
+use crate::store::contract::Fixture as _;
+use crate::store::fault::{self, Fault};
+use crate::store::postgres::tests::OnServer;
+
+mod processes;
+mod waiting;
+
+struct Bookings(OnServer);
+
+impl Bookings {
+    fn database(&self) -> &Postgres {
+        self.0.database()
+    }
+
+    /// As administrators do by hand.
+    async fn change(&self, statement: &str) {
+        sqlx::raw_sql(sqlx::AssertSqlSafe(statement.to_owned()))
+            .execute(self.database().readers())
+            .await
+            .unwrap();
+    }
+}
+
+#[async_trait]
+impl Fixture for Bookings {
+    async fn new() -> Self {
+        Self(OnServer::new().await)
+    }
+
+    fn store(&self) -> Arc<dyn BookingStore> {
+        Arc::new(self.database().clone())
+    }
+
+    async fn user(&self, caller: &Caller) {
+        sqlx::query(
+            "INSERT INTO users VALUES ($1, $2, '', $3, $4, NULL, to_timestamp(0), to_timestamp(0))",
+        )
+        .bind(caller.user_id.to_string())
+        .bind(caller.username.as_str())
+        .bind(caller.role.word())
+        .bind(caller.office.as_str())
+        .execute(self.database().readers())
+        .await
+        .unwrap();
+    }
+
+    async fn flight(&self, id: i64, number: u16, hours: i64, capacity: u32) {
+        sqlx::query(
+            "WITH flight AS (
+                 INSERT INTO flights
+                 SELECT $1, 'UA', $2, 'JFK', 'ORD', (t AT TIME ZONE 'UTC' - interval '5 hours')::date, t, -18000,
+                        t + interval '2 hours', -21600, '738', 'scheduled', 1, to_timestamp(0), to_timestamp(0)
+                 FROM (SELECT date_trunc('second', clock_timestamp()) + $3 * interval '1 hour' AS t) AS at)
+             INSERT INTO inventory VALUES ($1, 3, $4, 0, 10000, 'USD')",
+        )
+        .bind(id)
+        .bind(i32::from(number))
+        .bind(f64::from(i32::try_from(hours).unwrap()))
+        .bind(i32::try_from(capacity).unwrap())
+        .execute(self.database().readers())
+        .await
+        .unwrap();
+    }
+
+    async fn counters(&self, flight: i64) -> (u32, u32) {
+        let (capacity, sold): (i32, i32) =
+            sqlx::query_as("SELECT capacity, sold FROM inventory WHERE flight_id = $1")
+                .bind(flight)
+                .fetch_one(self.database().readers())
+                .await
+                .unwrap();
+        (capacity.cast_unsigned(), sold.cast_unsigned())
+    }
+
+    async fn events(&self) -> Vec<Event> {
+        let envelopes = self.database().read_after(0, 1_000).await.unwrap();
+        envelopes.into_iter().map(|e| e.event).collect()
+    }
+
+    async fn age_keys(&self, hours: i64) {
+        self.change(&format!(
+            "UPDATE idempotency SET created_at = created_at - interval '{hours} hours'"
+        ))
+        .await;
+    }
+}
+
+mod keeps_the_contract {
+    use super::*;
+
+    contract::contract!(Bookings);
+}
+
+#[tokio::test]
+async fn the_check_names_what_is_wrong() {
+    let fixture = Bookings::new().await;
+    let ada = contract::agent("ada", "NYC1A0001");
+    fixture.user(&ada).await;
+    fixture.flight(1, 1545, 48, 6).await;
+    let command = contract::create(&ada, "k", 1, |b| {
+        b["seats"] = serde_json::json!([{"segment": 1, "passenger": 1, "seat": "1A"}]);
+    });
+    fixture.store().execute(&[command]).await.unwrap();
+    for (damage, repair, row) in [
+        (
+            "UPDATE inventory SET sold = 2",
+            "UPDATE inventory SET sold = 1",
+            "inventory 1 cabin 3",
+        ),
+        (
+            "UPDATE seats SET seat = '2A'",
+            "UPDATE seats SET seat = '1A'",
+            "seat 2A of flight 1",
+        ),
+        (
+            "UPDATE seats SET segment = 2",
+            "UPDATE seats SET segment = 1",
+            "seat 1A of flight 1",
+        ),
+        (
+            "UPDATE segments SET seats = 2; UPDATE inventory SET sold = 2",
+            "UPDATE segments SET seats = 1; UPDATE inventory SET sold = 1",
+            "booking ",
+        ),
+        (
+            "UPDATE bookings SET version = 2",
+            "UPDATE bookings SET version = 1",
+            "booking ",
+        ),
+        (
+            "UPDATE bookings SET status = 'cancelled'",
+            "UPDATE bookings SET status = 'confirmed'",
+            "booking ",
+        ),
+    ] {
+        assert_eq!(fixture.store().violations().await.unwrap(), []);
+        fixture.change(damage).await;
+        let found = fixture.store().violations().await.unwrap();
+        assert!(
+            found.iter().any(|v| v.row.starts_with(row)),
+            "{damage}: {found:?}"
+        );
+        fixture.change(repair).await;
+    }
+}
+
+#[tokio::test]
+async fn the_schema_refuses_counters_out_of_bounds() {
+    let fixture = Bookings::new().await;
+    fixture.flight(1, 1545, 48, 6).await;
+    for statement in [
+        "UPDATE inventory SET sold = -1",
+        "UPDATE inventory SET sold = 7",
+        "UPDATE inventory SET sold = 3, capacity = 2",
+    ] {
+        let refused = sqlx::raw_sql(statement)
+            .execute(fixture.database().readers())
+            .await;
+        assert_eq!(
+            fault::kind(&refused.unwrap_err()),
+            Fault::Data,
+            "{statement}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_locator_that_exists_is_drawn_again() {
+    let fixture = Bookings::new().await;
+    let ada = contract::agent("ada", "NYC1A0001");
+    fixture.user(&ada).await;
+    fixture.flight(1, 1545, 48, 6).await;
+    let command = contract::create(&ada, "k", 1, |_| {});
+    let made = fixture.store().execute(&[command]).await.unwrap();
+    let Outcome::Answered(Answer {
+        subject: Some((taken, _)),
+        ..
+    }) = made[0]
+    else {
+        panic!("{made:?}");
+    };
+    let (first, second) = ("AAAAAA".parse().unwrap(), "BBBBBB".parse().unwrap());
+    let draws = RefCell::new(vec![second, first, first, taken, taken]);
+    let mut tx = fixture.database().write().await.unwrap();
+    let mut free = facts::free_locators(&mut tx, 2, || draws.borrow_mut().pop().unwrap())
+        .await
+        .unwrap();
+    free.sort_unstable();
+    assert_eq!(free, [first, second]);
+    assert!(draws.borrow().is_empty(), "drawn until two were free");
+}
+
+/// A commit that the server refuses has not happened; one whose session ended may have.
+#[tokio::test]
+async fn a_commit_that_was_refused_is_told_from_one_that_nobody_knows_of() {
+    let fixture = Bookings::new().await;
+    let ada = contract::agent("ada", "NYC1A0001");
+    fixture.user(&ada).await;
+    fixture.flight(1, 1545, 48, 6).await;
+    let at_commit = async |body: &str| {
+        fixture
+            .change(&format!(
+                "CREATE OR REPLACE FUNCTION at_commit() RETURNS trigger LANGUAGE plpgsql AS
+                 $$ BEGIN {body}; RETURN NULL; END $$;
+                 DROP TRIGGER IF EXISTS late ON bookings;
+                 CREATE CONSTRAINT TRIGGER late AFTER INSERT ON bookings DEFERRABLE INITIALLY DEFERRED
+                 FOR EACH ROW EXECUTE FUNCTION at_commit()"
+            ))
+            .await;
+        let command = contract::create(&ada, "k", 1, |_| {});
+        fixture.store().execute(&[command]).await
+    };
+    let refused = at_commit("RAISE EXCEPTION 'no'").await;
+    assert!(matches!(refused, Err(StoreError::Data(_))), "{refused:?}");
+    let locked = at_commit("RAISE EXCEPTION SQLSTATE '40P01'").await;
+    assert!(matches!(locked, Err(StoreError::Locked(_))), "{locked:?}");
+    let unknown = at_commit("PERFORM pg_terminate_backend(pg_backend_pid())").await;
+    assert!(
+        matches!(unknown, Err(StoreError::Unknown(_))),
+        "{unknown:?}"
+    );
+    assert_eq!(fixture.counters(1).await, (6, 0));
+    let made = at_commit("PERFORM 1").await.unwrap();
+    assert_eq!(contract::word(&made[0]), "201");
+}

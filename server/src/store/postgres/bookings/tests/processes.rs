@@ -1,0 +1,164 @@
+//! Four processes that write at the same time.
+
+use std::collections::HashMap;
+
+use airside_common::locator::Locator;
+use tokio::task::JoinSet;
+
+use super::*;
+
+const PROCESSES: usize = 4;
+const FLIGHTS: i64 = 8;
+
+/// A database that others have opened too, flights with so many seats, and somebody who books.
+async fn opened_by_four(capacity: u32) -> (Bookings, Vec<Postgres>, Caller) {
+    let fixture = Bookings::new().await;
+    let ada = contract::agent("ada", "NYC1A0001");
+    fixture.user(&ada).await;
+    for flight in 1..=FLIGHTS {
+        fixture
+            .flight(flight, u16::try_from(flight).unwrap(), 48, capacity)
+            .await;
+    }
+    let mut processes = Vec::new();
+    for _ in 0..PROCESSES {
+        processes.push(fixture.0.of_another_process().await);
+    }
+    (fixture, processes, ada)
+}
+
+/// Runs a task a process, all at once.
+async fn all<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
+    processes: Vec<Postgres>,
+    task: impl Fn(usize, Postgres) -> F,
+) -> Vec<T> {
+    let tasks: JoinSet<T> = processes
+        .into_iter()
+        .enumerate()
+        .map(|(number, process)| task(number, process))
+        .collect();
+    tasks.join_all().await
+}
+
+fn count(outcomes: &[Outcome], word: &str) -> usize {
+    outcomes
+        .iter()
+        .filter(|o| contract::word(o) == word)
+        .count()
+}
+
+fn made(outcomes: &[Outcome]) -> Vec<Locator> {
+    outcomes
+        .iter()
+        .filter(|outcome| contract::word(outcome) == "201")
+        .map(|outcome| contract::booking(outcome).locator)
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn opposite_orders_of_flights_and_bookings_meet_no_deadlock() {
+    const ROUNDS: usize = 15;
+    let (fixture, processes, ada) = opened_by_four(1_000).await;
+    let first: Vec<Command> = (0..40)
+        .map(|n| contract::create(&ada, &format!("first-{n}"), 1 + n % FLIGHTS, |_| {}))
+        .collect();
+    let shared = made(&fixture.store().execute(&first).await.unwrap());
+    assert_eq!(shared.len(), 40);
+    let outcomes = all(processes, |process, store| {
+        let (ada, shared) = (ada.clone(), shared.clone());
+        async move {
+            let mut outcomes = Vec::new();
+            let mut own = Vec::new();
+            for round in 0..ROUNDS {
+                let mut batch: Vec<Command> = (1..=FLIGHTS)
+                    .map(|flight| {
+                        let key = format!("make-{process}-{round}-{flight}");
+                        contract::create(&ada, &key, flight, |_| {})
+                    })
+                    .collect();
+                // Those that all four want to cancel, and some of its own.
+                let gone = shared.iter().skip(round).step_by(ROUNDS).chain(&own);
+                batch.extend(gone.map(|locator| {
+                    let key = format!("end-{process}-{round}-{locator}");
+                    contract::cancel(&ada, &key, *locator, 1)
+                }));
+                if process % 2 == 1 {
+                    batch.reverse();
+                }
+                let done = store.execute(&batch).await.unwrap();
+                own = made(&done).into_iter().step_by(2).collect();
+                outcomes.extend(done);
+            }
+            outcomes
+        }
+    })
+    .await
+    .concat();
+    let (made, ended) = (count(&outcomes, "201"), count(&outcomes, "200"));
+    assert_eq!(made, PROCESSES * ROUNDS * 8);
+    assert_eq!(count(&outcomes, "stale_version"), 3 * shared.len());
+    assert_eq!(made + ended + 3 * shared.len(), outcomes.len());
+    let mut sold = 0;
+    for flight in 1..=FLIGHTS {
+        sold += fixture.counters(flight).await.1 as usize;
+    }
+    assert_eq!(sold, shared.len() + made - ended);
+    assert_eq!(fixture.store().violations().await.unwrap(), []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_same_keys_in_opposite_orders_are_each_one_booking() {
+    const ROUNDS: usize = 10;
+    const KEYS: usize = 16;
+    let (fixture, processes, ada) = opened_by_four(1_000).await;
+    let answers = all(processes, |process, store| {
+        let ada = ada.clone();
+        async move {
+            let mut answers = HashMap::new();
+            for round in 0..ROUNDS {
+                let mut batch: Vec<Command> = (0..KEYS)
+                    .map(|n| contract::create(&ada, &format!("key-{round}-{n}"), 1, |_| {}))
+                    .collect();
+                if process % 2 == 1 {
+                    batch.reverse();
+                }
+                let done = store.execute(&batch).await.unwrap();
+                answers.extend(batch.into_iter().map(|c| c.key).zip(done));
+            }
+            answers
+        }
+    })
+    .await;
+    assert_eq!(answers[0].len(), ROUNDS * KEYS);
+    for other in &answers {
+        assert_eq!(*other, answers[0], "one outcome, wherever the key comes");
+    }
+    let all: Vec<Outcome> = answers[0].values().cloned().collect();
+    assert_eq!(count(&all, "201"), ROUNDS * KEYS);
+    assert_eq!(fixture.counters(1).await, (1_000, 160));
+    assert_eq!(fixture.store().violations().await.unwrap(), []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_hot_flight_sells_every_seat_once() {
+    let (fixture, processes, ada) = opened_by_four(101).await;
+    let outcomes = all(processes, |process, store| {
+        let ada = ada.clone();
+        async move {
+            let mut outcomes = Vec::new();
+            for round in 0..8 {
+                let batch: Vec<Command> = (0..8)
+                    .map(|n| contract::create(&ada, &format!("{process}-{round}-{n}"), 1, |_| {}))
+                    .collect();
+                outcomes.extend(store.execute(&batch).await.unwrap());
+            }
+            outcomes
+        }
+    })
+    .await
+    .concat();
+    assert_eq!(count(&outcomes, "201"), 101);
+    assert_eq!(count(&outcomes, "sold_out"), 4 * 8 * 8 - 101);
+    assert_eq!(fixture.counters(1).await, (101, 101));
+    assert_eq!(fixture.store().violations().await.unwrap(), []);
+}

@@ -1,0 +1,135 @@
+//! A batch that waits for another transaction sees what that one has written.
+
+use super::*;
+
+struct Waiting {
+    fixture: Bookings,
+    ada: Caller,
+    command: Command,
+    /// What the batch waits for.
+    other: sqlx::PgTransaction<'static>,
+}
+
+async fn one_flight() -> Waiting {
+    let fixture = Bookings::new().await;
+    let ada = contract::agent("ada", "NYC1A0001");
+    fixture.user(&ada).await;
+    fixture.flight(1, 1545, 48, 6).await;
+    Waiting {
+        command: contract::create(&ada, "k", 1, |_| {}),
+        other: fixture.database().write().await.unwrap(),
+        fixture,
+        ada,
+    }
+}
+
+impl Waiting {
+    async fn others(&mut self, statement: &'static str) {
+        sqlx::raw_sql(statement)
+            .execute(&mut *self.other)
+            .await
+            .unwrap();
+    }
+
+    /// Starts the batch, lets the other transaction commit once the batch waits, and answers the batch's outcome.
+    async fn outcome(self) -> Outcome {
+        let store = self.fixture.database().clone();
+        let batch = [self.command];
+        let running = tokio::spawn(async move { store.execute(&batch).await });
+        somebody_waits(&self.fixture).await;
+        self.other.commit().await.unwrap();
+        let outcome = running.await.unwrap().unwrap().remove(0);
+        assert_eq!(self.fixture.store().violations().await.unwrap(), []);
+        outcome
+    }
+}
+
+async fn somebody_waits(fixture: &Bookings) {
+    loop {
+        let waits: bool = sqlx::query_scalar(
+            "SELECT EXISTS (SELECT FROM pg_stat_activity
+                            WHERE datname = current_database() AND wait_event_type = 'Lock')",
+        )
+        .fetch_one(fixture.database().readers())
+        .await
+        .unwrap();
+        if waits {
+            return;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_flight_that_was_cancelled_meanwhile_is_not_sold() {
+    let mut case = one_flight().await;
+    case.others("SELECT 1 FROM inventory FOR UPDATE; UPDATE flights SET status = 'cancelled'")
+        .await;
+    assert_eq!(contract::word(&case.outcome().await), "flight_not_bookable");
+}
+
+#[tokio::test]
+async fn a_flight_that_departed_meanwhile_is_not_sold() {
+    let mut case = one_flight().await;
+    case.others("SELECT 1 FROM inventory FOR UPDATE").await;
+    // It departs after the batch has begun to wait: later than the time at which its transaction began.
+    let store = case.fixture.database().clone();
+    let batch = [case.command];
+    let running = tokio::spawn(async move { store.execute(&batch).await });
+    somebody_waits(&case.fixture).await;
+    sqlx::raw_sql(
+        "UPDATE flights SET departure = date_trunc('milliseconds', clock_timestamp()),
+                            arrival = clock_timestamp() + interval '1 hour'",
+    )
+    .execute(&mut *case.other)
+    .await
+    .unwrap();
+    case.other.commit().await.unwrap();
+    let outcome = running.await.unwrap().unwrap().remove(0);
+    assert_eq!(contract::word(&outcome), "flight_not_bookable");
+}
+
+#[tokio::test]
+async fn seats_that_were_sold_meanwhile_are_not_sold_again() {
+    let mut case = one_flight().await;
+    case.others("UPDATE inventory SET capacity = 0").await;
+    assert_eq!(contract::word(&case.outcome().await), "sold_out");
+}
+
+#[tokio::test]
+async fn a_key_that_another_process_is_at_work_on_gives_its_answer() {
+    let mut case = one_flight().await;
+    let answered = run(&mut case.other, std::slice::from_ref(&case.command)).await;
+    let answered = answered.unwrap().remove(0);
+    assert_eq!(contract::word(&answered), "201");
+    assert_eq!(case.outcome().await, answered);
+}
+
+#[tokio::test]
+async fn a_key_whose_first_request_was_refused_is_free_for_who_waited() {
+    let mut case = one_flight().await;
+    let invalid = contract::create(&case.ada, "k", 9, |_| {});
+    let refused = run(&mut case.other, &[invalid]).await.unwrap();
+    assert_eq!(contract::word(&refused[0]), "invalid_request");
+    assert_eq!(contract::word(&case.outcome().await), "201");
+}
+
+#[tokio::test]
+async fn a_booking_that_was_cancelled_meanwhile_gives_nothing_back_twice() {
+    let mut case = one_flight().await;
+    let made = case.fixture.store().execute(&[case.command]).await.unwrap();
+    let locator = contract::booking(&made[0]).locator;
+    let first = contract::cancel(&case.ada, "first", locator, 1);
+    run(&mut case.other, &[first]).await.unwrap();
+    case.command = contract::cancel(&case.ada, "second", locator, 1);
+    assert_eq!(contract::word(&case.outcome().await), "stale_version");
+}
+
+#[tokio::test]
+async fn who_waits_for_a_lock_too_long_is_told_so() {
+    let mut case = one_flight().await;
+    case.others("SELECT 1 FROM inventory FOR UPDATE").await;
+    let outcome = case.fixture.store().execute(&[case.command]).await;
+    assert!(matches!(outcome, Err(StoreError::Locked(_))), "{outcome:?}");
+    case.other.rollback().await.unwrap();
+    assert_eq!(case.fixture.counters(1).await, (6, 0));
+}

@@ -1,0 +1,20 @@
+//! Rows of bookings. Lists go in and out as JSON, which both databases take apart and put together.
+
+use serde::Serialize;
+
+pub(crate) mod answers;
+pub(crate) mod flights;
+pub(crate) mod integrity;
+pub(crate) mod stored;
+pub(crate) mod wanted;
+pub(crate) mod written;
+
+/// A row that holds what no program of this release has written.
+pub(crate) fn unreadable(what: impl Into<String>) -> sqlx::Error {
+    sqlx::Error::Decode(what.into().into())
+}
+
+/// Rows as a JSON array: one statement for any number of them.
+pub(crate) fn json(rows: &impl Serialize) -> Result<String, sqlx::Error> {
+    serde_json::to_string(rows).map_err(|error| sqlx::Error::Encode(error.into()))
+}
