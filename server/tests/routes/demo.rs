@@ -21,7 +21,9 @@ type Row = (i64, String, String, String, String);
 #[tokio::test]
 async fn every_future_flight_can_be_found_and_booked() {
     let app = TestApp::with(Settings::default(), Arc::new(SystemClock)).await;
-    demo::top_up(&*app.app.database, &SystemClock).await.unwrap();
+    demo::top_up(&*app.app.database, &SystemClock)
+        .await
+        .unwrap();
     app.search.load().await.unwrap();
     let future: Vec<Row> = sqlx::query_as(
         "SELECT id, carrier, origin, destination, departure_date FROM flights WHERE departure > ?1 ORDER BY departure",

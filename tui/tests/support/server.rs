@@ -100,7 +100,7 @@ async fn serve(
             .unwrap();
     }
     // Before the start, so that the timetable has them from the beginning.
-    let flights = Flights::new(Arc::new(app.database.clone()), Arc::clone(&app.clock));
+    let flights = Flights::new(Arc::clone(&app.database) as _, Arc::clone(&app.clock));
     for (number, seats) in (1..).zip(seats) {
         let author = FlightAuthor {
             user: "root".to_owned(),

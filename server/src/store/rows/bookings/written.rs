@@ -31,20 +31,20 @@ impl Rows {
 /// from one booking to the next within a batch.
 #[derive(Debug)]
 pub(crate) struct Written {
-    /// Bookings that have ended: id, version, updated_at.
+    /// Bookings that have ended: id, version, `updated_at`.
     pub(crate) gone: Rows,
-    /// New bookings: id, locator, office, created_by, operation, status, version, contact_email,
-    /// contact_phone, total_minor, currency, time_limit, created_at (and updated_at).
+    /// New bookings: id, locator, office, `created_by`, operation, status, version, `contact_email`,
+    /// `contact_phone`, `total_minor`, currency, `time_limit`, `created_at` (and `updated_at`).
     pub(crate) bookings: Rows,
-    /// booking_id, position, given_name, surname, surname_key, title, kind, date_of_birth.
+    /// `booking_id`, position, `given_name`, surname, `surname_key`, title, kind, `date_of_birth`.
     pub(crate) passengers: Rows,
-    /// booking_id, position, flight_id, cabin, status, seats.
+    /// `booking_id`, position, `flight_id`, cabin, status, seats.
     pub(crate) segments: Rows,
-    /// flight_id, seat, booking_id, segment, passenger.
+    /// `flight_id`, seat, `booking_id`, segment, passenger.
     pub(crate) seats: Rows,
-    /// booking_id, version, at, user_id, action, detail.
+    /// `booking_id`, version, at, `user_id`, action, detail.
     pub(crate) history: Rows,
-    /// What is added to `sold`: flight_id, cabin, seats.
+    /// What is added to `sold`: `flight_id`, cabin, seats.
     pub(crate) balance: Rows,
     /// An event for each booking, and one that names all flights whose seats moved.
     pub(crate) events: Vec<Event>,
