@@ -35,6 +35,9 @@ const LOOK: Duration = Duration::from_millis(20);
 /// The senders to the loop that an idle console has: the test's and its own.
 const SENDERS: usize = 2;
 
+/// Rounds in a row without anything under way, until the console counts as idle.
+const QUIET_ROUNDS: u32 = 3;
+
 /// A screen that keeps what was drawn.
 struct Paper {
     last: watch::Sender<String>,
@@ -142,6 +145,8 @@ impl Person {
     /// Waits until nothing is under way: no message waits, and no effect that could send one.
     pub(super) async fn idle(&mut self) {
         let settled = async {
+            // What ends just after a drawing has left a message that is not drawn yet: the next round takes it.
+            let mut quiet = 0;
             loop {
                 // The loop draws only once it has taken all that waits; the tests run on one thread, so that nothing
                 // is drawn between these two lines.
@@ -149,9 +154,14 @@ impl Person {
                 self.inbox.send(Message::Input(Input::FocusGained)).unwrap();
                 self.screen.changed().await.unwrap();
                 if self.inbox.strong_count() == SENDERS {
-                    return;
+                    quiet += 1;
+                    if quiet == QUIET_ROUNDS {
+                        return;
+                    }
+                } else {
+                    quiet = 0;
+                    let _ = timeout(LOOK, self.screen.changed()).await;
                 }
-                let _ = timeout(LOOK, self.screen.changed()).await;
             }
         };
         let settled = timeout(PATIENCE, settled).await.is_ok();
