@@ -3,14 +3,15 @@
 use airside_common::flight::{Cabin, FlightId, FlightNumber, SeatNumber};
 use airside_common::money::{Money, parse_currency};
 use rustc_hash::FxHashMap;
+use serde::Deserialize;
 use sqlx::FromRow;
 
 use super::decode;
 use super::instant::StoredInstant;
 use crate::features::flights::store::{CabinTerms, FlightFacts, FlightPlan, FlightRecord};
 
-/// A flight beside one of its cabins.
-#[derive(FromRow)]
+/// A flight beside one of its cabins; in JSON a list of the values in this order.
+#[derive(FromRow, Deserialize)]
 pub(crate) struct FlightRow {
     id: i64,
     carrier: String,

@@ -11,7 +11,10 @@ use super::reading::{COLUMNS, facts};
 use super::writes::{insert_flights, new_ids, update_flights, write_cabins};
 use crate::features::flights::decide::{self, Merge};
 use crate::features::flights::import::RowOutcome;
-use crate::features::flights::store::{Expect, FlightFacts, FlightRecord, PlannedRow};
+use crate::features::flights::store::{
+    Expect, FlightFacts, FlightPlan, FlightRecord, PlannedRow,
+};
+use crate::store::rows::decode;
 use crate::store::rows::flights::{FlightRow, day, natural_key, records};
 
 /// Natural keys of one look-up: four values each.
@@ -108,21 +111,11 @@ async fn lookup(
     let mut positions: FxHashMap<_, usize> = FxHashMap::default();
     let mut found = Vec::new();
     for chunk in open.chunks(KEYS_A_STATEMENT) {
-        let mut select = QueryBuilder::<Db>::new("WITH k AS (");
-        select.push_values(chunk, |mut key, at| {
-            let plan = &rows[*at].plan;
-            key.push_bind(plan.carrier.as_str())
-                .push_bind(plan.number.get())
-                .push_bind(plan.origin.as_str())
-                .push_bind(plan.departure.date().to_string());
-        });
-        // CROSS JOIN fixes the order: keys first, each found by the unique index.
-        select.push(") SELECT ").push(COLUMNS).push(
-            " FROM k CROSS JOIN flights f ON f.carrier = k.column1 AND f.number = k.column2 \
-             AND f.origin = k.column3 AND f.departure_date = k.column4 \
-             CROSS JOIN inventory i ON i.flight_id = f.id",
-        );
-        let flat: Vec<FlightRow> = select.build_query_as().fetch_all(&mut *connection).await?;
+        let flat: String = by_keys(chunk.iter().map(|at| &rows[*at].plan))
+            .build_query_scalar()
+            .fetch_one(&mut *connection)
+            .await?;
+        let flat: Vec<FlightRow> = serde_json::from_str(&flat).map_err(decode)?;
         found.extend(records(&flat)?);
         positions.extend(chunk.iter().map(|at| (natural_key(&rows[*at].plan), *at)));
     }
@@ -130,6 +123,27 @@ async fn lookup(
         .into_iter()
         .filter_map(|flight| Some((*positions.get(&natural_key(&flight.plan))?, flight)))
         .collect())
+}
+
+/// The flights of natural keys as one text: a row costs a wake-up of two threads, and each of its values a copy.
+pub(super) fn by_keys<'a>(plans: impl Iterator<Item = &'a FlightPlan>) -> QueryBuilder<Db> {
+    let mut select = QueryBuilder::<Db>::new("WITH k AS (");
+    select.push_values(plans, |mut key, plan| {
+        key.push_bind(plan.carrier.as_str())
+            .push_bind(plan.number.get())
+            .push_bind(plan.origin.as_str())
+            .push_bind(plan.departure.date().to_string());
+    });
+    // CROSS JOIN fixes the order: keys first, each found by the unique index.
+    select
+        .push(") SELECT json_group_array(json_array(")
+        .push(COLUMNS)
+        .push(
+            ")) FROM k CROSS JOIN flights f ON f.carrier = k.column1 AND f.number = k.column2 \
+             AND f.origin = k.column3 AND f.departure_date = k.column4 \
+             CROSS JOIN inventory i ON i.flight_id = f.id",
+        );
+    select
 }
 
 /// Inserts all rows that have no outcome; those whose key turns out to be taken stay without one.
