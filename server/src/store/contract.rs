@@ -81,6 +81,7 @@ macro_rules! all {
             $crate::store::contract::cases!($fixture, $crate::features::flights::store::contract:
                 a_flight_from_its_making_to_its_end
                 a_natural_key_is_taken_once
+                a_number_is_listed_on_all_its_dates
                 a_merge_tells_what_became_of_each_row
                 sold_seats_bind_what_may_change
             );

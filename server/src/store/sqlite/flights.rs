@@ -29,6 +29,71 @@ mod writes;
 use self::reading::{COLUMNS, facts, flight};
 use self::writes::{insert_flights, new_ids, update_flights, write_cabins};
 
+/// All departure dates that flights have, each found by one step through the index of natural keys, which begins with
+/// the date: what asks for a flight number on any day looks at each of these days and not at each flight.
+pub(super) const EVERY_DATE: &str = "(WITH RECURSIVE dates (date) AS (SELECT min(departure_date) FROM flights UNION ALL \
+     SELECT (SELECT min(departure_date) FROM flights WHERE departure_date > date) FROM dates WHERE date IS NOT NULL) \
+     SELECT date FROM dates)";
+
+/// The flights of a page with their cabins, in order.
+fn page(filter: &FlightFilter, after: Option<FlightPosition>, limit: u32) -> QueryBuilder<Db> {
+    let mut select = QueryBuilder::<Db>::new("SELECT ");
+    select
+        .push(COLUMNS)
+        .push(" FROM (SELECT * FROM flights WHERE TRUE");
+    if let Some(origin) = filter.origin {
+        select.push(" AND origin = ").push_bind(origin.to_string());
+    }
+    if let Some(destination) = filter.destination {
+        select
+            .push(" AND destination = ")
+            .push_bind(destination.to_string());
+    }
+    if let Some(date) = filter.date {
+        // No offset is beyond 14 hours: the index finds the two days around.
+        let noon = date.0.at(12, 0, 0, 0);
+        let around = Offset::UTC
+            .to_timestamp(noon)
+            .map(micros)
+            .unwrap_or_default();
+        let reach = 27 * 3_600_000_000;
+        select
+            .push(" AND departure BETWEEN ")
+            .push_bind(around - reach)
+            .push(" AND ")
+            .push_bind(around + reach)
+            .push(" AND departure_date = ")
+            .push_bind(date.to_string());
+    }
+    if let Some(carrier) = filter.carrier {
+        select
+            .push(" AND carrier = ")
+            .push_bind(carrier.to_string());
+    }
+    if let Some(number) = filter.number {
+        select.push(" AND number = ").push_bind(number.get());
+    }
+    if filter.carrier.is_some() && filter.number.is_some() && filter.date.is_none() {
+        select.push(" AND departure_date IN ").push(EVERY_DATE);
+    }
+    if let Some(status) = filter.status {
+        select.push(" AND status = ").push_bind(status.to_string());
+    }
+    if let Some(after) = after {
+        select
+            .push(" AND (departure, id) > (")
+            .push_bind(after.departure)
+            .push(", ")
+            .push_bind(after.id.raw())
+            .push(")");
+    }
+    select
+        .push(" ORDER BY departure, id LIMIT ")
+        .push_bind(limit)
+        .push(") f JOIN inventory i ON i.flight_id = f.id ORDER BY f.departure, f.id, i.cabin");
+    select
+}
+
 /// Facts of a flight of the version that was seen.
 async fn locked_facts(
     tx: &mut SqliteTransaction<'_>,
@@ -96,58 +161,7 @@ impl FlightStore for Sqlite {
         after: Option<FlightPosition>,
         limit: u32,
     ) -> Result<Vec<FlightRecord>, FlightStoreError> {
-        let mut select = QueryBuilder::<Db>::new("SELECT ");
-        select
-            .push(COLUMNS)
-            .push(" FROM (SELECT * FROM flights WHERE TRUE");
-        if let Some(origin) = filter.origin {
-            select.push(" AND origin = ").push_bind(origin.to_string());
-        }
-        if let Some(destination) = filter.destination {
-            select
-                .push(" AND destination = ")
-                .push_bind(destination.to_string());
-        }
-        if let Some(date) = filter.date {
-            // No offset is beyond 14 hours: the index finds the two days around.
-            let noon = date.0.at(12, 0, 0, 0);
-            let around = Offset::UTC
-                .to_timestamp(noon)
-                .map(micros)
-                .unwrap_or_default();
-            let reach = 27 * 3_600_000_000;
-            select
-                .push(" AND departure BETWEEN ")
-                .push_bind(around - reach)
-                .push(" AND ")
-                .push_bind(around + reach)
-                .push(" AND departure_date = ")
-                .push_bind(date.to_string());
-        }
-        if let Some(carrier) = filter.carrier {
-            select
-                .push(" AND carrier = ")
-                .push_bind(carrier.to_string());
-        }
-        if let Some(number) = filter.number {
-            select.push(" AND number = ").push_bind(number.get());
-        }
-        if let Some(status) = filter.status {
-            select.push(" AND status = ").push_bind(status.to_string());
-        }
-        if let Some(after) = after {
-            select
-                .push(" AND (departure, id) > (")
-                .push_bind(after.departure)
-                .push(", ")
-                .push_bind(after.id.raw())
-                .push(")");
-        }
-        select
-            .push(" ORDER BY departure, id LIMIT ")
-            .push_bind(limit)
-            .push(") f JOIN inventory i ON i.flight_id = f.id ORDER BY f.departure, f.id, i.cabin");
-        let rows: Vec<FlightRow> = select
+        let rows: Vec<FlightRow> = page(filter, after, limit)
             .build_query_as()
             .fetch_all(self.readers())
             .await

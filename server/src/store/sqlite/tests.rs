@@ -1,7 +1,18 @@
 use async_trait::async_trait;
+use sqlx::{AssertSqlSafe, SqlStr};
 
 use super::Sqlite;
 use crate::store::contract::{self, Fixture};
+
+/// How SQLite would go about a statement.
+pub(super) async fn steps(database: &Sqlite, sql: SqlStr) -> Vec<String> {
+    let explained = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {}", sql.as_str()));
+    let plan: Vec<(i64, i64, i64, String)> = sqlx::query_as(explained)
+        .fetch_all(database.readers())
+        .await
+        .unwrap();
+    plan.into_iter().map(|row| row.3).collect()
+}
 
 pub(super) struct OnDisk {
     database: Sqlite,

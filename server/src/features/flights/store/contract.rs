@@ -65,6 +65,43 @@ pub(crate) async fn a_flight_from_its_making_to_its_end(fixture: &impl Fixture) 
     searches(store).await;
 }
 
+pub(crate) async fn a_number_is_listed_on_all_its_dates(fixture: &impl Fixture) {
+    let store = fixture.database();
+    let dates = ["2026-12-07", "2026-12-09", "2027-01-01"];
+    let rows: Vec<PlannedRow> = dates
+        .iter()
+        .flat_map(|date| [(1, date), (2, date)])
+        .zip(1..)
+        .map(|((number, date), line)| PlannedRow {
+            line,
+            plan: plan(number, &format!("{date}T08:00"), &format!("{date}T11:00")),
+        })
+        .collect();
+    store.add_missing(&rows, now()).await.unwrap();
+    let listed = async |date: Option<&str>, after| -> Vec<FlightRecord> {
+        let filter = FlightFilter {
+            carrier: Some("UA".parse().unwrap()),
+            number: Some("2".parse().unwrap()),
+            date: date.map(|date| date.parse().unwrap()),
+            ..FlightFilter::default()
+        };
+        store.list(&filter, after, 100).await.unwrap()
+    };
+    let dates_of = |found: &[FlightRecord]| -> Vec<String> {
+        let date = |f: &FlightRecord| f.plan.departure.date().to_string();
+        found.iter().map(date).collect()
+    };
+    let all = listed(None, None).await;
+    assert_eq!(dates_of(&all), dates);
+    assert!(all.iter().all(|flight| flight.plan.number.get() == 2));
+    assert_eq!(dates_of(&listed(Some(dates[1]), None).await), [dates[1]]);
+    let first = FlightPosition {
+        departure: all[0].plan.departure.instant().as_microsecond(),
+        id: all[0].id,
+    };
+    assert_eq!(dates_of(&listed(None, Some(first)).await), dates[1..]);
+}
+
 async fn changes(store: &impl FlightStore, made: &FlightRecord) {
     let later = r#"{"departure":"2026-12-07T09:00","cabins":[{"cabin":"first","capacity":10,
                     "fare":{"amount":"1.00","currency":"USD"}}]}"#;

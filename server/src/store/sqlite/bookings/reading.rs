@@ -9,6 +9,7 @@ use crate::features::bookings::decide::Stored;
 use crate::features::bookings::store::{Filter, Page};
 use crate::store::rows::bookings::json;
 use crate::store::rows::bookings::stored::{Row, stored};
+use crate::store::sqlite::flights::EVERY_DATE;
 
 /// The columns of a [`Row`], of the bookings `b`.
 macro_rules! columns {
@@ -51,6 +52,14 @@ pub(super) async fn list<'e>(
     filter: &Filter,
     page: Page,
 ) -> Result<Vec<Stored>, sqlx::Error> {
+    let rows: Vec<Row> = filtered(filter, page)
+        .build_query_as()
+        .fetch_all(database)
+        .await?;
+    rows.iter().map(stored).collect()
+}
+
+pub(super) fn filtered(filter: &Filter, page: Page) -> QueryBuilder<Database> {
     let mut query = QueryBuilder::new(concat!(
         "SELECT ",
         columns!(),
@@ -87,6 +96,9 @@ pub(super) async fn list<'e>(
                 .push_bind(carrier.to_string())
                 .push(" AND f.number = ")
                 .push_bind(i64::from(number.get()));
+            if filter.date.is_none() {
+                query.push(" AND f.departure_date IN ").push(EVERY_DATE);
+            }
         }
         if let Some(date) = filter.date {
             // The upper half of a flight's id is its day: the primary key narrows the search.
@@ -110,6 +122,5 @@ pub(super) async fn list<'e>(
     query
         .push(" ORDER BY b.id DESC LIMIT ")
         .push_bind(page.limit);
-    let rows: Vec<Row> = query.build_query_as().fetch_all(database).await?;
-    rows.iter().map(stored).collect()
+    query
 }

@@ -9,6 +9,7 @@ use crate::features::auth::caller::Caller;
 use crate::features::bookings::command::Answer;
 use crate::features::bookings::store::contract::{self, Fixture};
 use crate::relay::Outbox;
+use crate::store::sqlite::tests::steps;
 
 struct OnDisk {
     database: Sqlite,
@@ -226,4 +227,24 @@ async fn the_set_based_statements_use_the_indexes() {
             "{steps:?}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_flight_number_on_any_day_is_found_by_the_natural_key() {
+    let fixture = OnDisk::new().await;
+    let filter = Filter {
+        flight: Some(("UA".parse().unwrap(), "1545".parse().unwrap())),
+        ..Filter::default()
+    };
+    let page = Page {
+        before: None,
+        limit: 10,
+    };
+    let steps = steps(&fixture.database, reading::filtered(&filter, page).sql()).await;
+    assert!(
+        steps
+            .iter()
+            .any(|step| step.contains("(departure_date=? AND carrier=? AND number=?)")),
+        "{steps:?}"
+    );
 }

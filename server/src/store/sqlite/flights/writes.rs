@@ -78,7 +78,7 @@ pub(super) async fn insert_flights(
                 .push_bind(now)
                 .push_bind(now);
         });
-        insert.push(" ON CONFLICT (carrier, number, origin, departure_date) DO NOTHING");
+        insert.push(" ON CONFLICT (departure_date, carrier, number, origin) DO NOTHING");
         written += insert.build().execute(&mut **tx).await?.rows_affected();
     }
     Ok(written)
