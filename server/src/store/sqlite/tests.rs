@@ -1,7 +1,10 @@
 use async_trait::async_trait;
+use jiff::{Timestamp, ToSpan, civil};
 use sqlx::{AssertSqlSafe, SqlStr};
 
 use super::Sqlite;
+use crate::features::flights::store::contract::plan;
+use crate::features::flights::store::{Expect, FlightStore, PlannedRow};
 use crate::store::contract::{self, Fixture};
 
 /// How SQLite would go about a statement.
@@ -49,4 +52,44 @@ mod keeps_the_contract {
     use super::{OnDisk, contract};
 
     contract::all!(OnDisk);
+}
+
+#[tokio::test]
+async fn the_log_is_folded_every_8192_pages() {
+    let fixture = OnDisk::new().await;
+    let pages: i64 = sqlx::query_scalar("PRAGMA wal_autocheckpoint")
+        .fetch_one(&fixture.database.writer)
+        .await
+        .unwrap();
+    assert_eq!(pages, 8192, "of the connection that writes");
+}
+
+/// A number of flights on each of 200 days in turn, so that each chunk touches other days' pages than the one before: in
+/// all, far more than the bound.
+#[tokio::test]
+async fn the_log_does_not_grow_with_an_import() {
+    const MIB: u64 = 1 << 20;
+    let fixture = OnDisk::new().await;
+    let log = fixture.folder.path().join("airside.db-wal");
+    let first = civil::date(2026, 12, 7);
+    let rows: Vec<PlannedRow> = (1..=64)
+        .flat_map(|number| (0..200).map(move |day| (number, first + day.days())))
+        .zip(1..)
+        .map(|((number, date), line)| PlannedRow {
+            line,
+            plan: plan(number, &format!("{date}T08:00"), &format!("{date}T11:00")),
+        })
+        .collect();
+    let mut largest = 0;
+    for chunk in rows.chunks(64) {
+        let database = &fixture.database;
+        let now = Timestamp::UNIX_EPOCH;
+        database.merge(chunk, Expect::New, now).await.unwrap();
+        largest = largest.max(std::fs::metadata(&log).unwrap().len());
+    }
+    assert!(
+        largest > 24 * MIB,
+        "it is not folded after each chunk: {largest}"
+    );
+    assert!(largest < 48 * MIB, "it was folded on the way: {largest}");
 }
