@@ -84,13 +84,13 @@ pub(crate) fn measure(report: &mut Report) {
 }
 
 /// Flights with seats for all, and who books them.
-struct Shop {
+pub(crate) struct Shop {
     caller: Caller,
-    flights: Vec<FlightId>,
+    pub(crate) flights: Vec<FlightId>,
 }
 
 impl Shop {
-    async fn open(data: &DataFolder) -> (Self, Sqlite) {
+    pub(crate) async fn open(data: &DataFolder) -> (Self, Sqlite) {
         let database = Sqlite::open(&data.database_url()).await.unwrap();
         let shared: SharedDatabase = Arc::new(database.clone());
         let users = app::users(&shared, Arc::new(SystemClock)).unwrap();
@@ -217,30 +217,57 @@ async fn rate(shop: &Arc<Shop>, way: &Way, among: usize) -> f64 {
 
 /// The same through the whole server: its events are relayed, and its timetable follows.
 fn over_http(server: &Server, token: &str, flights: &[FlightId]) -> f64 {
-    let head = format!(
-        "POST /v1/bookings HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {token}\r\ncontent-type: application/json\r\n",
-        server.address
-    );
-    let load = Load {
-        address: server.address,
-        connections: CLIENTS,
-        time: ROUND,
-        status: 201,
-    };
-    let outcome = load.run(&mut |request| {
-        let flight = flights[rand::random_range(0..flights.len())];
+    let requests = Requests::new(server, token, flights);
+    let outcome = requests
+        .load(CLIENTS, ROUND)
+        .run(&mut |request| requests.write(request));
+    outcome.a_second
+}
+
+/// Bookings as a server is asked for them.
+pub(crate) struct Requests<'a> {
+    server: &'a Server,
+    head: String,
+    flights: &'a [FlightId],
+}
+
+impl<'a> Requests<'a> {
+    /// On any of the flights, by the agent who has the token.
+    pub(crate) fn new(server: &'a Server, token: &str, flights: &'a [FlightId]) -> Self {
+        let head = format!(
+            "POST /v1/bookings HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {token}\r\ncontent-type: application/json\r\n",
+            server.address
+        );
+        Self {
+            server,
+            head,
+            flights,
+        }
+    }
+
+    pub(crate) fn load(&self, connections: usize, time: Duration) -> Load {
+        Load {
+            address: self.server.address,
+            connections,
+            time,
+            status: 201,
+        }
+    }
+
+    /// The next booking.
+    pub(crate) fn write(&self, request: &mut Vec<u8>) {
+        let flight = self.flights[rand::random_range(0..self.flights.len())];
         let body = serde_json::json!({
             "segments": [{"flight_id": flight, "cabin": "economy"}],
             "passengers": [{"given_name": "Ada", "surname": "Byron", "type": "adult"}],
             "contact": {"phone": "212-5550100"},
         })
         .to_string();
-        let (key, length) = (Uuid::new_v4(), body.len());
+        let (head, key, length) = (&self.head, Uuid::new_v4(), body.len());
         // Writing to memory cannot fail.
         let _ = write!(
             request,
             "{head}idempotency-key: {key}\r\ncontent-length: {length}\r\n\r\n{body}"
         );
-    });
-    outcome.a_second
+    }
 }

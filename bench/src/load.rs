@@ -29,8 +29,15 @@ pub(crate) struct Outcome {
     /// Bytes of all bodies.
     pub(crate) bytes: u64,
     pub(crate) a_second: f64,
+    /// How long each answer took, in milliseconds.
+    pub(crate) times: Vec<f64>,
+}
+
+impl Outcome {
     /// 99 of 100 answers took no longer, in milliseconds.
-    pub(crate) slow: f64,
+    pub(crate) fn slow(&self) -> f64 {
+        quantile(self.times.iter().copied(), 0.99)
+    }
 }
 
 impl Load {
@@ -44,6 +51,15 @@ impl Load {
     /// The same until so many requests were sent, however long it takes.
     pub(crate) fn run_to(self, count: u64, next: &mut dyn FnMut(&mut Vec<u8>)) -> Outcome {
         self.run_until(next, |_, sent| sent < count)
+    }
+
+    /// The same for as long as something else goes on.
+    pub(crate) fn run_while(
+        self,
+        next: &mut dyn FnMut(&mut Vec<u8>),
+        goes_on: impl Fn() -> bool,
+    ) -> Outcome {
+        self.run_until(next, |_, sent| goes_on() && sent < MOST)
     }
 
     fn run_until(
@@ -100,7 +116,7 @@ impl Load {
             answers: answers.get(),
             bytes: bytes.get(),
             a_second: answers.get() as f64 / took.as_secs_f64(),
-            slow: quantile(times.map(|time| time.as_secs_f64() * 1e3), 0.99),
+            times: times.map(|time| time.as_secs_f64() * 1e3).collect(),
         }
     }
 }

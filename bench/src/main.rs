@@ -7,6 +7,7 @@
 )]
 
 mod bare;
+mod beside_import;
 mod bookings;
 mod console;
 mod http;
@@ -27,10 +28,11 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 type Measure = (&'static str, fn(&mut Report));
 
 /// The measures by name.
-const MEASURES: [Measure; 4] = [
+const MEASURES: [Measure; 5] = [
     ("search", search::measure),
     ("bookings", bookings::measure),
     ("import", import::measure),
+    ("beside", beside_import::measure),
     ("console", console::measure),
 ];
 

@@ -84,7 +84,7 @@ fn told(report: &mut Report, name: &str, ours: &[Round], others: &[Round], aim: 
     report.beside(
         "  99 of 100 answers within",
         "ms",
-        both(|round| round.outcome.slow),
+        both(|round| round.outcome.slow()),
         Aim::None,
     );
 }

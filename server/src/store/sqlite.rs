@@ -5,7 +5,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -17,6 +17,9 @@ use sqlx::sqlite::{
 use sqlx::{Connection, SqlitePool};
 use tokio::sync::Notify;
 
+use self::log::Log;
+use self::turn::Turns;
+use crate::store::fault::{self, Fault};
 use crate::store::{Database, StoreError, newest};
 
 pub(crate) mod audit;
@@ -24,14 +27,17 @@ mod auth;
 mod bookings;
 mod flights;
 pub(crate) mod idempotency;
+mod log;
 pub(crate) mod outbox;
 mod search;
+mod turn;
 mod users;
 
-/// Pages in the write-ahead log before they are folded into the file: 32 MiB. An import's chunk and a few batches of
-/// bookings touch a thousand pages of the indexes, most of them again and again; folded after each chunk, they would be
-/// written twice and synced three times.
-const PAGES_BEFORE_CHECKPOINT: &str = "8192";
+/// How long a connection, and a lock of others, are waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How often whoever has the turn to write looks whether the one before has ended.
+const ASK_AGAIN: Duration = Duration::from_millis(1);
 
 pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("../migrations/sqlite");
 
@@ -40,6 +46,8 @@ pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("../migrations/sqlite");
 pub struct Sqlite {
     writer: SqlitePool,
     readers: SqlitePool,
+    turns: Turns,
+    log: Arc<Log>,
     /// Told after each commit that may have left events in the outbox.
     appended: Arc<Notify>,
 }
@@ -62,6 +70,14 @@ pub enum OpenError {
     #[error("cannot lock {path}: {source}")]
     Lock {
         /// The lock's file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The file by which processes take turns could not be opened.
+    #[error("cannot open the file of turns beside {path}: {source}")]
+    Turn {
+        /// The database's file.
         path: PathBuf,
         /// What the system said.
         source: std::io::Error,
@@ -95,10 +111,10 @@ impl Sqlite {
             // NORMAL may lose acknowledged commits on a power cut.
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
-            .busy_timeout(Duration::from_secs(10))
+            .busy_timeout(PATIENCE)
             .pragma("cache_size", "-65536")
             .pragma("temp_store", "memory")
-            .pragma("wal_autocheckpoint", PAGES_BEFORE_CHECKPOINT)
+            .pragma("wal_autocheckpoint", "0")
             .statement_cache_capacity(500)
             .optimize_on_close(true, Some(400));
         let path = options.get_filename().to_path_buf();
@@ -112,9 +128,13 @@ impl Sqlite {
             migrate(&first).await?;
             first.close().await;
         }
+        let turns = Turns::of(&path).map_err(|source| OpenError::Turn {
+            path: path.clone(),
+            source,
+        })?;
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
-            .acquire_timeout(Duration::from_secs(10))
+            .acquire_timeout(PATIENCE)
             // SQLite rolls back by itself when the disk is full; sqlx's own rollback then fails and its connection
             // counts a transaction for ever, so that it could never begin another. A new one takes its place.
             .before_acquire(|connection, _| {
@@ -123,23 +143,37 @@ impl Sqlite {
                     Ok(!connection.is_in_transaction())
                 })
             })
-            .connect_with(options.clone())
+            // Who has the turn asks for itself: SQLite lets ever more time pass between two looks.
+            .connect_with(options.clone().busy_timeout(Duration::ZERO))
             .await?;
+        let log = Arc::new(Log::fold(options.clone(), turns.clone()).await?);
         let readers = SqlitePoolOptions::new()
             .max_connections(8)
-            .acquire_timeout(Duration::from_secs(10))
+            .acquire_timeout(PATIENCE)
             .connect_with(options.read_only(true).create_if_missing(false))
             .await?;
         Ok(Self {
             writer,
             readers,
+            turns,
+            log,
             appended: Arc::default(),
         })
     }
 
     /// A transaction that writes: it holds the only writing connection and SQLite's write lock (`BEGIN IMMEDIATE`).
     pub(crate) async fn write(&self) -> Result<SqliteTransaction<'static>, sqlx::Error> {
-        self.writer.begin_with("BEGIN IMMEDIATE").await
+        self.log.grows();
+        let _turn = self.turns.next().await?;
+        let begun = Instant::now();
+        loop {
+            match self.writer.begin_with("BEGIN IMMEDIATE").await {
+                Err(error) if fault::kind(&error) == Fault::Busy && begun.elapsed() < PATIENCE => {
+                    tokio::time::sleep(ASK_AGAIN).await;
+                }
+                begun => return begun,
+            }
+        }
     }
 
     /// Commits a transaction that may have left events in the outbox, and wakes the relay.
@@ -174,6 +208,7 @@ impl Database for Sqlite {
 
     /// The write-ahead log is folded into the file.
     async fn close(&self) {
+        self.log.close().await;
         self.readers.close().await;
         self.writer.close().await;
     }

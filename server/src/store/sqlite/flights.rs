@@ -254,9 +254,9 @@ impl FlightStore for Sqlite {
         self.finish(tx, id, event, now, audit).await
     }
 
-    /// Nobody else writes meanwhile; the limit is twice that.
+    /// Nobody else writes meanwhile; the limit is 50 ms, and a disk is not always as fast as it was.
     fn pace(&self) -> Duration {
-        Duration::from_millis(25)
+        Duration::from_millis(15)
     }
 
     async fn add_missing(

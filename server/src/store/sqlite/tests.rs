@@ -1,3 +1,7 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
 use async_trait::async_trait;
 use jiff::{Timestamp, ToSpan, civil};
 use sqlx::{AssertSqlSafe, SqlStr};
@@ -54,18 +58,42 @@ mod keeps_the_contract {
     contract::all!(OnDisk);
 }
 
+/// SQLite alone gives its lock to whoever asks first once it is free, and that is who has just given it back.
 #[tokio::test]
-async fn the_log_is_folded_every_8192_pages() {
+async fn who_waits_to_write_comes_before_who_writes_again() {
     let fixture = OnDisk::new().await;
-    let pages: i64 = sqlx::query_scalar("PRAGMA wal_autocheckpoint")
-        .fetch_one(&fixture.database.writer)
-        .await
-        .unwrap();
-    assert_eq!(pages, 8192, "of the connection that writes");
+    let other = fixture.of_another_process().await;
+    let written = Arc::new(AtomicUsize::new(0));
+    let one = fixture.database().clone();
+    let importing = tokio::spawn({
+        let written = Arc::clone(&written);
+        async move {
+            loop {
+                let tx = one.write().await.unwrap();
+                // What an import's chunk does meanwhile.
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                one.commit(tx).await.unwrap();
+                written.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+    });
+    for _ in 0..20 {
+        while written.swap(0, Ordering::SeqCst) == 0 {
+            tokio::task::yield_now().await;
+        }
+        let tx = other.write().await.unwrap();
+        let before = written.load(Ordering::SeqCst);
+        other.commit(tx).await.unwrap();
+        assert!(
+            before <= 2,
+            "{before} transactions were begun and ended before the one that waited"
+        );
+    }
+    importing.abort();
 }
 
 /// A number of flights on each of 200 days in turn, so that each chunk touches other days' pages than the one before: in
-/// all, far more than the bound.
+/// all, far more than the bound. Nobody stops writing meanwhile.
 #[tokio::test]
 async fn the_log_does_not_grow_with_an_import() {
     const MIB: u64 = 1 << 20;
@@ -81,15 +109,11 @@ async fn the_log_does_not_grow_with_an_import() {
         })
         .collect();
     let mut largest = 0;
-    for chunk in rows.chunks(64) {
+    for chunk in rows.chunks(16) {
         let database = &fixture.database;
         let now = Timestamp::UNIX_EPOCH;
         database.merge(chunk, Expect::New, now).await.unwrap();
         largest = largest.max(std::fs::metadata(&log).unwrap().len());
     }
-    assert!(
-        largest > 24 * MIB,
-        "it is not folded after each chunk: {largest}"
-    );
-    assert!(largest < 48 * MIB, "it was folded on the way: {largest}");
+    assert!(largest < 96 * MIB, "it was folded on the way: {largest}");
 }

@@ -11,9 +11,7 @@ use super::reading::{COLUMNS, facts};
 use super::writes::{insert_flights, new_ids, update_flights, write_cabins};
 use crate::features::flights::decide::{self, Merge};
 use crate::features::flights::import::RowOutcome;
-use crate::features::flights::store::{
-    Expect, FlightFacts, FlightPlan, FlightRecord, PlannedRow,
-};
+use crate::features::flights::store::{Expect, FlightFacts, FlightPlan, FlightRecord, PlannedRow};
 use crate::store::rows::decode;
 use crate::store::rows::flights::{FlightRow, day, natural_key, records};
 
