@@ -1,7 +1,9 @@
-//! The least that a route of poem takes: it answers a constant, through the same connections as the server's.
+//! The least that a route of poem takes: it answers a constant, or one of several in turn, through the same connections
+//! as the server's.
 
 use std::io::Read;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use airside_server::http::listener;
 use hyper::body::Bytes;
@@ -14,8 +16,8 @@ use tokio_util::sync::CancellationToken;
 /// The argument that makes this program the bare route.
 pub(crate) const WORD: &str = "bare";
 
-/// Answers with so many bytes until standard input closes.
-pub(crate) fn serve(size: usize) {
+/// Answers with constants of these sizes in turn until standard input closes.
+pub(crate) fn serve(sizes: impl Iterator<Item = usize>) {
     let stop = CancellationToken::new();
     let ended = stop.clone();
     std::thread::spawn(move || {
@@ -28,8 +30,10 @@ pub(crate) fn serve(size: usize) {
         .build()
         .unwrap();
     runtime.block_on(async {
-        let body = Bytes::from(vec![b'x'; size]);
+        let bodies: Vec<Bytes> = sizes.map(|size| vec![b'x'; size].into()).collect();
+        let turn = AtomicUsize::new(0);
         let answer = make_sync(move |_| {
+            let body = &bodies[turn.fetch_add(1, Ordering::Relaxed) % bodies.len()];
             Response::builder()
                 .header(header::CONTENT_TYPE, "application/json")
                 .body(Body::from_bytes(body.clone()))

@@ -26,8 +26,8 @@ pub(crate) struct Load {
 #[derive(Debug, Clone)]
 pub(crate) struct Outcome {
     pub(crate) answers: u64,
-    /// Bytes of all bodies.
-    pub(crate) bytes: u64,
+    /// The bytes of each answer's body.
+    pub(crate) sizes: Vec<usize>,
     pub(crate) a_second: f64,
     /// How long each answer took, in milliseconds.
     pub(crate) times: Vec<f64>,
@@ -84,11 +84,11 @@ impl Load {
             connections.push(Connection::open(self.address).await.unwrap());
         }
         let next = RefCell::new(next);
-        let (sent, answers, bytes) = (Cell::new(0), Cell::new(0), Cell::new(0));
-        let times = RefCell::new(Vec::new());
+        let sent = Cell::new(0);
+        let (times, sizes) = (RefCell::new(Vec::new()), RefCell::new(Vec::new()));
         let begun = Instant::now();
         join_all(connections.into_iter().map(|mut connection| {
-            let (next, sent, answers, bytes, times) = (&next, &sent, &answers, &bytes, &times);
+            let (next, sent, times, sizes) = (&next, &sent, &times, &sizes);
             async move {
                 let mut request = Vec::new();
                 while goes_on(begun, sent.get()) {
@@ -104,19 +104,22 @@ impl Load {
                         String::from_utf8_lossy(answer.body)
                     );
                     times.borrow_mut().push(since.elapsed());
-                    answers.set(answers.get() + 1);
-                    bytes.set(bytes.get() + answer.body.len() as u64);
+                    sizes.borrow_mut().push(answer.body.len());
                 }
             }
         }))
         .await;
         let took = begun.elapsed();
-        let times = times.into_inner().into_iter();
+        let (times, sizes) = (times.into_inner(), sizes.into_inner());
+        let answers = sizes.len() as u64;
         Outcome {
-            answers: answers.get(),
-            bytes: bytes.get(),
-            a_second: answers.get() as f64 / took.as_secs_f64(),
-            times: times.map(|time| time.as_secs_f64() * 1e3).collect(),
+            answers,
+            sizes,
+            a_second: answers as f64 / took.as_secs_f64(),
+            times: times
+                .into_iter()
+                .map(|time| time.as_secs_f64() * 1e3)
+                .collect(),
         }
     }
 }

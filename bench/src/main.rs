@@ -38,10 +38,10 @@ const MEASURES: [Measure; 5] = [
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if let [word, size] = arguments.as_slice()
+    if let [word, sizes @ ..] = arguments.as_slice()
         && word == bare::WORD
     {
-        return bare::serve(size.parse().unwrap());
+        return bare::serve(sizes.iter().map(|size| size.parse().unwrap()));
     }
     if let Some(unknown) = arguments
         .iter()

@@ -43,10 +43,11 @@ impl Server {
         (server, token)
     }
 
-    /// The bare route.
-    pub(crate) fn bare(size: usize) -> Self {
+    /// The bare route that answers with constants of these sizes.
+    pub(crate) fn bare(sizes: &[usize]) -> Self {
         let mut command = Command::new(std::env::current_exe().unwrap());
-        Self::start(command.args([bare::WORD, &size.to_string()])).0
+        command.arg(bare::WORD);
+        Self::start(command.args(sizes.iter().map(usize::to_string))).0
     }
 
     fn start(command: &mut Command) -> (Self, BufReader<ChildStdout>) {

@@ -39,9 +39,10 @@ pub(crate) fn measure(report: &mut Report) {
     let first = load(&server).run_to(DIFFERENT, &mut |request| {
         request.extend_from_slice(one_by_one.next().unwrap());
     });
-    let size = usize::try_from(first.bytes / first.answers).unwrap();
-    eprintln!("  {DIFFERENT} queries, {size} bytes an answer in the mean");
-    let bare = Server::bare(size);
+    let size = first.sizes.iter().sum::<usize>() / first.sizes.len();
+    let largest = first.sizes.iter().max().unwrap();
+    eprintln!("  {DIFFERENT} queries, {size} bytes an answer in the mean, at most {largest}");
+    let bare = Server::bare(&[size]);
 
     let (ours, others) = in_turn(
         ROUNDS,
@@ -55,6 +56,23 @@ pub(crate) fn measure(report: &mut Report) {
         &others,
         Aim::Ratio(0.8),
     );
+
+    // The same load on constants that are as many and as large as the answers: what of the difference is their bytes,
+    // which come from memory where the one constant stays in the processor's cache.
+    let many = Server::bare(&first.sizes);
+    let (others, one) = in_turn(
+        ROUNDS,
+        || round(&many, &mut from(&pool)),
+        || round(&bare, &mut from(&pool)),
+    );
+    told(
+        report,
+        &format!("bare route, {DIFFERENT} different constants"),
+        &others,
+        &one,
+        Aim::None,
+    );
+    drop(many);
 
     let mut again = queries.clone();
     let (ours, others) = in_turn(
