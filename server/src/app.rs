@@ -37,7 +37,7 @@ use crate::http::router::{self, Features, Measure, Operations};
 use crate::store::{self, OpenError, SharedDatabase, StoreError};
 
 /// Flights whose seats and fares are cached.
-const CACHED_FLIGHTS: u64 = 200_000;
+const CACHED_FLIGHTS: usize = 200_000;
 
 /// Why the server cannot be built.
 #[derive(Debug, thiserror::Error)]

@@ -1,11 +1,12 @@
 //! The cache in the process's memory.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use moka::ops::compute::Op;
-use moka::sync::Cache as Moka;
+use parking_lot::Mutex;
+use quick_cache::UnitWeighter;
+use quick_cache::sync::{Cache as Quick, DefaultLifecycle};
 use rustc_hash::FxBuildHasher;
 
 use super::{Cache, Found, Lease, Value};
@@ -13,26 +14,41 @@ use super::{Cache, Found, Lease, Value};
 /// Counters of invalidations; keys share them, so that one key's invalidation may void another's lease.
 const COUNTERS: usize = 4096;
 
-/// A bounded cache in memory.
+/// A bounded cache in memory. A search looks up hundreds of keys, so that a look must cost next to nothing: it notes
+/// what was used in the value itself, and not in a list.
 pub struct MemoryCache {
-    values: Moka<u64, Value, FxBuildHasher>,
-    invalidations: Box<[AtomicU64]>,
+    /// Values with the time at which they are of no use any more.
+    values: Quick<u64, (Instant, Value), UnitWeighter, FxBuildHasher>,
+    longest: Duration,
+    invalidations: Box<[Invalidations]>,
+}
+
+/// How many invalidations there were of some keys.
+#[derive(Default)]
+struct Invalidations {
+    count: AtomicU64,
+    /// Puts and invalidations of the same key come one after the other.
+    changing: Mutex<()>,
 }
 
 impl MemoryCache {
     /// A cache of at most so many values, each for at most so long.
-    pub fn new(most: u64, longest: Duration) -> Self {
+    pub fn new(most: usize, longest: Duration) -> Self {
         Self {
-            values: Moka::builder()
-                .max_capacity(most)
-                .time_to_live(longest)
-                // Keys are the server's own: nobody can choose them so that they collide.
-                .build_with_hasher(FxBuildHasher),
-            invalidations: (0..COUNTERS).map(|_| AtomicU64::new(0)).collect(),
+            // Keys are the server's own: nobody can choose them so that they collide.
+            values: Quick::with(
+                most,
+                most as u64,
+                UnitWeighter,
+                FxBuildHasher,
+                DefaultLifecycle::default(),
+            ),
+            longest,
+            invalidations: (0..COUNTERS).map(|_| Invalidations::default()).collect(),
         }
     }
 
-    fn counter(&self, key: u64) -> &AtomicU64 {
+    fn invalidations(&self, key: u64) -> &Invalidations {
         // Multiplication spreads keys that differ in their low or high bits only.
         let spread = key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 52;
         &self.invalidations[usize::try_from(spread).unwrap_or(0) % COUNTERS]
@@ -42,34 +58,36 @@ impl MemoryCache {
 #[async_trait]
 impl Cache for MemoryCache {
     async fn get(&self, keys: &[u64]) -> Vec<Found> {
+        let now = Instant::now();
         keys.iter()
             .map(|key| {
                 // The counter first: an invalidation between the two makes the lease void, not the value stale.
-                let lease = Lease(self.counter(*key).load(Ordering::Acquire));
-                self.values.get(key).map_or(Found::Miss(lease), Found::Hit)
+                let lease = Lease(self.invalidations(*key).count.load(Ordering::Acquire));
+                match self.values.get(key) {
+                    Some((until, value)) if now < until => Found::Hit(value),
+                    _ => Found::Miss(lease),
+                }
             })
             .collect()
     }
 
     async fn put(&self, entries: Vec<(u64, Lease, Value)>) {
+        let until = Instant::now() + self.longest;
         for (key, lease, value) in entries {
-            // One after the other with an invalidation of the same key.
-            self.values.entry(key).and_compute_with(|_| {
-                if self.counter(key).load(Ordering::Acquire) == lease.0 {
-                    Op::Put(value)
-                } else {
-                    Op::Nop
-                }
-            });
+            let invalidations = self.invalidations(key);
+            let _changing = invalidations.changing.lock();
+            if invalidations.count.load(Ordering::Acquire) == lease.0 {
+                self.values.insert(key, (until, value));
+            }
         }
     }
 
     async fn invalidate(&self, keys: &[u64]) {
         for key in keys {
-            self.counter(*key).fetch_add(1, Ordering::AcqRel);
-            self.values
-                .entry(*key)
-                .and_compute_with(|there| if there.is_some() { Op::Remove } else { Op::Nop });
+            let invalidations = self.invalidations(*key);
+            let _changing = invalidations.changing.lock();
+            invalidations.count.fetch_add(1, Ordering::AcqRel);
+            self.values.remove(key);
         }
     }
 }
@@ -91,5 +109,38 @@ mod tests {
         contract::holds_any_bytes_by_any_key(&cache()).await;
         contract::a_lease_is_void_after_an_invalidation_alone(&cache()).await;
         contract::nothing_stale_survives_changes_beside_reads(Arc::new(cache())).await;
+    }
+
+    async fn fill(cache: &MemoryCache, keys: &[u64]) {
+        let mut entries = Vec::new();
+        for (key, found) in keys.iter().zip(cache.get(keys).await) {
+            let Found::Miss(lease) = found else { continue };
+            entries.push((*key, lease, Value::from([])));
+        }
+        cache.put(entries).await;
+    }
+
+    async fn hits(cache: &MemoryCache, keys: &[u64]) -> usize {
+        let found = cache.get(keys).await;
+        found.iter().filter(|f| matches!(f, Found::Hit(_))).count()
+    }
+
+    #[tokio::test]
+    async fn a_value_is_forgotten_when_its_time_is_over() {
+        for (longest, found) in [(Duration::ZERO, 0), (Duration::from_mins(1), 3)] {
+            let cache = MemoryCache::new(1000, longest);
+            fill(&cache, &[1, 2, 3]).await;
+            assert_eq!(hits(&cache, &[1, 2, 3]).await, found);
+        }
+    }
+
+    #[tokio::test]
+    async fn no_more_values_are_kept_than_it_may() {
+        let cache = cache();
+        let keys: Vec<u64> = (0..10_000).collect();
+        fill(&cache, &keys).await;
+        let kept = hits(&cache, &keys).await;
+        // Its parts are bounded one by one, and none is empty.
+        assert!((500..=1024).contains(&kept), "{kept}");
     }
 }

@@ -1,6 +1,8 @@
 //! Who may call: an endpoint takes [`AgentAuth`] or [`AdminAuth`] as its first argument, before its body, and so nothing
 //! is read of a request that is refused.
 
+use std::sync::Arc;
+
 use airside_common::api::problem::Code;
 use airside_common::user::Role;
 use poem::http::header;
@@ -23,7 +25,8 @@ pub struct AgentAuth(pub Caller);
 #[derive(Debug, Clone)]
 pub struct AdminAuth(pub Caller);
 
-fn authenticate(request: &Request) -> Result<Caller, ProblemAnswer> {
+/// The user behind a request, by its access token.
+pub fn authenticate(request: &Request) -> Result<Arc<Caller>, ProblemAnswer> {
     let token = request
         .headers()
         .get(header::AUTHORIZATION)
@@ -40,7 +43,7 @@ fn authenticate(request: &Request) -> Result<Caller, ProblemAnswer> {
                 "send an access token as `Authorization: Bearer …`",
             )
         })?;
-    let caller = RequestContext::of(request)?
+    RequestContext::of(request)?
         .verifier
         .verify(token)
         .map_err(|refused| {
@@ -49,8 +52,7 @@ fn authenticate(request: &Request) -> Result<Caller, ProblemAnswer> {
                 Refused::Ended | Refused::NotYet | Refused::Invalid => Code::Unauthenticated,
             };
             ProblemAnswer::new(code, refused.to_string())
-        })?;
-    Ok(Caller::clone(&caller))
+        })
 }
 
 fn register_scheme(registry: &mut Registry) {
@@ -88,7 +90,8 @@ impl<'a> ApiExtractor<'a> for AgentAuth {
         _body: &mut RequestBody,
         _options: ExtractParamOptions<()>,
     ) -> Result<Self> {
-        Ok(Self(authenticate(request)?))
+        let caller = authenticate(request)?;
+        Ok(Self(Caller::clone(&caller)))
     }
 }
 
@@ -113,7 +116,7 @@ impl<'a> ApiExtractor<'a> for AdminAuth {
     ) -> Result<Self> {
         let caller = authenticate(request)?;
         match caller.role {
-            Role::Admin => Ok(Self(caller)),
+            Role::Admin => Ok(Self(Caller::clone(&caller))),
             Role::Agent => {
                 Err(ProblemAnswer::new(Code::Forbidden, "only admins may do this").into())
             }

@@ -41,6 +41,15 @@ pub struct Features {
     pub audit: AuditApi,
 }
 
+/// Answers that were made before. What is looked up is the request as it came, so that next to nothing of it is read.
+pub trait Kept: Send + Sync + 'static {
+    /// The answer to a request whose caller may have it; where there is none, its endpoint answers or refuses.
+    fn answer(&self, request: &Request) -> Option<Response>;
+}
+
+/// An operation that keeps answers: path, method and what keeps them.
+type Keeper = (&'static str, Method, Arc<dyn Kept>);
+
 type Api = (
     AuthApi,
     SearchApi,
@@ -51,6 +60,11 @@ type Api = (
 );
 
 impl Features {
+    fn keepers(&self) -> [Keeper; 1] {
+        let search: Arc<dyn Kept> = Arc::new(self.search.clone());
+        [("/v1/itineraries", Method::GET, search)]
+    }
+
     fn list(self) -> Api {
         (
             self.auth,
@@ -93,6 +107,7 @@ pub fn routes(features: Features, operations: Operations) -> Route {
         needs,
     } = operations;
     let document = docs.clone();
+    let keepers = features.keepers();
     let plain = [
         plain("/healthz", || async { Ok(health::alive()) }),
         plain("/readyz", move || {
@@ -118,7 +133,7 @@ pub fn routes(features: Features, operations: Operations) -> Route {
     plain
         .into_iter()
         .map(|(path, operation)| (path.to_owned(), vec![(Method::GET, operation)]))
-        .chain(operations_of(features.list()))
+        .chain(operations_of(&keepers, features.list()))
         .fold(Route::new(), |route, (path, methods)| {
             route.at(path, PathMethods::new(methods))
         })
@@ -170,13 +185,17 @@ where
         name: path.to_owned(),
         endpoint: Arc::new(make(move |_| answer()).map_to_response().boxed()),
         query: Vec::new(),
+        kept: None,
     };
     (path, operation)
 }
 
 /// The operations of the API by path, with the names of the parameters that each takes. The service behind them all
 /// finds its endpoint again: only so do the endpoints get what the library reads of a request.
-fn operations_of(api: Api) -> impl Iterator<Item = (String, Vec<(Method, Operation)>)> {
+fn operations_of(
+    keepers: &[Keeper],
+    api: Api,
+) -> impl Iterator<Item = (String, Vec<(Method, Operation)>)> {
     let endpoint = Arc::new(service(Described(Some(api))).into_endpoint());
     let mut registry = Registry::new();
     Api::register(&mut registry);
@@ -194,10 +213,14 @@ fn operations_of(api: Api) -> impl Iterator<Item = (String, Vec<(Method, Operati
                     name: parameter.name,
                 })
                 .collect();
+            let keeper = keepers
+                .iter()
+                .find(|(at, method, _)| *at == path.path && *method == operation.method);
             let known = Operation {
                 name: path.path.clone(),
                 endpoint: Arc::clone(&endpoint),
                 query,
+                kept: keeper.map(|(.., kept)| Arc::clone(kept)),
             };
             paths
                 .entry(pattern.clone())
@@ -214,6 +237,8 @@ struct Operation {
     name: String,
     endpoint: Arc<BoxEndpoint<'static>>,
     query: Vec<Parameter>,
+    /// Asked before all else.
+    kept: Option<Arc<dyn Kept>>,
 }
 
 /// A query parameter.
@@ -225,6 +250,9 @@ struct Parameter {
 
 impl Operation {
     async fn call(&self, request: Request) -> Result<Response> {
+        if let Some(answer) = self.kept.as_ref().and_then(|kept| kept.answer(&request)) {
+            return Ok(answer);
+        }
         let query = request.uri().query().unwrap_or_default();
         let unknown = form_urlencoded::parse(query.as_bytes())
             .map(|(name, _)| name)

@@ -39,6 +39,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How often whoever has the turn to write looks whether the one before has ended.
 const ASK_AGAIN: Duration = Duration::from_millis(1);
 
+/// Pages that each of the readers keeps, in KiB: the system keeps the file's pages, too, and once for all of them.
+const READERS_CACHE: &str = "-8192";
+
 pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("../migrations/sqlite");
 
 /// The database: every feature's store is implemented on it.
@@ -150,7 +153,12 @@ impl Sqlite {
         let readers = SqlitePoolOptions::new()
             .max_connections(8)
             .acquire_timeout(PATIENCE)
-            .connect_with(options.read_only(true).create_if_missing(false))
+            .connect_with(
+                options
+                    .read_only(true)
+                    .create_if_missing(false)
+                    .pragma("cache_size", READERS_CACHE),
+            )
             .await?;
         Ok(Self {
             writer,

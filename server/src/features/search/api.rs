@@ -6,14 +6,17 @@ use airside_common::airport::{AirportCode, CarrierCode};
 use airside_common::api::search::{ItineraryPage, ItineraryQuery, Sort};
 use airside_common::flight::Cabin;
 use airside_common::time::CalendarDate;
+use poem::http::Uri;
+use poem::{IntoResponse, Request, Response};
 use poem_openapi::param::Query;
 use poem_openapi::{ApiResponse, OpenApi};
 
-use super::service::{Search, SearchError};
+use super::service::{Answer, Search, SearchError};
 use crate::clock::SharedClock;
-use crate::http::authentication::AgentAuth;
+use crate::http::authentication::{AgentAuth, authenticate};
 use crate::http::body::JsonBytes;
 use crate::http::problem::ProblemAnswer;
+use crate::http::router::Kept;
 
 /// The endpoint of search.
 #[derive(Clone)]
@@ -26,6 +29,26 @@ impl SearchApi {
     /// The endpoint over a service.
     pub fn new(search: Arc<Search>, clock: SharedClock) -> Self {
         Self { search, clock }
+    }
+
+    /// An answer with its age.
+    fn told(&self, answer: &Answer) -> ItinerariesAnswer {
+        let age = self.clock.now().duration_since(answer.as_of).as_secs();
+        ItinerariesAnswer::Ok(
+            JsonBytes::new(answer.bytes.clone()),
+            u64::try_from(age).unwrap_or(0),
+        )
+    }
+}
+
+/// Most searches are asked again and again: an answer that is kept is found by the text of its query, and the parameters
+/// need not be read again.
+impl Kept for SearchApi {
+    fn answer(&self, request: &Request) -> Option<Response> {
+        // Every caller may search; the endpoint refuses whoever is none.
+        authenticate(request).ok()?;
+        let answer = self.search.kept(request.uri().query()?)?;
+        Some(self.told(&answer).into_response())
     }
 }
 
@@ -73,6 +96,7 @@ impl SearchApi {
     async fn itineraries(
         &self,
         _caller: AgentAuth,
+        uri: &Uri,
         /// Where from: an airport.
         origin: Query<AirportCode>,
         /// Where to: an airport.
@@ -115,11 +139,8 @@ impl SearchApi {
             limit: small("limit", limit.0, 20)?,
             cursor: cursor.0,
         };
-        let answer = self.search.answer(query).await?;
-        let age = self.clock.now().duration_since(answer.as_of).as_secs();
-        Ok(ItinerariesAnswer::Ok(
-            JsonBytes::new(answer.bytes.clone()),
-            u64::try_from(age).unwrap_or(0),
-        ))
+        let asked = uri.query().unwrap_or_default();
+        let answer = self.search.answer(asked, &query).await?;
+        Ok(self.told(&answer))
     }
 }

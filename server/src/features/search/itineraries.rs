@@ -5,7 +5,7 @@ use jiff::civil::Date;
 use smallvec::SmallVec;
 
 use super::dominance::Fronts;
-use super::timetable::{Entry, Minute, Timetable, between, minute};
+use super::timetable::{Entry, Minute, Timetable, departing, minute};
 use crate::reference::{AirportIndex, Reference};
 
 /// Shortest connection between two flights within one country, in minutes.
@@ -72,8 +72,8 @@ pub struct Walk<'a> {
     reference: &'a Reference,
     timetable: &'a Timetable,
     route: &'a Route,
-    /// The flights that can be the last of several, by the airport that they depart from.
-    last: Vec<&'a [Entry]>,
+    /// The flights that can be the last of several: the airports that they depart from, in order, each with its flights.
+    last: Vec<(AirportIndex, &'a [Entry])>,
 }
 
 impl<'a> Walk<'a> {
@@ -110,7 +110,9 @@ impl<'a> Walk<'a> {
 
     /// The flights from an airport to the destination.
     fn last(&self, from: AirportIndex) -> &'a [Entry] {
-        self.last.get(usize::from(from.0)).copied().unwrap_or(&[])
+        self.last
+            .binary_search_by_key(&from, |(airport, _)| *airport)
+            .map_or(&[], |at| self.last[at].1)
     }
 }
 
@@ -135,6 +137,16 @@ impl Step<'_, '_> {
                 walk.last(at)
             };
             self.fly((at, destination), flights, legs, before);
+            return;
+        }
+        if left == 1 && walk.last.len() < walk.timetable.route_count(at) {
+            // Looked at from the destination there are fewer ways: few fly there, and many from here.
+            for (via, _) in &walk.last {
+                let flights = walk.timetable.flights(at, *via);
+                if !flights.is_empty() && self.is_new_city(*via, legs) {
+                    self.fly((at, *via), flights, legs, before);
+                }
+            }
             return;
         }
         for (via, flights) in walk.timetable.routes(at) {
@@ -174,7 +186,10 @@ impl Step<'_, '_> {
                 (arrival + shortest, end)
             }
         };
-        for flight in between(flights, window) {
+        if window.0 >= window.1 {
+            return;
+        }
+        for flight in departing(flights, window) {
             if self.found.len() >= MOST_ITINERARIES {
                 return;
             }

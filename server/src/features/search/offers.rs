@@ -1,5 +1,7 @@
 //! Seats and fares while one answer is made: as they are kept in the cache, and what they say of an itinerary.
 
+use std::collections::hash_map::Entry;
+
 use airside_common::api::search::ItineraryQuery;
 use airside_common::flight::{Cabin, FlightId};
 use airside_common::money::{Currency, Money};
@@ -25,16 +27,17 @@ impl Offer {
         }
     }
 
-    /// Instant in microseconds, then cabin, seats, fare and currency of each cabin.
+    /// Instant in microseconds, then cabin, seats, fare and currency (its ISO 4217 number: a number is found at once,
+    /// letters by a walk through all currencies) of each cabin.
     pub(super) fn encode(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(8 + 4 * 16);
+        let mut bytes = Vec::with_capacity(8 + 4 * 15);
         bytes.extend(self.as_of.as_microsecond().to_be_bytes());
         for (cabin, terms) in (0_u8..).zip(self.cabins) {
             if let Some(terms) = terms {
                 bytes.push(cabin);
                 bytes.extend(terms.capacity.to_be_bytes());
                 bytes.extend(terms.fare.minor().to_be_bytes());
-                bytes.extend(terms.fare.currency().code().as_bytes());
+                bytes.extend(terms.fare.currency().numeric().to_be_bytes());
             }
         }
         bytes
@@ -48,8 +51,8 @@ impl Offer {
         while let Some((cabin, tail)) = rest.split_first() {
             let (capacity, tail) = tail.split_first_chunk::<4>()?;
             let (fare, tail) = tail.split_first_chunk::<8>()?;
-            let (currency, tail) = tail.split_first_chunk::<3>()?;
-            let currency = Currency::from_code(std::str::from_utf8(currency).ok()?)?;
+            let (currency, tail) = tail.split_first_chunk::<2>()?;
+            let currency = Currency::from_numeric(u16::from_be_bytes(*currency))?;
             *offer.cabins.get_mut(usize::from(*cabin))? = Some(CabinTerms {
                 capacity: u32::from_be_bytes(*capacity),
                 fare: Money::from_minor(i64::from_be_bytes(*fare), currency),
@@ -63,21 +66,44 @@ impl Offer {
 /// What is known of flights' seats while one answer is made.
 #[derive(Default)]
 pub(super) struct Offers {
-    pub(super) of: FxHashMap<FlightId, Offer>,
+    /// Where a flight stands among those that were asked for. Thousands of itineraries are made of some hundred flights,
+    /// and each looks for its own: what is searched is small, so that it stays in the processor's cache.
+    places: FxHashMap<FlightId, u32>,
+    asked: Vec<Offer>,
     pub(super) oldest: Option<Timestamp>,
-    pub(super) made_of: Vec<(u32, u64)>,
+    pub(super) made_of: Vec<(u32, u32)>,
 }
 
 impl Offers {
     /// What is known of the flights of an itinerary; `None` where one of them was not asked for.
     fn on(&self, legs: &Legs) -> Option<SmallVec<[&Offer; 3]>> {
-        let offer = |leg: &Leg| self.of.get(&leg.flight.id());
+        let offer = |leg: &Leg| self.of(leg.flight.id());
         legs.iter().map(offer).collect()
     }
 
+    /// What is known of a flight; `None` where it was not asked for.
+    pub(super) fn of(&self, id: FlightId) -> Option<&Offer> {
+        self.asked.get(*self.places.get(&id)? as usize)
+    }
+
+    /// Asks for a flight, of which nothing is known yet; answers whether it was not asked for before.
+    pub(super) fn ask(&mut self, id: FlightId, now: Timestamp) -> bool {
+        let Entry::Vacant(place) = self.places.entry(id) else {
+            return false;
+        };
+        // A day has fewer flights than a number of 32 bits.
+        place.insert(u32::try_from(self.asked.len()).unwrap_or(u32::MAX));
+        self.asked.push(Offer::none(now));
+        true
+    }
+
+    /// Says what is known of a flight that was asked for.
     pub(super) fn know(&mut self, id: FlightId, offer: Offer) {
         self.oldest = Some(self.oldest.map_or(offer.as_of, |at| at.min(offer.as_of)));
-        self.of.insert(id, offer);
+        let place = self.places.get(&id).map(|at| *at as usize);
+        if let Some(asked) = place.and_then(|at| self.asked.get_mut(at)) {
+            *asked = offer;
+        }
     }
 }
 

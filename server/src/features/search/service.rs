@@ -1,10 +1,10 @@
 //! The search itself: from a query to an answer that was serialised once.
 //!
 //! Schedule from the timetable in memory; seats and fares from the cache, and what is not there from the store. Whole
-//! answers are kept and given again while nothing that they were made of has changed.
+//! answers are kept by the text of their query and given again while nothing that they were made of has changed.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use airside_common::api::search::{
@@ -15,9 +15,9 @@ use airside_common::time::Instant;
 use arc_swap::ArcSwap;
 use hyper::body::Bytes;
 use jiff::Timestamp;
-use moka::sync::Cache as Moka;
+use quick_cache::sync::{Cache as Quick, DefaultLifecycle};
+use quick_cache::{DefaultHashBuilder, Weighter};
 use rustc_hash::FxHashMap;
-use std::collections::hash_map::Entry;
 
 use super::cursor::{self, Key, key};
 use super::dominance::{Fronts, stops};
@@ -40,8 +40,12 @@ pub const CACHED_FOR: Duration = Duration::from_secs(30);
 
 /// Bytes of the answers that are kept: some thousands of long ones.
 const KEPT_BYTES: u64 = 192 << 20;
+/// About the bytes of one: it says how many there will be.
+const USUAL_BYTES: u64 = 16 << 10;
 /// Counters of changes of flights' seats; flights share them, so that a change may also end a neighbour's answers.
 const COUNTERS: usize = 1 << 16;
+/// What the count of all changes never stands at.
+const NEVER: u64 = u64::MAX;
 /// Flights of one look into the store.
 const LOOK: usize = 2000;
 /// Rows of one page of the schedule while the timetable is built.
@@ -55,8 +59,11 @@ pub struct Search {
     timetable: ArcSwap<Timetable>,
     /// One change of the timetable at a time; readers do not take it.
     changing: tokio::sync::Mutex<()>,
-    changes: Box<[AtomicU64]>,
-    answers: Moka<ItineraryQuery, Arc<Answer>, rustc_hash::FxBuildHasher>,
+    changes: Box<[AtomicU32]>,
+    /// Counts all changes, each after its flights' own counters.
+    change: AtomicU64,
+    /// By the text of the query. Clients choose it, so that its hash is one that they cannot foresee.
+    answers: Quick<Box<str>, Arc<Answer>, ByBytes>,
 }
 
 /// An answer, ready to be sent.
@@ -70,14 +77,19 @@ pub struct Answer {
     /// The first minute in which it no longer holds, because a flight in it has departed.
     until: Minute,
     /// Counters of all flights that it was made of, with what they stood at before anything was read.
-    made_of: Box<[(u32, u64)]>,
+    made_of: Box<[(u32, u32)]>,
+    /// What all changes stood at when these counters were last compared: while nothing changes, one look is enough.
+    compared_at: AtomicU64,
 }
 
-impl Answer {
-    /// About how many bytes it takes to keep it, with its query.
-    fn weight(&self) -> u32 {
-        let bytes = self.bytes.len() + size_of_val(&*self.made_of) + size_of::<Self>();
-        u32::try_from(bytes + size_of::<ItineraryQuery>()).unwrap_or(u32::MAX)
+/// Weighs an answer by about how many bytes it takes to keep it, with the text of its query.
+#[derive(Debug, Clone)]
+struct ByBytes;
+
+impl Weighter<Box<str>, Arc<Answer>> for ByBytes {
+    fn weight(&self, asked: &Box<str>, answer: &Arc<Answer>) -> u64 {
+        let bytes = answer.bytes.len() + size_of_val(&*answer.made_of) + size_of::<Answer>();
+        (bytes + asked.len() + size_of::<Box<str>>()) as u64
     }
 }
 
@@ -111,12 +123,15 @@ impl Search {
             clock,
             timetable: ArcSwap::from_pointee(Timetable::empty(reference())),
             changing: tokio::sync::Mutex::new(()),
-            changes: (0..COUNTERS).map(|_| AtomicU64::new(0)).collect(),
-            answers: Moka::builder()
-                .max_capacity(bytes)
-                .weigher(|_, answer: &Arc<Answer>| answer.weight())
-                .time_to_live(OLDEST_AVAILABILITY)
-                .build_with_hasher(rustc_hash::FxBuildHasher),
+            changes: (0..COUNTERS).map(|_| AtomicU32::new(0)).collect(),
+            change: AtomicU64::new(0),
+            answers: Quick::with(
+                usize::try_from(bytes / USUAL_BYTES).unwrap_or(usize::MAX),
+                bytes,
+                ByBytes,
+                DefaultHashBuilder::default(),
+                DefaultLifecycle::default(),
+            ),
         }
     }
 
@@ -174,6 +189,7 @@ impl Search {
         for id in flights {
             self.changes[counter(*id)].fetch_add(1, Ordering::AcqRel);
         }
+        self.change.fetch_add(1, Ordering::AcqRel);
     }
 
     /// Compares the timetable with the store by version, mends what differs and drops what has departed; answers how
@@ -222,27 +238,45 @@ impl Search {
         Ok(())
     }
 
-    /// The answer that was made before, if nothing has changed since.
-    pub fn kept(&self, query: &ItineraryQuery) -> Option<Arc<Answer>> {
-        let answer = self.answers.get(query)?;
+    /// The answer that was made before to a query of this text, if nothing has changed since.
+    pub fn kept(&self, asked: &str) -> Option<Arc<Answer>> {
+        let answer = self.answers.get(asked)?;
         let now = self.clock.now();
         let holds = answer.generation == self.timetable.load().generation()
             && minute(now).is_some_and(|now| now < answer.until)
             && now.duration_since(answer.as_of).unsigned_abs() < OLDEST_AVAILABILITY
-            && answer
-                .made_of
-                .iter()
-                .all(|(at, seen)| self.changes[*at as usize].load(Ordering::Acquire) == *seen);
+            && self.is_unchanged(&answer);
         holds.then_some(answer)
     }
 
-    /// Answers a query.
-    pub async fn answer(&self, query: ItineraryQuery) -> Result<Arc<Answer>, SearchError> {
-        if let Some(answer) = self.kept(&query) {
+    /// Whether no flight that an answer was made of has changed since.
+    fn is_unchanged(&self, answer: &Answer) -> bool {
+        // Before the counters: what changes between the two is seen the next time.
+        let change = self.change.load(Ordering::Acquire);
+        if answer.compared_at.load(Ordering::Relaxed) == change {
+            return true;
+        }
+        let is_unchanged = answer
+            .made_of
+            .iter()
+            .all(|(at, seen)| self.changes[*at as usize].load(Ordering::Acquire) == *seen);
+        if is_unchanged {
+            answer.compared_at.store(change, Ordering::Relaxed);
+        }
+        is_unchanged
+    }
+
+    /// Answers a query, which was asked by this text.
+    pub async fn answer(
+        &self,
+        asked: &str,
+        query: &ItineraryQuery,
+    ) -> Result<Arc<Answer>, SearchError> {
+        if let Some(answer) = self.kept(asked) {
             return Ok(answer);
         }
-        let answer = Arc::new(self.make(&query).await?);
-        self.answers.insert(query, answer.clone());
+        let answer = Arc::new(self.make(query).await?);
+        self.answers.insert(asked.into(), Arc::clone(&answer));
         Ok(answer)
     }
 
@@ -310,6 +344,7 @@ impl Search {
             generation: timetable.generation(),
             until,
             made_of: offers.made_of.as_slice().into(),
+            compared_at: AtomicU64::new(NEVER),
         })
     }
 
@@ -365,19 +400,27 @@ impl Search {
         }
         self.look(&found, offers, now).await?;
         let price = |legs: &Legs| total(query, legs, offers).map_or(i64::MAX, |m| m.minor());
-        let mut keyed: Vec<(Key, Legs)> = found
-            .into_iter()
-            .map(|legs| (key(price(&legs), &legs), legs))
-            .collect();
-        keyed.sort_unstable_by_key(|(key, _)| *key);
+        // Prices with places alone: of thousands of itineraries some dozens are kept, and only those are put in order.
+        let mut priced: Vec<(i64, usize)> = found.iter().map(price).zip(0..).collect();
+        priced.sort_unstable();
         let mut fronts = Fronts::default();
-        let mut kept = Vec::with_capacity(keyed.len());
-        for same in keyed.chunk_by(|(one, _), (other, _)| one.0 == other.0) {
-            for (_, legs) in same.iter().filter(|(_, legs)| is_open(query, legs, offers)) {
-                fronts.add(legs);
+        let mut kept: Vec<(Key, Legs)> = Vec::new();
+        for same in priced.chunk_by(|(one, _), (other, _)| one == other) {
+            for (_, at) in same {
+                let legs = &found[*at];
+                // One that is dominated dominates nothing that the other does not.
+                if !fronts.dominate(legs) && is_open(query, legs, offers) {
+                    fronts.add(legs);
+                }
             }
-            let worth = same.iter().filter(|(_, legs)| !fronts.dominate(legs));
-            kept.extend(worth.cloned());
+            let start = kept.len();
+            for (price, at) in same {
+                let legs = &found[*at];
+                if !fronts.dominate(legs) {
+                    kept.push((key(*price, legs), legs.clone()));
+                }
+            }
+            kept[start..].sort_unstable_by_key(|(key, _)| *key);
         }
         Ok(kept)
     }
@@ -393,8 +436,7 @@ impl Search {
         for legs in itineraries {
             for leg in legs {
                 let id = leg.flight.id();
-                if let Entry::Vacant(slot) = offers.of.entry(id) {
-                    slot.insert(Offer::none(now));
+                if offers.ask(id, now) {
                     let at = counter(id);
                     let seen = self.changes[at].load(Ordering::Acquire);
                     offers.made_of.push((u32::try_from(at).unwrap_or(0), seen));
@@ -451,6 +493,18 @@ fn arrival(legs: &Legs) -> Minute {
 }
 
 fn itinerary(query: &ItineraryQuery, legs: &Legs, offers: &Offers) -> Itinerary {
+    let cabins = |id| {
+        let known = offers.of(id).map_or([None; 4], |offer| offer.cabins);
+        let offered = Cabin::ALL.into_iter().filter_map(|cabin| {
+            let terms = known[cabin.index()]?;
+            Some(CabinOffer {
+                cabin,
+                available: terms.capacity,
+                fare: terms.fare,
+            })
+        });
+        offered.collect()
+    };
     let segments: Vec<FlightOffer> = legs
         .iter()
         .map(|leg| FlightOffer {
@@ -463,17 +517,7 @@ fn itinerary(query: &ItineraryQuery, legs: &Legs, offers: &Offers) -> Itinerary 
             arrival: leg.flight.arrival_time(),
             aircraft: leg.flight.aircraft(),
             status: FlightStatus::Scheduled,
-            cabins: Cabin::ALL
-                .into_iter()
-                .filter_map(|cabin| {
-                    let terms = offers.of.get(&leg.flight.id())?.cabins[cabin.index()]?;
-                    Some(CabinOffer {
-                        cabin,
-                        available: terms.capacity,
-                        fare: terms.fare,
-                    })
-                })
-                .collect(),
+            cabins: cabins(leg.flight.id()),
         })
         .collect();
     Itinerary {

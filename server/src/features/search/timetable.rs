@@ -186,15 +186,21 @@ impl Timetable {
             .flat_map(|origin| origin.routes.iter().map(|(to, flights)| (*to, &**flights)))
     }
 
-    /// All flights to an airport, by the position of the airport that they depart from.
-    pub fn flights_into(&self, destination: AirportIndex) -> Vec<&[Entry]> {
+    /// To how many airports one can fly from an airport without a stop.
+    pub fn route_count(&self, origin: AirportIndex) -> usize {
         self.origins
-            .iter()
-            .map(|origin| {
-                origin
-                    .as_deref()
-                    .map_or(&[][..], |origin| origin.to(destination))
-            })
+            .get(usize::from(origin.0))
+            .and_then(Option::as_deref)
+            .map_or(0, |origin| origin.routes.len())
+    }
+
+    /// All flights to an airport: each airport from which there are some, in order, with them.
+    pub fn flights_into(&self, destination: AirportIndex) -> Vec<(AirportIndex, &[Entry])> {
+        (0..)
+            .map(AirportIndex)
+            .zip(&self.origins)
+            .filter_map(|(from, origin)| Some((from, origin.as_deref()?.to(destination))))
+            .filter(|(_, flights)| !flights.is_empty())
             .collect()
     }
 
@@ -346,11 +352,55 @@ fn window(ids: &FxHashSet<FlightId>) -> (Minute, Minute) {
     (start(first - 1), start(last + 2))
 }
 
+/// The same as [`between`], for few flights: their end is found on the way.
+pub(super) fn departing(
+    flights: &[Entry],
+    (from, until): (Minute, Minute),
+) -> impl Iterator<Item = &Entry> {
+    flights[first_from(flights, from)..]
+        .iter()
+        .take_while(move |entry| entry.departure < until)
+}
+
 /// Those of a route's flights that depart from one minute on and before another.
 pub(super) fn between(flights: &[Entry], (from, until): (Minute, Minute)) -> &[Entry] {
-    let start = flights.partition_point(|entry| entry.departure < from);
-    let length = flights[start..].partition_point(|entry| entry.departure < until);
-    &flights[start..start + length]
+    let flights = &flights[first_from(flights, from)..];
+    &flights[..first_from(flights, until)]
+}
+
+/// The place of the first flight that departs in a minute or later. A route is flown much alike each day, so that the
+/// place is near where the minute lies between the first departure and the last: looking around there touches far less
+/// memory than halving the whole, and memory is what a search waits for.
+fn first_from(flights: &[Entry], from: Minute) -> usize {
+    let (Some(first), Some(last)) = (flights.first(), flights.last()) else {
+        return 0;
+    };
+    if from <= first.departure {
+        return 0;
+    }
+    if from > last.departure {
+        return flights.len();
+    }
+    // Neither is zero: the minute is behind the first departure, and the last is not before it.
+    let (behind, span) = (from - first.departure, last.departure - first.departure);
+    let guess = behind as usize * (flights.len() - 1) / span as usize;
+    let departs_before = |at: usize| flights[at].departure < from;
+    let (mut start, mut end, mut step) = (guess, guess, 1);
+    if departs_before(guess) {
+        while end < flights.len() && departs_before(end) {
+            start = end + 1;
+            end += step;
+            step *= 2;
+        }
+        end = end.min(flights.len());
+    } else {
+        while start > 0 && !departs_before(start) {
+            end = start;
+            start = start.saturating_sub(step);
+            step *= 2;
+        }
+    }
+    start + flights[start..end].partition_point(|entry| entry.departure < from)
 }
 
 #[cfg(test)]

@@ -1,3 +1,4 @@
+use airside_common::flight::FlightId;
 use rstest::rstest;
 
 use crate::app::TestApp;
@@ -53,6 +54,38 @@ async fn an_answer_says_what_can_be_flown_and_how_old_it_is() {
       "next_cursor": null
     }
     "#);
+}
+
+#[tokio::test]
+async fn what_was_answered_is_answered_again_to_callers_alone_until_it_changes() {
+    let app = TestApp::new().await;
+    app.flight(1, 1545, 10).await;
+    app.search.load().await.unwrap();
+    let agent = app.agent().await;
+    let first = agent.get(PATH).await;
+    let again = agent.get(PATH).await;
+    assert_eq!(again.text, first.text);
+    for header in ["content-type", "cache-control"] {
+        assert_eq!(again.header(header), first.header(header), "{header}");
+    }
+    again.header("age").parse::<u64>().unwrap();
+
+    let refused = app.anonymous().get(PATH).await;
+    assert_eq!(refused.verdict(), "401 unauthenticated");
+    let refused = app.bearer("no token").get(PATH).await;
+    assert_eq!(refused.verdict(), "401 unauthenticated");
+    // The same text with more behind it is another query.
+    let refused = agent.get(&format!("{PATH}&roof=1")).await;
+    assert_eq!(refused.verdict(), "422 roof");
+
+    sqlx::query("UPDATE inventory SET sold = 3 WHERE flight_id = 1")
+        .execute(&app.database)
+        .await
+        .unwrap();
+    app.search.seats_changed(&[FlightId::from_raw(1)]).await;
+    let changed = agent.get(PATH).await.json();
+    let left = &changed["items"][0]["segments"][0]["cabins"][0]["available"];
+    assert_eq!(*left, 7);
 }
 
 #[rstest]

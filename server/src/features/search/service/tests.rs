@@ -127,8 +127,21 @@ fn query(extra: &str) -> ItineraryQuery {
     serde_json::from_value(query).unwrap()
 }
 
+/// A text that stands for a query and no other.
+fn text(query: &ItineraryQuery) -> String {
+    format!("{query:?}")
+}
+
+async fn answer(search: &Search, query: &ItineraryQuery) -> Result<Arc<Answer>, SearchError> {
+    search.answer(&text(query), query).await
+}
+
+fn kept(search: &Search, query: &ItineraryQuery) -> Option<Arc<Answer>> {
+    search.kept(&text(query))
+}
+
 async fn page(search: &Search, query: ItineraryQuery) -> ItineraryPage {
-    let answer = search.answer(query).await.unwrap();
+    let answer = answer(search, &query).await.unwrap();
     serde_json::from_slice(&answer.bytes).unwrap()
 }
 
@@ -238,7 +251,7 @@ async fn a_detour_is_shown_where_it_is_worth_it(#[case] sort: &str, #[case] show
 #[tokio::test]
 async fn wrong_parameters_are_named(#[case] extra: &str, #[case] named: &str) {
     let (_, search) = search().await;
-    match search.answer(query(extra)).await.unwrap_err() {
+    match answer(&search, &query(extra)).await.unwrap_err() {
         SearchError::Invalid(wrong) => assert_eq!(wrong.field, named),
         SearchError::Store(error) => panic!("{error}"),
     }
@@ -273,7 +286,7 @@ async fn pages_hold_everything_once(#[case] sort: &str) {
     let mut other = query(&format!(r#"{{"sort": "{sort}", "limit": 3}}"#));
     other.cursor = page(&search, other.clone()).await.next_cursor;
     other.passengers = 2;
-    assert!(search.answer(other).await.is_err());
+    assert!(answer(&search, &other).await.is_err());
 }
 
 #[tokio::test]
@@ -303,13 +316,10 @@ async fn the_party_needs_seats_in_one_cabin() {
 async fn answers_are_kept_until_something_in_them_changes() {
     let (shelf, search) = search().await;
     let asked = query(r#"{"max_stops": 0}"#);
-    let first = search.answer(asked.clone()).await.unwrap();
+    let first = answer(&search, &asked).await.unwrap();
     let looks = || shelf.looks.load(Ordering::Relaxed);
     let before = looks();
-    assert!(Arc::ptr_eq(
-        &first,
-        &search.answer(asked.clone()).await.unwrap()
-    ));
+    assert!(Arc::ptr_eq(&first, &answer(&search, &asked).await.unwrap()));
     assert_eq!(looks(), before);
 
     // Another flight's seats do not matter.
@@ -322,7 +332,7 @@ async fn answers_are_kept_until_something_in_them_changes() {
         .id;
     let changed = |id| Event::InventoryChanged { flights: vec![id] };
     react(&search, &changed(elsewhere)).await.unwrap();
-    assert!(search.kept(&asked).is_some());
+    assert!(kept(&search, &asked).is_some());
 
     let id = shelf.flights.lock()[0].id;
     shelf.seats.lock().insert(id, 4);
@@ -368,30 +378,30 @@ async fn what_departs_ends_no_answer_that_it_is_not_in() {
     // At a quarter to one, so that both are young enough when the first flight departs at one.
     clock.0.store(3570, Ordering::Relaxed);
     for query in [&early, &late] {
-        search.answer(query.clone()).await.unwrap();
+        answer(&search, query).await.unwrap();
     }
     clock.0.store(3600, Ordering::Relaxed);
     search.reconcile().await.unwrap();
     assert_eq!(search.timetable().len(), 11 + 2, "it is forgotten");
-    assert!(search.kept(&late).is_some());
-    assert!(search.kept(&early).is_none());
+    assert!(kept(&search, &late).is_some());
+    assert!(kept(&search, &early).is_none());
 }
 
 #[tokio::test]
 async fn an_answer_of_cached_seats_holds_for_half_a_minute_and_no_seats_are_older_than_a_minute() {
     let (_, clock, search) = search_at_noon().await;
     let first = query(r#"{"max_stops": 0}"#);
-    search.answer(first.clone()).await.unwrap();
+    answer(&search, &first).await.unwrap();
     let oldest = CACHED_FOR.as_secs();
     // The cache of the server gives seats until then: an answer made of them last.
     clock.0.store(oldest, Ordering::Relaxed);
     let second = query(r#"{"max_stops": 0, "limit": 100}"#);
-    let answer = search.answer(second.clone()).await.unwrap();
+    let answer = answer(&search, &second).await.unwrap();
     assert_eq!(answer.as_of, Noon::default().now(), "made of cached seats");
     clock.0.store(oldest + 29, Ordering::Relaxed);
-    assert!(search.kept(&first).is_some() && search.kept(&second).is_some());
+    assert!(kept(&search, &first).is_some() && kept(&search, &second).is_some());
     clock.0.store(60, Ordering::Relaxed);
-    assert!(search.kept(&first).is_none() && search.kept(&second).is_none());
+    assert!(kept(&search, &first).is_none() && kept(&search, &second).is_none());
 }
 
 #[tokio::test]
@@ -407,19 +417,18 @@ async fn answers_are_kept_up_to_so_many_bytes() {
     let whole = keeping(KEPT_BYTES).await;
     let mut weights = 0;
     for limit in 1..=100 {
-        weights += u64::from(whole.answer(asked(limit)).await.unwrap().weight());
+        let answer = answer(&whole, &asked(limit)).await.unwrap();
+        weights += ByBytes.weight(&text(&asked(limit)).into(), &answer);
     }
-    whole.answers.run_pending_tasks();
-    assert_eq!(whole.answers.weighted_size(), weights);
-    assert!((1..=100).all(|limit| whole.kept(&asked(limit)).is_some()));
+    assert_eq!(whole.answers.weight(), weights);
+    assert!((1..=100).all(|limit| kept(&whole, &asked(limit)).is_some()));
 
     let bytes = weights / 4;
     let bounded = keeping(bytes).await;
     let mut long = 0;
     for limit in 1..=100 {
-        long += bounded.answer(asked(limit)).await.unwrap().bytes.len() as u64;
+        long += answer(&bounded, &asked(limit)).await.unwrap().bytes.len() as u64;
     }
-    bounded.answers.run_pending_tasks();
     assert!(long > bytes, "they do not fit");
     let kept = bounded.answers.iter();
     let kept: u64 = kept.map(|(_, answer)| answer.bytes.len() as u64).sum();

@@ -1,5 +1,6 @@
 use super::*;
 use crate::reference::reference;
+use proptest::prelude::*;
 
 /// A flight of a test's schedule: departure in minutes after 2026-12-01T00:00Z.
 pub(crate) fn flight(
@@ -96,11 +97,19 @@ fn flights_are_found_by_where_they_end() {
         Timetable::empty(reference).with(reference, &[], &[one(1, 600), one(2, 700), other, away]);
     let index = |code: &str| reference.find(code.parse().unwrap()).unwrap();
     let into = timetable.flights_into(index("LAX"));
-    for (from, expected) in [("JFK", vec![1, 2]), ("ORD", vec![3]), ("LAX", vec![])] {
-        let flights = into[usize::from(index(from).0)];
-        let serials: Vec<i64> = flights.iter().map(|e| e.id().raw() & 0xffff).collect();
-        assert_eq!(serials, expected, "{from}");
-        assert_eq!(flights, timetable.flights(index(from), index("LAX")));
+    let found: Vec<_> = into
+        .iter()
+        .map(|(from, flights)| {
+            assert_eq!(*flights, timetable.flights(*from, index("LAX")));
+            let serial = |e: &Entry| e.id().raw() & 0xffff;
+            (*from, flights.iter().map(serial).collect::<Vec<_>>())
+        })
+        .collect();
+    let mut expected = vec![(index("JFK"), vec![1, 2]), (index("ORD"), vec![3])];
+    expected.sort_unstable();
+    assert_eq!(found, expected);
+    for (from, count) in [("JFK", 2), ("ORD", 1), ("LAX", 0)] {
+        assert_eq!(timetable.route_count(index(from)), count, "{from}");
     }
     let routes: Vec<_> = timetable
         .routes(index("JFK"))
@@ -132,4 +141,26 @@ fn what_has_departed_goes_and_the_generation_stays() {
 #[test]
 fn a_flight_is_compact() {
     assert!(size_of::<Entry>() <= 32, "{}", size_of::<Entry>());
+}
+
+proptest! {
+    /// However evenly a route is flown.
+    #[test]
+    fn the_flights_of_a_window_are_found(
+        mut minutes in prop::collection::vec(prop_oneof![0..100_u32, 0..100_000_u32], 0..60),
+        from in prop_oneof![0..120_u32, 0..110_000_u32],
+        length in 0..3000_u32,
+    ) {
+        minutes.sort_unstable();
+        let flights: Vec<Entry> = minutes.iter().map(|at| entry(&one(1, i64::from(*at)))).collect();
+        let start = flights.first().map_or(0, |first| first.departure - minutes[0]);
+        let window = (start + from, start + from + length);
+        let expected: Vec<Entry> = flights
+            .iter()
+            .filter(|flight| (window.0..window.1).contains(&flight.departure))
+            .copied()
+            .collect();
+        prop_assert_eq!(between(&flights, window), &expected[..]);
+        prop_assert_eq!(departing(&flights, window).copied().collect::<Vec<_>>(), expected);
+    }
 }
