@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::booking::OperationKey;
 use crate::flight::FlightId;
 use crate::locator::Locator;
-use crate::user::{Office, UserId};
+use crate::time::Instant;
+use crate::user::{Office, SessionId, UserId};
 
 /// One thing that happened, with the version of what it speaks of; consumers ignore older versions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,7 +54,16 @@ pub enum Event {
     /// A booking was cancelled.
     #[serde(rename = "booking.cancelled")]
     BookingCancelled(BookingEvent),
-    /// A user may no longer use the system; tokens issued before are void.
+    /// Sessions were ended before their time, by a logout, a refresh token that was used twice, or a change of their user:
+    /// their access tokens are void.
+    #[serde(rename = "sessions.ended")]
+    SessionsEnded {
+        /// Which sessions.
+        sessions: Vec<SessionId>,
+        /// When the last of their access tokens will have expired.
+        until: Instant,
+    },
+    /// A user may no longer use the system; the sessions have ended with it.
     #[serde(rename = "user.disabled")]
     UserDisabled {
         /// Which user.
@@ -85,6 +95,7 @@ impl Event {
             Self::InventoryChanged { .. } => "inventory.changed",
             Self::BookingCreated(_) => "booking.created",
             Self::BookingCancelled(_) => "booking.cancelled",
+            Self::SessionsEnded { .. } => "sessions.ended",
             Self::UserDisabled { .. } => "user.disabled",
         }
     }

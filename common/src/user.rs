@@ -156,3 +156,25 @@ impl fmt::Display for UserId {
 }
 
 text_type!(UserId, "user-id", "01936d5e-0000-7000-8000-000000000000");
+
+/// A session: one login and all tokens that descend from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SessionId(pub uuid::Uuid);
+
+impl SessionId {
+    /// A new session, ordered by the time of its making.
+    #[expect(
+        clippy::new_without_default,
+        reason = "a default identity would have no meaning"
+    )]
+    pub fn new() -> Self {
+        Self(uuid::Uuid::now_v7())
+    }
+}
+
+impl fmt::Display for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}

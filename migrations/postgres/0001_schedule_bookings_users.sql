@@ -187,10 +187,35 @@ CREATE INDEX idempotency_age ON idempotency (created_at);
 -- Events in the order in which transactions wrote them. A sequence is drawn before a commit, so that a late commit has a
 -- low number; positions are given afterwards, to rows that are committed, and are what readers go by.
 CREATE TABLE outbox (
-    id         bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    position   bigint      UNIQUE,
-    payload    text        NOT NULL,
-    created_at timestamptz NOT NULL
+    id           bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    position     bigint      UNIQUE,
+    payload      text        NOT NULL,
+    created_at   timestamptz NOT NULL,
+    -- When it was given its position, by this server's clock.
+    published_at timestamptz
 );
 CREATE INDEX outbox_without_position ON outbox (id) WHERE position IS NULL;
 CREATE SEQUENCE outbox_positions;
+
+-- Gives positions to committed events that have none, in the order of their ids. One session at a time does it: who finds
+-- another at work waits for it, and then finds the rest. A function, so that no program can stop half-way with the lock.
+CREATE FUNCTION give_outbox_positions() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    -- "outbox" in ASCII. A lock of the table would have to wait for its vacuum.
+    PERFORM pg_advisory_xact_lock(122550254464888);
+    UPDATE outbox SET position = given.position, published_at = clock_timestamp()
+    FROM (SELECT id, nextval('outbox_positions') AS position
+          FROM (SELECT id FROM outbox WHERE position IS NULL ORDER BY id) AS open) AS given
+    WHERE outbox.id = given.id;
+END
+$$;
+
+-- How far the outbox has got: one row.
+CREATE TABLE outbox_progress (
+    id      smallint NOT NULL PRIMARY KEY CHECK (id = 1),
+    -- The last event that was relayed.
+    relayed bigint   NOT NULL,
+    -- All events up to this one have been deleted.
+    pruned  bigint   NOT NULL
+);
+INSERT INTO outbox_progress VALUES (1, 0, 0);

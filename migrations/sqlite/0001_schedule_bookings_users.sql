@@ -172,7 +172,19 @@ CREATE TABLE idempotency (
 CREATE INDEX idempotency_age ON idempotency (created_at);
 
 CREATE TABLE outbox (
-    id         INTEGER PRIMARY KEY AUTOINCREMENT,
-    payload    TEXT    NOT NULL,
-    created_at INTEGER NOT NULL
+    id           INTEGER PRIMARY KEY AUTOINCREMENT,
+    payload      TEXT    NOT NULL,
+    created_at   INTEGER NOT NULL,
+    -- By this machine's clock, whatever the writer's says.
+    published_at INTEGER NOT NULL DEFAULT (CAST(round(unixepoch('subsec') * 1000) AS INTEGER) * 1000)
 ) STRICT;
+
+-- How far the outbox has got: one row.
+CREATE TABLE outbox_progress (
+    id      INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
+    -- The last event that was relayed.
+    relayed INTEGER NOT NULL,
+    -- All events up to this one have been deleted.
+    pruned  INTEGER NOT NULL
+) STRICT;
+INSERT INTO outbox_progress VALUES (1, 0, 0);

@@ -77,6 +77,10 @@ pub struct App {
     pub search: Arc<Search>,
     /// How events travel.
     pub bus: SharedBus,
+    /// How long events stay.
+    pub retention: Duration,
+    /// 1 while this process relays.
+    pub relays: Gauge,
     /// Tells the time.
     pub clock: SharedClock,
     /// The only writer of bookings; it ends when all that hands it work is gone.
@@ -105,7 +109,6 @@ impl App {
             Arc::clone(&revocations),
             Arc::clone(&clock),
         );
-        auth.load().await?;
         let users = Users::new(
             shared.clone(),
             passwords.clone(),
@@ -126,6 +129,14 @@ impl App {
                 "password_hashes",
                 "Passwords hashed, to be kept or to be compared",
                 passwords.hashed().clone(),
+            );
+        });
+        let relays = Gauge::default();
+        metrics.register(|registry| {
+            registry.register(
+                "outbox_relays",
+                "1 where this process relays events and deletes old ones, which one process of all does",
+                relays.clone(),
             );
         });
         let readiness = Readiness::default();
@@ -155,6 +166,8 @@ impl App {
             bookings,
             search,
             bus,
+            retention: settings.events.retention(),
+            relays,
             clock,
             writer,
         })
@@ -205,7 +218,7 @@ impl Depths {
             );
             registry.register(
                 "outbox_depth",
-                "Events that wait to be published and forgotten",
+                "Events that wait to be relayed",
                 outbox.clone(),
             );
         });

@@ -26,8 +26,9 @@ pub struct Envelope {
 pub enum Delivery {
     /// The next event, in the order of publication.
     Event(Arc<Envelope>),
-    /// The consumer was too slow and this many events were dropped: it has to compare its state with the store.
-    Lagged(u64),
+    /// Events were dropped, since the consumer was too slow or its process away for too long: it has to compare its state
+    /// with the store.
+    Lagged,
 }
 
 /// Why the bus did not do its work.
@@ -43,6 +44,9 @@ pub enum BusError {
 pub trait Bus: Send + Sync + 'static {
     /// Hands over events in order. They may be forgotten by the publisher once this has returned `Ok`.
     async fn publish(&self, batch: Vec<Envelope>) -> Result<(), BusError>;
+
+    /// Says that events are missing before what is published next: every consumer is told that it lagged.
+    async fn skip(&self) -> Result<(), BusError>;
 
     /// Starts to receive what is published from now on, under the consumer's name (for logs and durable queues).
     async fn subscribe(&self, consumer: &'static str) -> Result<Box<dyn Subscription>, BusError>;

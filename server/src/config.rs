@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::time::Duration;
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -44,6 +45,8 @@ pub struct Settings {
     pub http: HttpSettings,
     /// Where state lives.
     pub database: DatabaseSettings,
+    /// How events reach all processes.
+    pub events: EventSettings,
     /// Logging in.
     pub auth: AuthSettings,
     /// What is written to standard error.
@@ -69,6 +72,29 @@ impl Default for HttpSettings {
             max_connections: NonZeroUsize::MIN.saturating_add(4095),
             drain_seconds: 1,
         }
+    }
+}
+
+/// How events reach all processes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EventSettings {
+    /// Seconds for which events stay in the database for all processes to read them.
+    pub retention_seconds: NonZeroU32,
+}
+
+impl Default for EventSettings {
+    fn default() -> Self {
+        Self {
+            retention_seconds: NonZeroU32::MIN.saturating_add(59),
+        }
+    }
+}
+
+impl EventSettings {
+    /// How long events stay.
+    pub fn retention(&self) -> Duration {
+        Duration::from_secs(self.retention_seconds.get().into())
     }
 }
 
@@ -108,7 +134,7 @@ impl AuthSettings {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LogSettings {
-    /// `error`, `warn`, `info`, `debug`, `trace`, or directives such as `info,airside_server::relay=debug`.
+    /// `error`, `warn`, `info`, `debug`, `trace`, or directives such as `info,airside_server::outbox=debug`.
     #[serde(deserialize_with = "level")]
     pub level: String,
     /// For people or for programs.

@@ -12,7 +12,7 @@ pub mod demo;
 pub mod features;
 pub mod formats;
 pub mod http;
+pub mod outbox;
 pub mod reference;
-pub mod relay;
 pub mod roles;
 pub mod store;

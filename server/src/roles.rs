@@ -9,14 +9,16 @@ use tokio_util::task::TaskTracker;
 
 use crate::app::App;
 use crate::bus::BusError;
-use crate::features::search::consumers;
+use crate::features::auth::consumers::{self as auth, EndedSessions};
+use crate::features::search::consumers as search;
 use crate::http::listener;
-use crate::relay::Relay;
+use crate::outbox::OutboxError;
+use crate::outbox::follower::Follower;
+use crate::outbox::relay::Relay;
 use crate::store::StoreError;
 
 /// How long background work may take to end.
 const PATIENCE: Duration = Duration::from_secs(5);
-const CONSUMER: &str = "search";
 
 /// Why the roles cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +26,9 @@ pub enum StartError {
     /// The bus does not take subscribers.
     #[error(transparent)]
     Bus(#[from] BusError),
+    /// The outbox cannot be read.
+    #[error(transparent)]
+    Outbox(#[from] OutboxError),
     /// The schedule cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -34,7 +39,7 @@ pub struct Running {
     app: App,
     /// Work that hands commands to the writer, or only tidies up: ends before the writer.
     tidying: Group,
-    /// What follows the events: ends after the writer, so that its last events are published.
+    /// What follows the events, and relays them: ends after the writer.
     following: Group,
 }
 
@@ -70,20 +75,26 @@ impl Running {
     /// Starts the consumers and fills the timetable.
     pub async fn start(app: App) -> Result<Self, StartError> {
         let (tidying, following) = (Group::new(), Group::new());
-        // Subscribed before the schedule is read: what changes meanwhile is heard of.
-        let events = app.bus.subscribe(CONSUMER).await?;
+        let for_search = app.bus.subscribe("search").await?;
+        let for_auth = app.bus.subscribe("auth").await?;
+        // What was committed before is in the state that is read below, and what comes later is heard of.
+        let follower = Follower::at_present(app.database.clone(), Arc::clone(&app.bus)).await?;
+        let ended = EndedSessions::load(app.auth.clone()).await?;
         let flights = app.search.load().await?;
         tracing::info!(flights, "timetable filled");
-        following.tasks.spawn(consumers::follow(
+        let stop = &following.stop;
+        following.tasks.spawn(search::follow(
             Arc::clone(&app.search),
-            events,
-            following.stop.clone(),
+            for_search,
+            stop.clone(),
         ));
-        let relay = Relay::new(app.database.clone(), Arc::clone(&app.bus));
-        following.tasks.spawn(relay.run(following.stop.clone()));
+        following.tasks.spawn(ended.follow(for_auth, stop.clone()));
+        following.tasks.spawn(follower.run(stop.clone()));
+        let relay = Relay::new(app.database.clone(), app.retention, app.relays.clone());
+        following.tasks.spawn(relay.run(stop.clone()));
         tidying
             .tasks
-            .spawn(app.auth.clone().follow(tidying.stop.clone()));
+            .spawn(auth::forget_expired(app.auth.clone(), tidying.stop.clone()));
         tidying
             .tasks
             .spawn(app.bookings.clone().forget_keys(tidying.stop.clone()));

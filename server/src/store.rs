@@ -13,7 +13,7 @@ use crate::features::flights::store::FlightStore;
 use crate::features::search::store::SearchStore;
 use crate::features::users::store::UserStore;
 use crate::http::problem::ProblemAnswer;
-use crate::relay::Outbox;
+use crate::outbox::Outbox;
 use fault::Fault;
 
 #[cfg(test)]
@@ -31,7 +31,7 @@ pub trait Database:
     /// Whether it answers.
     async fn answers(&self) -> Result<(), StoreError>;
 
-    /// Events that wait in the outbox.
+    /// Committed events that were not relayed yet.
     async fn outbox_depth(&self) -> Result<i64, StoreError>;
 
     /// The newest schema version that this program knows: what an open database has.

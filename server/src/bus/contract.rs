@@ -68,6 +68,21 @@ pub(crate) async fn a_consumer_that_leaves_is_forgotten(bus: &dyn Bus) {
     assert_eq!(take(&mut *staying, 3).await, [1, 2, 3]);
 }
 
+/// Between the events on both sides of it.
+pub(crate) async fn every_consumer_is_told_of_a_gap_where_it_is(bus: &dyn Bus) {
+    bus.skip().await.unwrap();
+    let mut first = bus.subscribe("first").await.unwrap();
+    let mut second = bus.subscribe("second").await.unwrap();
+    bus.publish(envelopes(1..=2)).await.unwrap();
+    bus.skip().await.unwrap();
+    bus.publish(envelopes(5..=6)).await.unwrap();
+    for subscription in [&mut first, &mut second] {
+        assert_eq!(take(&mut **subscription, 2).await, [1, 2]);
+        assert_eq!(subscription.next().await, Some(Delivery::Lagged));
+        assert_eq!(take(&mut **subscription, 2).await, [5, 6]);
+    }
+}
+
 /// What was handed over before comes whole, as it was, and in its order while more is being published.
 pub(crate) async fn events_come_as_they_were_while_others_are_published(bus: &dyn Bus) {
     let mut subscription = bus.subscribe("steady").await.unwrap();

@@ -14,7 +14,7 @@ pub const QUEUE: usize = 16_384;
 /// events and is told so.
 #[derive(Debug, Clone)]
 pub struct MemoryBus {
-    sender: broadcast::Sender<Arc<Envelope>>,
+    sender: broadcast::Sender<Delivery>,
 }
 
 impl MemoryBus {
@@ -37,8 +37,14 @@ impl Bus for MemoryBus {
     async fn publish(&self, batch: Vec<Envelope>) -> Result<(), BusError> {
         for envelope in batch {
             // An error means that nobody listens, which is no fault.
-            let _ = self.sender.send(Arc::new(envelope));
+            let _ = self.sender.send(Delivery::Event(Arc::new(envelope)));
         }
+        Ok(())
+    }
+
+    async fn skip(&self) -> Result<(), BusError> {
+        // As above.
+        let _ = self.sender.send(Delivery::Lagged);
         Ok(())
     }
 
@@ -52,17 +58,17 @@ impl Bus for MemoryBus {
 
 struct MemorySubscription {
     consumer: &'static str,
-    receiver: broadcast::Receiver<Arc<Envelope>>,
+    receiver: broadcast::Receiver<Delivery>,
 }
 
 #[async_trait]
 impl Subscription for MemorySubscription {
     async fn next(&mut self) -> Option<Delivery> {
         match self.receiver.recv().await {
-            Ok(envelope) => Some(Delivery::Event(envelope)),
+            Ok(delivery) => Some(delivery),
             Err(broadcast::error::RecvError::Lagged(missed)) => {
                 tracing::warn!(consumer = self.consumer, missed, "consumer lagged");
-                Some(Delivery::Lagged(missed))
+                Some(Delivery::Lagged)
             }
             Err(broadcast::error::RecvError::Closed) => None,
         }
@@ -81,6 +87,7 @@ mod tests {
         contract::a_dropped_wait_loses_nothing(&MemoryBus::default()).await;
         contract::who_subscribes_late_hears_what_comes_then(&MemoryBus::default()).await;
         contract::a_consumer_that_leaves_is_forgotten(&MemoryBus::default()).await;
+        contract::every_consumer_is_told_of_a_gap_where_it_is(&MemoryBus::default()).await;
         contract::events_come_as_they_were_while_others_are_published(&MemoryBus::default()).await;
     }
 
@@ -89,7 +96,7 @@ mod tests {
         let bus = MemoryBus::new(4);
         let mut slow = bus.subscribe("slow").await.unwrap();
         bus.publish(contract::envelopes(1..=10)).await.unwrap();
-        assert_eq!(slow.next().await, Some(Delivery::Lagged(6)));
+        assert_eq!(slow.next().await, Some(Delivery::Lagged));
         for id in 7..=10 {
             assert!(matches!(slow.next().await, Some(Delivery::Event(e)) if e.id == id));
         }

@@ -92,7 +92,7 @@ fn an_address_of_postgresql_is_taken(#[case] url: &str) {
 #[rstest]
 #[case("off")]
 #[case("WARN")]
-#[case("info,airside_server::relay=debug")]
+#[case("info,airside_server::outbox=debug")]
 #[case("info,sqlx=off")]
 #[case("airside_server=trace")]
 fn levels_and_directives_are_taken(#[case] level: &str) {

@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod caller;
+pub mod consumers;
 pub mod passwords;
 pub mod revocations;
 pub mod service;

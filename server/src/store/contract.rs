@@ -70,10 +70,20 @@ macro_rules! all {
         }
         mod outbox {
             use super::*;
-            $crate::store::contract::cases!($fixture, $crate::relay::contract:
+            $crate::store::contract::cases!($fixture, $crate::outbox::contract:
                 events_come_in_order_and_a_position_is_used_once
                 a_commit_wakes_who_waits
                 what_was_refused_left_no_event
+                events_stay_as_long_as_said_by_the_databases_clock
+                so_many_are_deleted_at_a_time
+                one_leads_until_it_is_gone
+                the_depth_is_what_was_not_relayed
+            );
+            $crate::store::contract::cases!($fixture, $crate::outbox::follower::contract:
+                who_starts_begins_at_the_present
+                who_was_away_for_too_long_is_told
+                who_is_ahead_of_the_database_begins_anew
+                each_of_two_hears_everything
             );
         }
         mod flights {

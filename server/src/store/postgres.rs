@@ -107,6 +107,11 @@ impl Postgres {
         self.pool.begin().await
     }
 
+    /// Connections to the server that takes the writes.
+    pub(crate) fn primary(&self) -> &PgPool {
+        &self.pool
+    }
+
     /// Connections for reading; each statement is one consistent look.
     pub(crate) fn readers(&self) -> &PgPool {
         &self.pool
@@ -121,9 +126,7 @@ impl Database for Postgres {
     }
 
     async fn outbox_depth(&self) -> Result<i64, StoreError> {
-        Ok(sqlx::query_scalar("SELECT count(*) FROM outbox")
-            .fetch_one(&self.pool)
-            .await?)
+        Ok(outbox::depth(&self.pool).await?)
     }
 
     fn schema_version(&self) -> i64 {

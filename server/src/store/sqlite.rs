@@ -53,6 +53,8 @@ pub struct Sqlite {
     log: Arc<Log>,
     /// Told after each commit that may have left events in the outbox.
     appended: Arc<Notify>,
+    /// The file that is locked by the process that relays.
+    relay_lock: Arc<Path>,
 }
 
 /// Why the database cannot be used.
@@ -166,6 +168,7 @@ impl Sqlite {
             turns,
             log,
             appended: Arc::default(),
+            relay_lock: path.with_added_extension("relay.lock").into(),
         })
     }
 
@@ -184,7 +187,7 @@ impl Sqlite {
         }
     }
 
-    /// Commits a transaction that may have left events in the outbox, and wakes the relay.
+    /// Commits a transaction that may have left events in the outbox, and wakes who follows it.
     pub(crate) async fn commit(&self, tx: SqliteTransaction<'static>) -> Result<(), sqlx::Error> {
         tx.commit().await?;
         self.appended.notify_one();
@@ -205,9 +208,7 @@ impl Database for Sqlite {
     }
 
     async fn outbox_depth(&self) -> Result<i64, StoreError> {
-        Ok(sqlx::query_scalar("SELECT count(*) FROM outbox")
-            .fetch_one(&self.readers)
-            .await?)
+        Ok(outbox::depth(&self.readers).await?)
     }
 
     fn schema_version(&self) -> i64 {

@@ -1,9 +1,7 @@
 //! Who makes a request.
 
-use std::fmt;
-
+pub use airside_common::user::SessionId;
 use airside_common::user::{Office, Role, UserId, Username};
-use uuid::Uuid;
 
 /// The user behind a request, as the access token says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,26 +22,5 @@ impl Caller {
     /// Whether what belongs to an office may be seen: the own office's, and everything for an admin.
     pub fn sees(&self, office: &Office) -> bool {
         self.role == Role::Admin || self.office == *office
-    }
-}
-
-/// A session: one login and all tokens that descend from it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct SessionId(pub Uuid);
-
-impl SessionId {
-    /// A new session, ordered by the time of its making.
-    #[expect(
-        clippy::new_without_default,
-        reason = "a default identity would have no meaning"
-    )]
-    pub fn new() -> Self {
-        Self(Uuid::now_v7())
-    }
-}
-
-impl fmt::Display for SessionId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)
     }
 }

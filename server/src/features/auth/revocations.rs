@@ -8,7 +8,7 @@ use super::caller::SessionId;
 
 /// The ended sessions that this process knows of, each until its last access token has expired.
 ///
-/// What this process ends is here at once; what others end arrives when the database is asked, every few seconds.
+/// What this process ends is here at once; what others end arrives by events, and without them when the database is asked.
 #[derive(Debug, Default)]
 pub struct Revocations {
     /// A session's last access token has expired at the instant beside it.

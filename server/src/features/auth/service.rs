@@ -12,7 +12,6 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use jsonwebtoken::jwk::JwkSet;
 use sha2::{Digest, Sha256};
-use tokio_util::sync::CancellationToken;
 
 use super::caller::{Caller, SessionId};
 use super::passwords::{HashError, Passwords};
@@ -26,12 +25,6 @@ use crate::store::StoreError;
 
 /// How long a refresh token waits for its use.
 pub const REFRESH_LIFETIME: Duration = Duration::from_hours(7 * 24);
-/// How often the database is asked for sessions that other processes ended.
-const FOLLOW_EVERY: Duration = Duration::from_secs(15);
-/// How far back it is asked: the clocks of processes differ, and transactions take time.
-const FOLLOW_BACK: Duration = Duration::from_mins(2);
-/// How often what has expired is forgotten.
-const FORGET_EVERY: Duration = Duration::from_hours(1);
 /// The longest name that the audit log keeps of a refused login.
 const LONGEST_NAME: usize = 64;
 
@@ -193,43 +186,33 @@ impl Auth {
         self.key.public_keys()
     }
 
-    /// Learns which sessions have ended whose access tokens may still live.
-    pub async fn load(&self) -> Result<(), StoreError> {
+    /// Learns which sessions have ended since an instant, by the clocks of those who ended them.
+    pub async fn learn(&self, since: Timestamp) -> Result<(), StoreError> {
         let now = self.clock.now();
-        for (session, until) in self.store.ended_since(Timestamp::UNIX_EPOCH).await? {
+        for (session, until) in self.store.ended_since(since).await? {
             if until > now {
                 self.revocations.add(session, until);
             }
         }
-        Ok(())
-    }
-
-    /// Follows what other processes end, and forgets what has expired, until told to stop.
-    pub async fn follow(self, stop: CancellationToken) {
-        let mut follow = tokio::time::interval(FOLLOW_EVERY);
-        follow.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut forget = tokio::time::interval(FORGET_EVERY);
-        forget.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            let done = tokio::select! {
-                () = stop.cancelled() => return,
-                _ = follow.tick() => self.learn().await,
-                _ = forget.tick() => self.store.forget_expired(self.clock.now()).await,
-            };
-            if let Err(error) = done {
-                tracing::warn!(%error, "ended sessions are not known for now; the next look mends it");
-            }
-        }
-    }
-
-    async fn learn(&self) -> Result<(), StoreError> {
-        let now = self.clock.now();
-        let since = now.saturating_sub(FOLLOW_BACK).unwrap_or(now);
-        for (session, until) in self.store.ended_since(since).await? {
-            self.revocations.add(session, until);
-        }
         self.revocations.forget_before(now);
         Ok(())
+    }
+
+    /// Takes note of sessions that another process ended.
+    pub fn ended(&self, sessions: &[SessionId], until: Timestamp) {
+        for session in sessions {
+            self.revocations.add(*session, until);
+        }
+    }
+
+    /// Forgets what has expired.
+    pub async fn forget_expired(&self) -> Result<(), StoreError> {
+        self.store.forget_expired(self.clock.now()).await
+    }
+
+    /// The time.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     fn tokens(

@@ -28,7 +28,7 @@ pub async fn follow(
             () = stop.cancelled() => return,
             delivery = events.next() => match delivery {
                 Some(Delivery::Event(envelope)) => react(&search, &envelope.event).await,
-                Some(Delivery::Lagged(_)) => search.reconcile_all().await,
+                Some(Delivery::Lagged) => search.reconcile_all().await,
                 None => return,
             },
             _ = tick.tick() => search.reconcile().await.map(|_| ()),
@@ -50,9 +50,10 @@ pub async fn react(search: &Search, event: &Event) -> Result<(), StoreError> {
             search.seats_changed(flights).await;
             return Ok(());
         }
-        Event::BookingCreated(_) | Event::BookingCancelled(_) | Event::UserDisabled { .. } => {
-            return Ok(());
-        }
+        Event::BookingCreated(_)
+        | Event::BookingCancelled(_)
+        | Event::SessionsEnded { .. }
+        | Event::UserDisabled { .. } => return Ok(()),
     };
     search.refresh(schedule).await
 }

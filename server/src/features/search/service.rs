@@ -232,10 +232,11 @@ impl Search {
 
     /// Compares everything after events were lost: the schedule by version, and all that is known of seats is forgotten.
     pub async fn reconcile_all(&self) -> Result<(), StoreError> {
-        self.reconcile().await?;
+        let reconciled = self.reconcile().await;
+        // Whatever the store's answer, cached seats are of the past.
         let all: Vec<FlightId> = self.timetable.load().versions().into_keys().collect();
         self.seats_changed(&all).await;
-        Ok(())
+        reconciled.map(|_| ())
     }
 
     /// The answer that was made before to a query of this text, if nothing has changed since.

@@ -3,12 +3,14 @@
 //! What happens to the sessions of one user happens one after the other: each writer locks the user's row first. Otherwise
 //! a token could be handed out in a session that is being ended, and live on.
 
+use airside_common::event::Event;
+use airside_common::time::Instant;
 use airside_common::user::UserId;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use sqlx::PgTransaction;
 
-use super::{Postgres, audit};
+use super::{Postgres, audit, outbox};
 use crate::features::audit::entry::NewEntry;
 use crate::features::auth::caller::SessionId;
 use crate::features::auth::store::{Account, AuthStore, NewToken, Rotation, TokenHash};
@@ -54,7 +56,24 @@ async fn end(
     .bind(StoredInstant::from(until))
     .execute(&mut **tx)
     .await?;
-    Ok(())
+    tell(tx, &[session(family)?], now, until).await
+}
+
+/// Leaves the event of ended sessions.
+async fn tell(
+    tx: &mut PgTransaction<'_>,
+    sessions: &[SessionId],
+    now: Timestamp,
+    until: Timestamp,
+) -> Result<(), sqlx::Error> {
+    if sessions.is_empty() {
+        return Ok(());
+    }
+    let event = Event::SessionsEnded {
+        sessions: sessions.to_vec(),
+        until: Instant(until),
+    };
+    outbox::append(tx, now, &[event]).await
 }
 
 /// Ends all sessions of a user whose row the open transaction has locked; answers which.
@@ -78,7 +97,12 @@ pub(super) async fn end_sessions_of(
     .bind(StoredInstant::from(until))
     .fetch_all(&mut **tx)
     .await?;
-    families.iter().map(|family| session(family)).collect()
+    let sessions: Vec<SessionId> = families
+        .iter()
+        .map(|family| session(family))
+        .collect::<Result<_, _>>()?;
+    tell(tx, &sessions, now, until).await?;
+    Ok(sessions)
 }
 
 /// Locks the user of a token, then reads both.

@@ -1,26 +1,34 @@
-//! The outbox: events written in the transaction that made them, until the relay has published them.
+//! The outbox: events written in the transaction that made them, until every process has had the time to read them.
 //!
 //! A row's id is drawn before its commit, so that a late commit has a low one, and a reader that goes by it would skip the
 //! row. So readers go by positions, which are given to rows that are committed: in the order of ids, after all that were
 //! given before. Where two transactions write of the same booking or flight, the second waits for the first's locks before
 //! it draws its ids, and so their events keep their order.
+//!
+//! Everything here speaks to the server that takes the writes; what others have not replayed yet would be missed.
+
+use std::time::Duration;
 
 use airside_common::event::Event;
 use async_trait::async_trait;
 use jiff::Timestamp;
-use sqlx::PgTransaction;
+use sqlx::postgres::types::PgInterval;
+use sqlx::{Connection, PgConnection, PgPool, PgTransaction};
 
 use super::Postgres;
 use super::calls::CHANNEL;
-use crate::bus::Envelope;
-use crate::relay::{Outbox, OutboxError};
+use crate::outbox::{Leader, Outbox, OutboxError, Page};
 use crate::store::rows::instant::StoredInstant;
+use crate::store::rows::outbox::{OutboxRow, page};
 
-/// The advisory lock of who gives positions ("outbox" in ASCII).
-const POSITIONS_LOCK: i64 = 0x6f75_7462_6f78;
+/// The advisory lock of the session that relays ("relay" in ASCII).
+const RELAY_LOCK: i64 = 0x72_656c_6179;
 
-/// Leaves events in the outbox of an open transaction, in order; they are published once it has committed, which also calls
-/// the relay.
+/// How long a session that relays may say nothing. A process that does not move any more lets another lead by then.
+const SILENCE: &str = "SET idle_session_timeout = '5s'";
+
+/// Leaves events in the outbox of an open transaction, in order; they can be read once it has committed, which also calls
+/// those who follow the outbox.
 pub(crate) async fn append(
     tx: &mut PgTransaction<'_>,
     now: Timestamp,
@@ -49,65 +57,112 @@ pub(crate) async fn append(
     Ok(())
 }
 
-impl Postgres {
-    /// Gives positions to committed events that have none. One process at a time does it: who finds another at work waits
-    /// for it, and then finds the rest.
-    async fn give_positions(&self) -> Result<(), sqlx::Error> {
-        let mut tx = self.write().await?;
-        // A lock of the table would have to wait for its vacuum.
-        sqlx::query("SELECT pg_advisory_xact_lock($1)")
-            .bind(POSITIONS_LOCK)
-            .execute(&mut *tx)
-            .await?;
-        sqlx::query(
-            "UPDATE outbox SET position = given.position
-             FROM (SELECT id, nextval('outbox_positions') AS position
-                   FROM (SELECT id FROM outbox WHERE position IS NULL ORDER BY id) AS open) AS given
-             WHERE outbox.id = given.id",
-        )
-        .execute(&mut *tx)
-        .await?;
-        tx.commit().await
-    }
+/// Committed events that were not relayed yet.
+pub(super) async fn depth(pool: &PgPool) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT (SELECT count(*) FROM outbox WHERE position IS NULL)
+              + (SELECT count(*) FROM outbox WHERE position > (SELECT relayed FROM outbox_progress))",
+    )
+    .fetch_one(pool)
+    .await
+}
+
+/// Gives positions to committed events that have none.
+async fn give_positions(executor: impl sqlx::PgExecutor<'_>) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "SELECT give_outbox_positions() WHERE EXISTS (SELECT FROM outbox WHERE position IS NULL)",
+    )
+    .execute(executor)
+    .await?;
+    Ok(())
 }
 
 #[async_trait]
 impl Outbox for Postgres {
-    async fn read_after(&self, position: i64, limit: u32) -> Result<Vec<Envelope>, OutboxError> {
-        let open: bool =
-            sqlx::query_scalar("SELECT EXISTS (SELECT FROM outbox WHERE position IS NULL)")
-                .fetch_one(self.readers())
-                .await?;
-        if open {
-            self.give_positions().await?;
-        }
-        let rows: Vec<(i64, String, StoredInstant)> = sqlx::query_as(
-            "SELECT position, payload, created_at FROM outbox
-             WHERE position > $1 ORDER BY position LIMIT $2",
+    async fn present(&self) -> Result<i64, OutboxError> {
+        Ok(sqlx::query_scalar(
+            "SELECT greatest(pruned, (SELECT max(position) FROM outbox)) FROM outbox_progress",
+        )
+        .fetch_one(self.primary())
+        .await?)
+    }
+
+    async fn read_after(&self, position: i64, limit: u32) -> Result<Page, OutboxError> {
+        give_positions(self.primary()).await?;
+        let rows: Vec<OutboxRow> = sqlx::query_as(
+            "SELECT progress.pruned, greatest(progress.pruned, (SELECT max(position) FROM outbox)),
+                    event.position, event.payload, event.created_at
+             FROM outbox_progress AS progress
+             LEFT JOIN LATERAL (
+                 SELECT position, payload, created_at FROM outbox
+                 WHERE position > $1 ORDER BY position LIMIT $2
+             ) AS event ON TRUE
+             ORDER BY event.position",
         )
         .bind(position)
         .bind(i64::from(limit))
-        .fetch_all(self.readers())
+        .fetch_all(self.primary())
         .await?;
-        rows.into_iter()
-            .map(|(id, payload, at)| {
-                let event = serde_json::from_str(&payload)
-                    .map_err(|source| OutboxError::Unreadable { id, source })?;
-                let at = at.timestamp()?;
-                Ok(Envelope { id, at, event })
-            })
-            .collect()
-    }
-
-    async fn prune(&self, position: i64) -> Result<u64, OutboxError> {
-        let gone = sqlx::query("DELETE FROM outbox WHERE position <= $1")
-            .bind(position)
-            .execute(self.readers())
-            .await?;
-        Ok(gone.rows_affected())
+        Ok(page(rows)?)
     }
 
     async fn appended(&self) {
         self.calls.next().await;
+    }
+
+    async fn lead(&self) -> Result<Option<Box<dyn Leader>>, OutboxError> {
+        let mut candidate = self.primary().acquire().await?;
+        let locked: bool = sqlx::query_scalar("SELECT pg_try_advisory_lock($1)")
+            .bind(RELAY_LOCK)
+            .fetch_one(&mut *candidate)
+            .await?;
+        if !locked {
+            return Ok(None);
+        }
+        // The lock is the session's: nobody else may be given it, and it ends where this is dropped.
+        let mut session = candidate.detach();
+        sqlx::query(SILENCE).execute(&mut session).await?;
+        Ok(Some(Box::new(LeadingSession(session))))
+    }
+}
+
+/// The session that holds the lock. It works in no other, so that one that has lost the lock can do nothing.
+struct LeadingSession(PgConnection);
+
+#[async_trait]
+impl Leader for LeadingSession {
+    async fn relay(&mut self, retention: Duration, most: u32) -> Result<u64, OutboxError> {
+        give_positions(&mut self.0).await?;
+        // The server's clock is that of all events, whoever wrote them.
+        let retention = PgInterval::try_from(retention).map_err(sqlx::Error::Encode)?;
+        let deleted: i64 = sqlx::query_scalar(
+            "WITH old AS (
+                 SELECT max(position) AS position FROM (
+                     SELECT position, published_at FROM outbox
+                     WHERE position > (SELECT pruned FROM outbox_progress) ORDER BY position LIMIT $2
+                 ) AS oldest
+                 WHERE published_at <= clock_timestamp() - $1
+             ), gone AS (
+                 DELETE FROM outbox USING old WHERE outbox.position <= old.position RETURNING outbox.position
+             ), newest AS (
+                 SELECT max(position) AS position FROM outbox
+             ), progress AS (
+                 UPDATE outbox_progress SET
+                     relayed = greatest(relayed, newest.position), pruned = greatest(pruned, old.position)
+                 FROM old, newest
+                 WHERE relayed < newest.position OR pruned < old.position
+             )
+             SELECT count(*) FROM gone",
+        )
+        .bind(retention)
+        .bind(i64::from(most))
+        .fetch_one(&mut self.0)
+        .await?;
+        Ok(u64::try_from(deleted).unwrap_or(0))
+    }
+
+    async fn resign(self: Box<Self>) {
+        // Where the goodbye does not arrive, the end of the connection does.
+        let _ = self.0.close().await;
     }
 }

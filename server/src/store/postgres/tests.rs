@@ -7,9 +7,11 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use super::{MIGRATIONS, Postgres, outbox};
+use crate::bus::Envelope;
 use crate::features::users::store::contract::{entry, user};
 use crate::features::users::store::{Change, UserStore, UserStoreError};
-use crate::relay::Outbox;
+use crate::outbox::Outbox;
+use crate::outbox::contract::prune;
 use crate::store::contract::{self, Fixture};
 use crate::store::{Database, sqlite};
 
@@ -66,19 +68,24 @@ async fn leave(database: &Postgres, version: u64) -> sqlx::PgTransaction<'static
     tx
 }
 
+async fn read(database: &Postgres, position: i64) -> Vec<Envelope> {
+    let page = database.read_after(position, 7).await.unwrap();
+    page.events.into_iter().map(Result::unwrap).collect()
+}
+
 #[tokio::test]
 async fn an_event_whose_commit_is_late_is_read_though_later_ones_were() {
     let fixture = OnServer::new().await;
     let database = fixture.database();
     let late = leave(database, 1).await;
     leave(database, 2).await.commit().await.unwrap();
-    let first = database.read_after(0, 10).await.unwrap();
+    let first = read(database, 0).await;
     assert_eq!(first.len(), 1);
     assert_eq!(first[0].event, event(2));
-    assert_eq!(database.prune(first[0].id).await.unwrap(), 1);
+    assert_eq!(prune(database).await, 1);
 
     late.commit().await.unwrap();
-    let rest = database.read_after(first[0].id, 10).await.unwrap();
+    let rest = read(database, first[0].id).await;
     assert_eq!(rest.len(), 1);
     assert_eq!(rest[0].event, event(1));
 }
@@ -102,7 +109,7 @@ async fn of_many_that_read_while_others_write_each_sees_every_event_once_and_in_
         let mut seen = Vec::new();
         while seen.len() < EVENTS {
             let position = seen.last().map_or(0, |(position, _)| *position);
-            let read = database.read_after(position, 7).await.unwrap();
+            let read = read(&database, position).await;
             seen.extend(
                 read.into_iter()
                     .map(|envelope| (envelope.id, envelope.event)),
@@ -119,14 +126,8 @@ async fn of_many_that_read_while_others_write_each_sees_every_event_once_and_in_
     }
     assert_eq!(here, there);
     assert!(here.is_sorted_by(|(a, _), (b, _)| a < b));
-    assert!(
-        fixture
-            .database()
-            .read_after(here[EVENTS - 1].0, 1)
-            .await
-            .unwrap()
-            .is_empty()
-    );
+    let rest = read(fixture.database(), here[EVENTS - 1].0).await;
+    assert_eq!(rest, []);
 }
 
 #[tokio::test]
@@ -162,6 +163,25 @@ async fn a_call_is_heard_again_after_the_listening_connection_was_lost() {
     tokio::time::timeout(patience, database.appended())
         .await
         .expect("hears again");
+}
+
+#[tokio::test]
+async fn a_leader_whose_session_was_ended_does_nothing_more() {
+    let fixture = OnServer::new().await;
+    let database = fixture.database();
+    let mut leader = database.lead().await.unwrap().unwrap();
+    leave(database, 1).await.commit().await.unwrap();
+    sqlx::query(
+        "SELECT pg_terminate_backend(pid) FROM pg_locks
+         WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+    )
+    .execute(database.readers())
+    .await
+    .unwrap();
+    assert_eq!(prune(&fixture.of_another_process().await).await, 1);
+    leave(database, 2).await.commit().await.unwrap();
+    assert!(leader.relay(Duration::ZERO, 10).await.is_err());
+    assert_eq!(read(database, 0).await.len(), 1);
 }
 
 #[tokio::test]

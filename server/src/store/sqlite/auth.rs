@@ -1,11 +1,13 @@
 //! Sessions on SQLite.
 
+use airside_common::event::Event;
+use airside_common::time::Instant;
 use airside_common::user::UserId;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use sqlx::sqlite::SqliteTransaction;
 
-use super::{Sqlite, audit, instant, micros};
+use super::{Sqlite, audit, instant, micros, outbox};
 use crate::features::audit::entry::NewEntry;
 use crate::features::auth::caller::SessionId;
 use crate::features::auth::store::{Account, AuthStore, NewToken, Rotation, TokenHash};
@@ -31,26 +33,37 @@ async fn insert_token(
     Ok(())
 }
 
-/// Ends a session: its refresh tokens are gone, and every process learns that its access tokens are void.
+/// Ends sessions: their refresh tokens are gone, and every process learns that their access tokens are void.
 async fn end(
     tx: &mut SqliteTransaction<'_>,
-    family: &str,
+    families: &[String],
     now: Timestamp,
     until: Timestamp,
-) -> Result<(), sqlx::Error> {
-    sqlx::query("DELETE FROM refresh_tokens WHERE family = ?1")
+) -> Result<Vec<SessionId>, sqlx::Error> {
+    let mut sessions = Vec::with_capacity(families.len());
+    for family in families {
+        sqlx::query("DELETE FROM refresh_tokens WHERE family = ?1")
+            .bind(family)
+            .execute(&mut **tx)
+            .await?;
+        sqlx::query(
+            "INSERT INTO revoked_sessions (family, revoked_at, expires_at) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
+        )
         .bind(family)
+        .bind(micros(now))
+        .bind(micros(until))
         .execute(&mut **tx)
         .await?;
-    sqlx::query(
-        "INSERT INTO revoked_sessions (family, revoked_at, expires_at) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
-    )
-    .bind(family)
-    .bind(micros(now))
-    .bind(micros(until))
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
+        sessions.push(session(family)?);
+    }
+    if !sessions.is_empty() {
+        let event = Event::SessionsEnded {
+            sessions: sessions.clone(),
+            until: Instant(until),
+        };
+        outbox::append(tx, now, &[event]).await?;
+    }
+    Ok(sessions)
 }
 
 /// Ends all sessions of a user in an open transaction; answers which.
@@ -65,10 +78,7 @@ pub(super) async fn end_sessions_of(
             .bind(user.to_string())
             .fetch_all(&mut **tx)
             .await?;
-    for family in &families {
-        end(tx, family, now, until).await?;
-    }
-    families.iter().map(|family| session(family)).collect()
+    end(tx, &families, now, until).await
 }
 
 async fn token(
@@ -153,7 +163,7 @@ impl AuthStore for Sqlite {
             return Ok(Rotation::Refused);
         };
         if row.used_at.is_some() {
-            end(&mut tx, &row.family, now, ended_until).await?;
+            end(&mut tx, std::slice::from_ref(&row.family), now, ended_until).await?;
             let entry = entry(
                 &row.user.username,
                 request_id,
@@ -162,7 +172,7 @@ impl AuthStore for Sqlite {
                 "unauthenticated",
             );
             audit::append(&mut tx, now, &entry).await?;
-            tx.commit().await?;
+            self.commit(tx).await?;
             return Ok(Rotation::Reused {
                 session: session(&row.family)?,
             });
@@ -195,10 +205,11 @@ impl AuthStore for Sqlite {
         let Some(row) = token(&mut tx, shown).await? else {
             return Ok(None);
         };
-        end(&mut tx, &row.family, now, ended_until).await?;
+        let families = std::slice::from_ref(&row.family);
+        end(&mut tx, families, now, ended_until).await?;
         let entry = entry(&row.user.username, request_id, "logout", &row.family, "ok");
         audit::append(&mut tx, now, &entry).await?;
-        tx.commit().await?;
+        self.commit(tx).await?;
         Ok(Some(session(&row.family)?))
     }
 

@@ -1,16 +1,21 @@
-//! The outbox: events written in the transaction that made them, until the relay has published them.
+//! The outbox: events written in the transaction that made them, until every process has had the time to read them.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::os::unix::fs::OpenOptionsExt;
+use std::time::Duration;
 
 use airside_common::event::Event;
 use async_trait::async_trait;
 use jiff::Timestamp;
+use sqlx::SqlitePool;
 use sqlx::sqlite::SqliteTransaction;
 
 use super::{Sqlite, micros};
-use crate::bus::Envelope;
-use crate::relay::{Outbox, OutboxError};
+use crate::outbox::{Leader, Outbox, OutboxError, Page};
+use crate::store::rows::outbox::{OutboxRow, page};
 
-/// Leaves events in the outbox of an open transaction, in order; they are published once it has committed
-/// (see [`Sqlite::commit`], which wakes the relay).
+/// Leaves events in the outbox of an open transaction, in order; they can be read once it has committed
+/// (see [`Sqlite::commit`], which wakes who follows the outbox).
 pub(crate) async fn append(
     tx: &mut SqliteTransaction<'_>,
     now: Timestamp,
@@ -29,37 +34,108 @@ pub(crate) async fn append(
     Ok(())
 }
 
+/// Committed events that were not relayed yet.
+pub(super) async fn depth(readers: &SqlitePool) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT count(*) FROM outbox WHERE id > (SELECT relayed FROM outbox_progress)",
+    )
+    .fetch_one(readers)
+    .await
+}
+
 #[async_trait]
 impl Outbox for Sqlite {
-    async fn read_after(&self, position: i64, limit: u32) -> Result<Vec<Envelope>, OutboxError> {
-        let rows: Vec<(i64, String, i64)> = sqlx::query_as(
-            "SELECT id, payload, created_at FROM outbox WHERE id > ?1 ORDER BY id LIMIT ?2",
+    async fn present(&self) -> Result<i64, OutboxError> {
+        Ok(sqlx::query_scalar(
+            "SELECT max(pruned, coalesce((SELECT max(id) FROM outbox), 0)) FROM outbox_progress",
+        )
+        .fetch_one(self.readers())
+        .await?)
+    }
+
+    async fn read_after(&self, position: i64, limit: u32) -> Result<Page, OutboxError> {
+        let rows: Vec<OutboxRow> = sqlx::query_as(
+            "SELECT progress.pruned, max(progress.pruned, coalesce((SELECT max(id) FROM outbox), 0)),
+                    event.id, event.payload, event.created_at
+             FROM outbox_progress AS progress
+             LEFT JOIN (
+                 SELECT id, payload, created_at FROM outbox WHERE id > ?1 ORDER BY id LIMIT ?2
+             ) AS event ON TRUE
+             ORDER BY event.id",
         )
         .bind(position)
         .bind(limit)
         .fetch_all(self.readers())
         .await?;
-        rows.into_iter()
-            .map(|(id, payload, at)| {
-                let event = serde_json::from_str(&payload)
-                    .map_err(|source| OutboxError::Unreadable { id, source })?;
-                let at = Timestamp::from_microsecond(at).unwrap_or_default();
-                Ok(Envelope { id, at, event })
-            })
-            .collect()
-    }
-
-    async fn prune(&self, position: i64) -> Result<u64, OutboxError> {
-        let mut tx = self.write().await?;
-        let gone = sqlx::query("DELETE FROM outbox WHERE id <= ?1")
-            .bind(position)
-            .execute(&mut *tx)
-            .await?;
-        tx.commit().await?;
-        Ok(gone.rows_affected())
+        Ok(page(rows)?)
     }
 
     async fn appended(&self) {
         self.appended.notified().await;
     }
+
+    async fn lead(&self) -> Result<Option<Box<dyn Leader>>, OutboxError> {
+        let failed = |source| OutboxError::Lock {
+            path: self.relay_lock.to_path_buf(),
+            source,
+        };
+        let file = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .mode(0o600)
+            .open(&self.relay_lock)
+            .map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Box::new(LeadingProcess {
+                database: self.clone(),
+                _lock: file,
+            }))),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(source)) => Err(failed(source)),
+        }
+    }
+}
+
+/// The process that holds the lock; it ends with the process.
+struct LeadingProcess {
+    database: Sqlite,
+    _lock: File,
+}
+
+#[async_trait]
+impl Leader for LeadingProcess {
+    async fn relay(&mut self, retention: Duration, most: u32) -> Result<u64, OutboxError> {
+        // The writer is not bothered where there is nothing to do.
+        let (is_behind, newest, old): (bool, i64, i64) = sqlx::query_as(
+            "SELECT relayed < newest OR pruned < old, newest, old
+             FROM outbox_progress,
+                  (SELECT coalesce(max(id), 0) AS newest FROM outbox),
+                  (SELECT coalesce(max(id), 0) AS old
+                   FROM (SELECT id, published_at FROM outbox ORDER BY id LIMIT ?2)
+                   WHERE published_at <= CAST(round(unixepoch('subsec') * 1000) AS INTEGER) * 1000 - ?1)",
+        )
+        .bind(i64::try_from(retention.as_micros()).unwrap_or(i64::MAX))
+        .bind(most)
+        .fetch_one(self.database.readers())
+        .await?;
+        if !is_behind {
+            return Ok(0);
+        }
+        let mut tx = self.database.write().await?;
+        let deleted = sqlx::query("DELETE FROM outbox WHERE id <= ?1")
+            .bind(old)
+            .execute(&mut *tx)
+            .await?;
+        sqlx::query(
+            "UPDATE outbox_progress SET relayed = max(relayed, ?1), pruned = max(pruned, ?2)",
+        )
+        .bind(newest)
+        .bind(old)
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(deleted.rows_affected())
+    }
+
+    async fn resign(self: Box<Self>) {}
 }

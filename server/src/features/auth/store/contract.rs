@@ -1,6 +1,7 @@
 //! What every store of sessions must do.
 
 use airside_common::api::users::User;
+use airside_common::event::Event;
 use airside_common::user::Role;
 use jiff::ToSpan;
 
@@ -8,6 +9,7 @@ use super::*;
 use crate::features::audit::store::{AuditStore, Filter};
 use crate::features::users::store::contract::{entry, user};
 use crate::features::users::store::{Change, UserStore};
+use crate::outbox::Outbox;
 use crate::store::contract::Fixture;
 use crate::store::contract::processes::now;
 
@@ -52,6 +54,24 @@ async fn rotate(store: &impl AuthStore, old: u8, new: u8) -> Rotation {
         .rotate(hash(old), token(new, now()), until(), "request-2")
         .await
         .unwrap()
+}
+
+/// The sessions of whose end the events tell, an event each.
+async fn told(store: &impl Outbox) -> Vec<Vec<SessionId>> {
+    let page = store.read_after(0, 100).await.unwrap();
+    let events = page.events.into_iter().map(|e| e.unwrap().event);
+    events
+        .map(|event| match event {
+            Event::SessionsEnded {
+                sessions,
+                until: at,
+            } => {
+                assert_eq!(at.0, until());
+                sessions
+            }
+            _ => panic!("{event:?}"),
+        })
+        .collect()
 }
 
 async fn actions(store: &impl AuditStore) -> Vec<String> {
@@ -102,6 +122,7 @@ pub(crate) async fn a_token_is_taken_once_and_reuse_ends_its_session(fixture: &i
     }
     let ended = store.ended_since(now()).await.unwrap();
     assert_eq!(ended, [(started, until())]);
+    assert_eq!(told(store).await, [vec![started]]);
     let lives = rotate(store, 9, 10).await;
     assert!(matches!(lives, Rotation::Rotated { session, .. } if session == other));
     assert_eq!(
@@ -203,6 +224,7 @@ pub(crate) async fn a_session_is_ended_alone_and_all_processes_learn_it(fixture:
     assert_eq!(end(1).await, None, "it is over");
     assert_eq!(end(7).await, None, "nobody's");
     assert_eq!(there.ended_since(now()).await.unwrap(), [(first, until())]);
+    assert_eq!(told(&there).await, [vec![first]], "once");
     let after = now() + 1.microsecond();
     assert_eq!(there.ended_since(after).await.unwrap(), []);
     assert!(matches!(rotate(&there, 1, 3).await, Rotation::Refused));

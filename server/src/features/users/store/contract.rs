@@ -1,11 +1,12 @@
 //! What every store of users must do.
 
+use airside_common::event::Event;
 use jiff::ToSpan;
 
 use super::*;
 use crate::features::audit::store::{AuditStore, Filter};
 use crate::features::auth::store::contract::session;
-use crate::relay::Outbox;
+use crate::outbox::Outbox;
 use crate::store::contract::Fixture;
 use crate::store::contract::processes::{nobody, now};
 
@@ -173,9 +174,20 @@ pub(crate) async fn a_change_changes_what_is_given_and_ends_all_sessions(fixture
         .await
         .unwrap();
     assert_eq!(again.disabled_at, Some(since), "since the first time");
-    let events = store.read_after(0, 100).await.unwrap();
-    let kinds: Vec<&str> = events.iter().map(|e| e.event.kind()).collect();
-    assert_eq!(kinds, ["user.disabled"], "told once");
+    let page = store.read_after(0, 100).await.unwrap();
+    let mut events = page.events.into_iter().map(|e| e.unwrap().event);
+    match events.next() {
+        Some(Event::SessionsEnded {
+            sessions: mut told,
+            until,
+        }) => {
+            told.sort_by_key(|session| session.0);
+            assert_eq!((told, until.0), (sessions, now() + 16.minutes()));
+        }
+        other => panic!("{other:?}"),
+    }
+    let disabled_once = Event::UserDisabled { user: ada.id };
+    assert_eq!(events.collect::<Vec<_>>(), [disabled_once]);
     let (back, _) = change(store, ada.id, disabled(false)).await.unwrap();
     assert_eq!(back.disabled_at, None);
     assert_eq!(store.by_name(&name).await.unwrap(), Some(back));

@@ -8,7 +8,7 @@ use super::*;
 use crate::features::auth::caller::Caller;
 use crate::features::bookings::command::Answer;
 use crate::features::bookings::store::contract::{self, Fixture};
-use crate::relay::Outbox;
+use crate::outbox::Outbox;
 use crate::store::contract::Fixture as _;
 use crate::store::fault::{self, Fault};
 use crate::store::postgres::tests::OnServer;
@@ -84,8 +84,8 @@ impl Fixture for Bookings {
     }
 
     async fn events(&self) -> Vec<Event> {
-        let envelopes = self.database().read_after(0, 1_000).await.unwrap();
-        envelopes.into_iter().map(|e| e.event).collect()
+        let page = self.database().read_after(0, 1_000).await.unwrap();
+        page.events.into_iter().map(|e| e.unwrap().event).collect()
     }
 
     async fn age_keys(&self, hours: i64) {
