@@ -81,8 +81,8 @@ impl DataFolder {
         format!("sqlite://{}", self.0.join("airside.db").display())
     }
 
-    /// Takes the folder for the one process that serves from it: the timetable learns of changes at once only from its
-    /// own process.
+    /// Takes the folder for the one process that serves from it. Others on the same database have folders of their own; a
+    /// second one on this folder was started by mistake.
     pub fn lock(&self) -> Result<ServingLock, DataFolderError> {
         let path = self.0.join("serving.lock");
         let file = OpenOptions::new()

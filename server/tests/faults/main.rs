@@ -19,6 +19,7 @@ mod secrets;
 #[path = "../services/postgres.rs"]
 mod services;
 mod sessions;
+mod several_servers;
 mod slow_client;
 mod stop;
 mod unknown_commit;

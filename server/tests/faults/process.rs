@@ -1,6 +1,7 @@
 //! A real server in a folder of its own, and its clients.
 
 use std::fs::DirBuilder;
+use std::ops::RangeInclusive;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Output, Stdio};
@@ -9,7 +10,7 @@ use std::time::Duration;
 use jiff::civil::Date;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use reqwest::{Response, StatusCode};
+use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
@@ -33,6 +34,8 @@ pub(crate) struct Place {
     folder: TempDir,
     pub(crate) date: Date,
     database: Database,
+    /// Environment of what runs here.
+    settings: Vec<(&'static str, &'static str)>,
 }
 
 /// Where the database is.
@@ -88,7 +91,14 @@ impl Place {
             folder: tempfile::tempdir().unwrap(),
             date: Date::ZERO,
             database: Database::InFolder,
+            settings: Vec::new(),
         }
+    }
+
+    /// The same with a setting, by its variable of the environment.
+    pub(crate) fn with(mut self, variable: &'static str, value: &'static str) -> Self {
+        self.settings.push((variable, value));
+        self
     }
 
     /// A place without anything, on a database.
@@ -113,6 +123,7 @@ impl Place {
             folder,
             date: self.date,
             database: Database::OfAnother(self.database()),
+            settings: self.settings.clone(),
         }
     }
 
@@ -132,10 +143,19 @@ impl Place {
 
     /// Imports the flights with a capacity; answers the last line, which counts.
     pub(crate) async fn import(&self, flights: u16, capacity: u32) -> String {
+        self.import_numbers(1..=flights, capacity).await
+    }
+
+    /// Imports flights with these numbers.
+    pub(crate) async fn import_numbers(
+        &self,
+        numbers: RangeInclusive<u16>,
+        capacity: u32,
+    ) -> String {
         let mut file = String::from(
             "carrier,number,origin,destination,departure,arrival,aircraft,seats_economy,fare_economy,currency\n",
         );
-        for number in 1..=flights {
+        for number in numbers {
             let row = format!(
                 "UA,{number},JFK,ORD,{0}T08:00,{0}T10:00,738,{capacity},100.00,USD\n",
                 self.date
@@ -158,6 +178,7 @@ impl Place {
             .arg("--data-dir")
             .arg(self.data())
             .env("AIRSIDE_DATABASE_URL", self.database())
+            .envs(self.settings.iter().copied())
             .kill_on_drop(true)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -314,6 +335,37 @@ impl Client {
             .send()
             .await
             .unwrap();
+        (answer.status(), answer.json().await.unwrap())
+    }
+
+    /// A figure of `/metrics`.
+    pub(crate) async fn figure(&self, name: &str) -> i64 {
+        let answer = self.http.get(format!("{}/metrics", self.base)).send();
+        let text = answer.await.unwrap().text().await.unwrap();
+        let mut lines = text.lines().filter_map(|line| line.split_once(' '));
+        let (_, figure) = lines.find(|(of, _)| *of == name).unwrap();
+        figure.parse().unwrap()
+    }
+
+    /// A request that changes a version of something.
+    pub(crate) async fn change(
+        &self,
+        method: Method,
+        path: &str,
+        version: u64,
+        body: &Value,
+    ) -> (StatusCode, Value) {
+        let request = self
+            .http
+            .request(method, format!("{}{path}", self.base))
+            .bearer_auth(&self.token)
+            .header("If-Match", format!("\"{version}\""));
+        let request = if body.is_null() {
+            request
+        } else {
+            request.json(body)
+        };
+        let answer = request.send().await.unwrap();
         (answer.status(), answer.json().await.unwrap())
     }
 

@@ -98,3 +98,6 @@ pub async fn forget_expired(auth: Auth, stop: CancellationToken) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

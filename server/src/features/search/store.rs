@@ -41,7 +41,8 @@ pub struct FlightOffers {
     pub cabins: [Option<CabinTerms>; 4],
 }
 
-/// The schedule and the seats in a database.
+/// The schedule and the seats in a database. The schedule is read where the writes go: it holds what an event tells by the
+/// time at which the event is read.
 #[async_trait]
 pub trait SearchStore: Send + Sync + 'static {
     /// At most `limit` flights that operate and depart after an instant, by id, behind an id.

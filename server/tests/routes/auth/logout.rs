@@ -7,6 +7,7 @@ use airside_server::app::App;
 use airside_server::clock::SystemClock;
 use airside_server::config::Settings;
 use airside_server::data_folder::DataFolder;
+use airside_server::roles::Running;
 use poem::test::TestClient;
 use serde_json::json;
 
@@ -59,10 +60,13 @@ async fn a_session_that_ended_stays_ended_for_the_next_process() {
     let next = App::build(&Settings::default(), &folder, Arc::new(SystemClock))
         .await
         .unwrap();
-    let client = TestClient::new(next.http);
+    let next = Running::start(next).await.unwrap();
+    let client = TestClient::new(Arc::clone(&next.app().http));
     for (tokens, status) in [(ended, 401), (lives, 200)] {
         let bearer = format!("Bearer {}", tokens.access_token.0);
         let me = client.get("/v1/auth/me").header("Authorization", bearer);
         assert_eq!(me.send().await.0.status(), status);
     }
+    drop(client);
+    next.end().await;
 }

@@ -455,3 +455,86 @@ async fn a_lost_event_heals() {
     assert_eq!((found.items.len(), first), (12, vec![1, 70, 2]));
     assert_eq!(search.reconcile().await.unwrap(), 0);
 }
+
+fn times(timetable: &Timetable) -> Vec<(FlightId, u64)> {
+    let mut all: Vec<_> = timetable.versions().into_iter().collect();
+    all.sort_unstable();
+    all
+}
+
+/// An event that comes again, comes late, or tells what a comparison has found already, changes nothing.
+#[tokio::test]
+async fn events_may_come_twice_late_and_around_a_comparison() {
+    let (shelf, search) = search().await;
+    let id = shelf.flights.lock()[3].id;
+    let gone = shelf.flights.lock()[4].id;
+    let changed = |version| Event::FlightChanged {
+        flight: id,
+        version,
+    };
+    let cancelled = Event::FlightCancelled {
+        flight: gone,
+        version: 2,
+    };
+    shelf.flights.lock()[3].version = 3;
+    shelf.flights.lock().remove(4);
+    react(&search, &changed(3)).await.unwrap();
+    react(&search, &cancelled).await.unwrap();
+    let right = times(&search.timetable());
+    let generation = search.timetable().generation();
+    assert!(right.contains(&(id, 3)) && right.iter().all(|(id, _)| *id != gone));
+
+    let created = Event::FlightCreated {
+        flight: gone,
+        version: 1,
+    };
+    let imported = Event::FlightsImported {
+        flights: vec![id, gone],
+    };
+    for event in [
+        changed(3),
+        changed(2),
+        cancelled.clone(),
+        created.clone(),
+        imported,
+    ] {
+        react(&search, &event).await.unwrap();
+        assert_eq!(times(&search.timetable()), right, "{event:?}");
+    }
+    search.reconcile().await.unwrap();
+
+    // The comparison first, and then the events of what it has found.
+    shelf.flights.lock()[3].version = 5;
+    search.reconcile().await.unwrap();
+    let right = times(&search.timetable());
+    assert!(right.contains(&(id, 5)));
+    for event in [changed(5), changed(4), created] {
+        react(&search, &event).await.unwrap();
+        assert_eq!(times(&search.timetable()), right, "{event:?}");
+    }
+    assert!(search.timetable().generation() > generation);
+}
+
+/// Seats are read anew after an event, also where a reader of the time before comes late, and where the event comes twice.
+#[tokio::test]
+async fn seats_of_before_an_event_are_not_kept() {
+    let (shelf, search) = search().await;
+    let asked = query(r#"{"max_stops": 0}"#);
+    let id = shelf.flights.lock()[0].id;
+    let shown =
+        async || page(&search, asked.clone()).await.items[0].segments[0].cabins[1].available;
+    assert_eq!(shown().await, 9);
+    let event = Event::InventoryChanged { flights: vec![id] };
+    for seats in [8, 7] {
+        shelf.seats.lock().insert(id, seats);
+        react(&search, &event).await.unwrap();
+        assert_eq!(shown().await, seats);
+        react(&search, &event).await.unwrap();
+        assert_eq!(shown().await, seats);
+    }
+    // Events were lost, and nobody knows of what.
+    shelf.seats.lock().insert(id, 6);
+    assert_eq!(shown().await, 7);
+    search.reconcile_all().await.unwrap();
+    assert_eq!(shown().await, 6);
+}
