@@ -97,12 +97,11 @@ impl Folding {
                     failing = false;
                     tracing::info!("the write-ahead log is folded again");
                 }
-                Ok(()) => {}
                 Err(error) if !failing => {
                     failing = true;
                     tracing::error!(%error, "the write-ahead log cannot be folded and grows");
                 }
-                Err(_) => {}
+                Ok(()) | Err(_) => {}
             }
             tokio::select! {
                 () = tokio::time::sleep(LOOK) => {}
