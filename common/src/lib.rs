@@ -6,6 +6,7 @@
 pub mod airport;
 pub mod api;
 pub mod booking;
+pub mod consistency;
 pub mod event;
 pub mod flight;
 pub mod locator;

@@ -34,7 +34,7 @@ use crate::http::health::{Dependency, Readiness};
 use crate::http::metrics::Metrics;
 use crate::http::outermost::Outermost;
 use crate::http::router::{self, Features, Measure, Operations};
-use crate::store::{self, OpenError, SharedDatabase, StoreError};
+use crate::store::{self, OpenError, ReplicaHealth, SharedDatabase, StoreError};
 
 /// Flights whose seats and fares are cached.
 const CACHED_FLIGHTS: usize = 200_000;
@@ -94,7 +94,7 @@ impl App {
         folder: &DataFolder,
         clock: SharedClock,
     ) -> Result<Self, BuildError> {
-        let database = store::open(&settings.database.url_in(folder)).await?;
+        let database = store::open(&settings.database, folder).await?;
         let shared = Arc::clone(&database);
 
         let key = Arc::new(folder.signing_key()?);
@@ -125,6 +125,7 @@ impl App {
 
         let metrics = Arc::new(Metrics::default());
         metrics.register(|registry| {
+            database.register(registry);
             registry.register(
                 "password_hashes",
                 "Passwords hashed, to be kept or to be compared",
@@ -196,6 +197,10 @@ impl Dependency for DatabaseAnswers {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) | Err(_) => Err("the database does not answer".to_owned()),
         }
+    }
+
+    fn replicas(&self) -> Vec<ReplicaHealth> {
+        self.0.replicas()
     }
 }
 

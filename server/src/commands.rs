@@ -114,7 +114,7 @@ impl Place {
     pub(crate) async fn database(&self) -> Result<SharedDatabase, Failure> {
         let settings = self.settings()?;
         let folder = self.folder()?;
-        Ok(store::open(&settings.database.url_in(&folder)).await?)
+        Ok(store::open(&settings.database, &folder).await?)
     }
 }
 

@@ -28,13 +28,14 @@ const PREFIX: &str = "AIRSIDE_";
 
 /// What starts so and is no setting of a section: flags of the server, and of the console that may have started it, and
 /// what `scripts/services` says to tests.
-const OF_OTHERS: [&str; 6] = [
+const OF_OTHERS: [&str; 7] = [
     "data_dir",
     "config",
     "server",
     "state_dir",
     "services",
     "test_postgres",
+    "test_replicas",
 ];
 
 /// All settings in force.

@@ -7,6 +7,7 @@ pub mod bus;
 pub mod cache;
 pub mod clock;
 pub mod config;
+pub mod consistency;
 pub mod data_folder;
 pub mod demo;
 pub mod features;

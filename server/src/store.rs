@@ -1,11 +1,15 @@
 //! Where state lives: an implementation of every feature's store trait a database.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use airside_common::api::problem::Code;
 use async_trait::async_trait;
+use prometheus_client::registry::Registry;
 use sqlx::migrate::Migrator;
 
+use crate::config::DatabaseSettings;
+use crate::data_folder::DataFolder;
 use crate::features::audit::store::AuditStore;
 use crate::features::auth::store::AuthStore;
 use crate::features::bookings::store::{self as bookings, BookingStore};
@@ -39,6 +43,25 @@ pub trait Database:
 
     /// Closes all connections.
     async fn close(&self);
+
+    /// How its replicas are, where it has some.
+    fn replicas(&self) -> Vec<ReplicaHealth> {
+        Vec::new()
+    }
+
+    /// Adds its figures.
+    fn register(&self, _registry: &mut Registry) {}
+}
+
+/// How a replica is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReplicaHealth {
+    /// Which one: host and port.
+    pub server: String,
+    /// `serving`, or why it is not read from.
+    pub state: &'static str,
+    /// How old the state is that it shows.
+    pub lag: Option<Duration>,
 }
 
 /// The newest version of migrations.
@@ -58,15 +81,26 @@ pub enum OpenError {
     /// PostgreSQL.
     #[error(transparent)]
     Postgres(#[from] postgres::OpenError),
+    /// Replicas of what cannot have any.
+    #[error("database.replica_urls: SQLite has no replicas")]
+    ReplicasOfSqlite,
 }
 
-/// Opens the database of an address, makes what is missing, and brings its schema up to date.
-pub async fn open(url: &str) -> Result<SharedDatabase, OpenError> {
-    if url.starts_with("sqlite:") {
-        Ok(Arc::new(sqlite::Sqlite::open(url).await?))
-    } else {
-        Ok(Arc::new(postgres::Postgres::open(url).await?))
+/// Opens the database of the settings, makes what is missing, and brings its schema up to date. Where no address is set, it
+/// is in the data folder.
+pub async fn open(
+    settings: &DatabaseSettings,
+    folder: &DataFolder,
+) -> Result<SharedDatabase, OpenError> {
+    let sqlite = match settings.url.first() {
+        None => folder.database_url(),
+        Some(url) if url.starts_with("sqlite:") => url.clone(),
+        Some(_) => return Ok(Arc::new(postgres::Postgres::open_set(settings).await?)),
+    };
+    if !settings.replica_urls.is_empty() {
+        return Err(OpenError::ReplicasOfSqlite);
     }
+    Ok(Arc::new(sqlite::Sqlite::open(&sqlite).await?))
 }
 
 /// Why a database did not do what it was asked to; nothing was written.

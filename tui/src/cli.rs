@@ -113,6 +113,8 @@ impl Workplace {
             .ok_or_else(|| CliError::Usage("name a server with --server".to_owned()))?;
         let sessions = Sessions::in_folder(&folders.state, &url.id());
         let api = Api::new(url, sessions);
+        // What the command before this one has written, nobody has told this one.
+        api.want_everything();
         Ok(Self { folders, api })
     }
 

@@ -96,6 +96,10 @@ async fn a_script_logs_in_books_and_reads_the_answer() {
     assert_eq!(booked.status.code(), Some(0), "{booked:?}");
     let body: Value = serde_json::from_slice(&booked.stdout).unwrap();
     assert_eq!(body["locator"], json!(made.locator));
+    // Each command begins without knowing what the one before has written, and wants to see it.
+    for request in server.received_requests().await.unwrap() {
+        assert_eq!(request.headers["airside-consistency"], "unknown");
+    }
 }
 
 #[rstest]

@@ -94,6 +94,61 @@ async fn a_booking_is_sent_with_key_and_token() {
     assert!(api.cancel_booking(&key(2), made.locator, 1).await.is_ok());
 }
 
+/// The moments that requests to a path wanted to see, in order.
+async fn wanted(server: &MockServer, path: &str) -> Vec<Option<String>> {
+    let requests = server.received_requests().await.unwrap();
+    let those = requests.iter().filter(|request| request.url.path() == path);
+    let moment = |request: &wiremock::Request| {
+        let value = request.headers.get("airside-consistency")?;
+        Some(value.to_str().unwrap().to_owned())
+    };
+    those.map(moment).collect()
+}
+
+#[tokio::test]
+async fn what_was_written_is_wanted_in_every_request_to_the_same_server() {
+    let state = tempfile::tempdir().unwrap();
+    let server = server().await;
+    let made = booking(1, Some(key(1)));
+    // Answers that overtake each other, and one that no server of ours gives.
+    for moment in ["1-07", "1-05", "with space"] {
+        Mock::given(path("/v1/bookings"))
+            .and(method("POST"))
+            .respond_with(
+                ResponseTemplate::new(201)
+                    .set_body_json(&made)
+                    .insert_header("airside-consistency", moment),
+            )
+            .up_to_n_times(1)
+            .mount(&server)
+            .await;
+    }
+    let booking = format!("/v1/bookings/{}", made.locator);
+    Mock::given(path(&*booking))
+        .respond_with(ResponseTemplate::new(200).set_body_json(&made))
+        .mount(&server)
+        .await;
+    let api = logged_in(&server, state.path()).await;
+    for _ in 0..4 {
+        api.booking(made.locator).await.unwrap();
+        let _ = api.create_booking(&key(1), &request()).await;
+    }
+    let seven = || Some("1-07".to_owned());
+    assert_eq!(
+        wanted(&server, &booking).await,
+        [None, seven(), seven(), seven()]
+    );
+
+    let other = self::server().await;
+    Mock::given(path(&*booking))
+        .respond_with(ResponseTemplate::new(200).set_body_json(&made))
+        .mount(&other)
+        .await;
+    let elsewhere = logged_in(&other, state.path()).await;
+    elsewhere.booking(made.locator).await.unwrap();
+    assert_eq!(wanted(&other, &booking).await, [None]);
+}
+
 #[rstest]
 #[case(Code::SoldOut)]
 #[case(Code::FareChanged)]

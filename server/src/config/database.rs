@@ -1,12 +1,13 @@
-//! Which database, and what its address may say.
+//! Which database, on which servers, and what their addresses may say.
 
 use std::str::FromStr;
+use std::time::Duration;
+
+use jiff::SignedDuration;
 
 use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sqlx::postgres::PgConnectOptions;
-
-use crate::data_folder::DataFolder;
 
 /// Parameters of an address of PostgreSQL, beside `options[…]`; the library would pass over others with a warning that
 /// repeats their values.
@@ -25,42 +26,122 @@ const PARAMETERS: [&str; 11] = [
 ];
 
 /// Where state lives.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DatabaseSettings {
-    /// `sqlite:///path/to/airside.db` or `postgres://user:password@host/database`; empty: `airside.db` in the data
-    /// folder.
-    #[serde(deserialize_with = "database_url")]
-    pub url: String,
+    /// `sqlite:///path/to/airside.db`, or one or more of `postgres://user:password@host/database`, of which one takes the
+    /// writes; none: `airside.db` in the data folder.
+    #[serde(deserialize_with = "database_urls", serialize_with = "one_or_more")]
+    pub url: Vec<String>,
+    /// Servers of PostgreSQL that follow it.
+    #[serde(deserialize_with = "replica_urls")]
+    pub replica_urls: Vec<String>,
+    /// How old the state may be that a replica shows.
+    #[serde(deserialize_with = "duration", serialize_with = "friendly")]
+    pub replica_max_lag: Duration,
+}
+
+impl Default for DatabaseSettings {
+    fn default() -> Self {
+        Self {
+            url: Vec::new(),
+            replica_urls: Vec::new(),
+            replica_max_lag: Duration::from_secs(5),
+        }
+    }
 }
 
 impl DatabaseSettings {
-    /// The database's address, with the data folder's own where none is set.
-    pub fn url_in(&self, folder: &DataFolder) -> String {
-        if self.url.is_empty() {
-            folder.database_url()
-        } else {
-            self.url.clone()
-        }
-    }
-
     /// The same, with passwords hidden.
     pub(super) fn shown(&self) -> Self {
+        let hide = |urls: &[String]| urls.iter().map(|url| without_password(url)).collect();
         Self {
-            url: without_password(&self.url),
+            url: hide(&self.url),
+            replica_urls: hide(&self.replica_urls),
+            ..self.clone()
         }
     }
 }
 
-/// The address of a database that this release can use. It is not repeated in the error, since it may hold a password.
-fn database_url<'de, D: Deserializer<'de>>(text: D) -> Result<String, D::Error> {
+/// One text, or a list of texts.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum OneOrMore {
+    One(String),
+    More(Vec<String>),
+}
+
+/// Addresses in a list, or in one text with commas in front of all but the first: so they stand in the environment.
+fn addresses<'de, D: Deserializer<'de>>(value: D) -> Result<Vec<String>, D::Error> {
+    let text = match OneOrMore::deserialize(value) {
+        Ok(OneOrMore::More(list)) => return Ok(list),
+        Ok(OneOrMore::One(text)) => text,
+        // The value is not repeated, since it may hold a password.
+        Err(_) => return Err(D::Error::custom("is an address or a list of addresses")),
+    };
+    let mut list: Vec<String> = Vec::new();
+    // A comma that no address follows is part of the one before: of its password, perhaps.
+    for part in text.split(',') {
+        match list.last_mut() {
+            Some(before) if !part.trim_start().starts_with("postgres") => {
+                before.push(',');
+                before.push_str(part);
+            }
+            _ => list.push(part.trim().to_owned()),
+        }
+    }
+    list.retain(|address| !address.is_empty());
+    Ok(list)
+}
+
+/// A single address stands as it is, as most people write it.
+fn one_or_more<S: Serializer>(urls: &[String], serializer: S) -> Result<S::Ok, S::Error> {
+    match urls {
+        [] => "".serialize(serializer),
+        [url] => url.serialize(serializer),
+        urls => urls.serialize(serializer),
+    }
+}
+
+/// Such as `5s`, `500ms` or `1m`.
+fn duration<'de, D: Deserializer<'de>>(text: D) -> Result<Duration, D::Error> {
     let text = String::deserialize(text)?;
-    if text.is_empty() || is_sqlite(&text) || is_postgres(&text) {
-        return Ok(text);
+    let parsed = text.parse::<SignedDuration>().ok();
+    let parsed = parsed.and_then(|duration| Duration::try_from(duration).ok());
+    parsed
+        .filter(|duration| !duration.is_zero())
+        .ok_or_else(|| D::Error::custom("write it as 5s, 500ms or 1m"))
+}
+
+fn friendly<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    let duration = SignedDuration::try_from(*duration).unwrap_or(SignedDuration::MAX);
+    serializer.collect_str(&format_args!("{duration:#}"))
+}
+
+/// Addresses of replicas.
+fn replica_urls<'de, D: Deserializer<'de>>(value: D) -> Result<Vec<String>, D::Error> {
+    let urls = addresses(value)?;
+    if urls.iter().all(|url| is_postgres(url)) {
+        return Ok(urls);
+    }
+    Err(D::Error::custom(
+        "write each as postgres://user:password@host/database",
+    ))
+}
+
+/// The addresses of a database that this release can use. They are not repeated in the error, since they may hold passwords.
+fn database_urls<'de, D: Deserializer<'de>>(value: D) -> Result<Vec<String>, D::Error> {
+    let urls = addresses(value)?;
+    let fit = match &urls[..] {
+        [url] => is_sqlite(url) || is_postgres(url),
+        urls => urls.iter().all(|url| is_postgres(url)),
+    };
+    if fit {
+        return Ok(urls);
     }
     Err(D::Error::custom(format!(
         "write it as sqlite:///path/to/airside.db or postgres://user:password@host/database, with %40 for an @ in a \
-         password; parameters may be {}",
+         password; several servers of PostgreSQL as a list; parameters may be {}",
         PARAMETERS.join(", ")
     )))
 }

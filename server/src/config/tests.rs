@@ -46,7 +46,7 @@ fn the_environment_wins_over_the_file_over_the_defaults() {
     assert_eq!(settings.auth.account_failures_per_minute.get(), 7);
     assert_eq!(settings.auth.address_failures_per_minute.get(), 9);
     assert_eq!(settings.auth.hashes_at_once.get(), 4);
-    assert_eq!(settings.database.url, "sqlite:///x.db");
+    assert_eq!(settings.database.url, ["sqlite:///x.db"]);
 }
 
 #[rstest]
@@ -69,6 +69,13 @@ fn the_environment_wins_over_the_file_over_the_defaults() {
 #[case("[database]\n\nurl = \"postgres://u:secret@h/x", &[], "FILE: TOML parse error at line 3: ")]
 #[case("[database]\nurl = \"/path/airside.db\"", &[], "database.url: write it as sqlite://")]
 #[case("[database]\nurl = \"sqlite://:memory:\"", &[], "database.url: write it as sqlite://")]
+#[case("[database]\nurl = [\"sqlite:///a.db\", \"sqlite:///b.db\"]", &[], "database.url: write it as ")]
+#[case("[database]\nurl = 7", &[], "database.url: is an address or a list of addresses")]
+#[case("", &[("AIRSIDE_DATABASE_REPLICA_URLS", "sqlite:///secret.db")], "database.replica_urls: write each as ")]
+#[case("", &[("AIRSIDE_DATABASE_REPLICA_URLS", "postgres://u@h/x,postgres://u@h/x?pasword=secret")], "database.replica_urls: write each as ")]
+#[case("", &[("AIRSIDE_DATABASE_REPLICA_MAX_LAG", "soon")], "database.replica_max_lag: write it as 5s")]
+#[case("", &[("AIRSIDE_DATABASE_REPLICA_MAX_LAG", "0s")], "database.replica_max_lag: write it as 5s")]
+#[case("", &[("AIRSIDE_DATABASE_REPLICA_MAX_LAG", "-5s")], "database.replica_max_lag: write it as 5s")]
 #[case("", &[("AIRSIDE_LOG_REQUESTS", "some")], "log.requests: unknown variant `some`")]
 fn what_is_wrong_is_named(
     #[case] file: &str,
@@ -86,7 +93,41 @@ fn what_is_wrong_is_named(
 #[case("postgres:///airside?host=/var/run/postgresql&options[work_mem]=64MB")]
 fn an_address_of_postgresql_is_taken(#[case] url: &str) {
     let settings = load("", &[("AIRSIDE_DATABASE_URL", url)]).unwrap();
-    assert_eq!(settings.database.url, url);
+    assert_eq!(settings.database.url, [url]);
+}
+
+#[rstest]
+#[case::in_a_list("[database]\nurl = [\"postgres://u@a/x\", \"postgres://u:p,q@b/x\"]", &[])]
+#[case::with_commas("", &[("AIRSIDE_DATABASE_URL", "postgres://u@a/x, postgres://u:p,q@b/x")])]
+fn several_servers_are_taken(#[case] file: &str, #[case] environment: &[(&str, &str)]) {
+    let settings = load(file, environment).unwrap();
+    let servers = ["postgres://u@a/x", "postgres://u:p,q@b/x"];
+    assert_eq!(settings.database.url, servers);
+    assert!(
+        settings
+            .shown()
+            .contains("[\"postgres://u:***@a/x\", \"postgres://u:***@b/x\"]"),
+        "{}",
+        settings.shown()
+    );
+}
+
+#[test]
+fn replicas_and_their_bound_are_taken() {
+    let environment = [
+        (
+            "AIRSIDE_DATABASE_REPLICA_URLS",
+            "postgres://u@a/x,postgresql://u@b/x",
+        ),
+        ("AIRSIDE_DATABASE_REPLICA_MAX_LAG", "1m 30s"),
+    ];
+    let settings = load("", &environment).unwrap();
+    let replicas = ["postgres://u@a/x", "postgresql://u@b/x"];
+    assert_eq!(settings.database.replica_urls, replicas);
+    let bound = std::time::Duration::from_secs(90);
+    assert_eq!(settings.database.replica_max_lag, bound);
+    let shown = settings.shown();
+    assert!(shown.contains("replica_max_lag = \"1m 30s\""), "{shown}");
 }
 
 #[rstest]
@@ -113,9 +154,14 @@ fn levels_and_directives_are_taken(#[case] level: &str) {
 )]
 fn passwords_are_not_shown(#[case] url: &str, #[case] expected: &str) {
     let settings = Settings {
-        database: DatabaseSettings { url: url.into() },
+        database: DatabaseSettings {
+            url: vec![url.into()],
+            replica_urls: vec![url.into()],
+            ..DatabaseSettings::default()
+        },
         ..Settings::default()
     };
-    assert_eq!(settings.database.shown().url, expected);
+    assert_eq!(settings.database.shown().url, [expected]);
+    assert_eq!(settings.database.shown().replica_urls, [expected]);
     assert!(settings.shown().contains(expected));
 }

@@ -17,10 +17,52 @@ pub(super) fn complete(mut apis: Vec<MetaApi>) -> Vec<MetaApi> {
             let errors = errors(&path.path, operation);
             let answers = &mut operation.responses.responses;
             answers.retain(|answer| answer.status.is_some());
+            // Who a caller is, and what airports there are, no database is asked.
+            let asks_nobody = matches!(&*path.path, "/v1/auth/me" | "/v1/airports");
+            match operation.method {
+                Method::GET if !asks_nobody => operation.params.push(moment_wanted()),
+                Method::GET => {}
+                _ => answers
+                    .iter_mut()
+                    .for_each(|answer| answer.headers.push(moment_reached())),
+            }
             answers.extend(errors.into_iter().map(problem));
         }
     }
     apis
+}
+
+/// What a read must show.
+fn moment_wanted() -> MetaOperationParam {
+    MetaOperationParam {
+        name: "Airside-Consistency".to_owned(),
+        schema: String::schema_ref(),
+        in_type: MetaParamIn::Header,
+        description: Some(
+            "From the answer to a write: this answer shows that write. Where it cannot be read, the answer shows all \
+             writes. Without it the answer may be some seconds old."
+                .to_owned(),
+        ),
+        required: false,
+        deprecated: false,
+        explode: true,
+        style: None,
+    }
+}
+
+/// What a write has reached.
+fn moment_reached() -> MetaHeader {
+    MetaHeader {
+        name: "Airside-Consistency".to_owned(),
+        description: Some(
+            "To be sent with reads that must show this write. It is opaque; of two that agree up to the `-`, the greater \
+             text is the later. Absent where there are no copies of the database."
+                .to_owned(),
+        ),
+        required: false,
+        deprecated: false,
+        schema: String::schema_ref(),
+    }
 }
 
 /// What a parameter takes, where the endpoint says it better than the library could.

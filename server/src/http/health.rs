@@ -6,8 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use airside_common::api::problem::Code;
 use async_trait::async_trait;
 use poem::{Response, Result};
+use serde_json::{Value, json};
 
 use super::problem::ProblemAnswer;
+use crate::store::ReplicaHealth;
 
 /// Whether requests are welcome: after start-up, until the process is told to stop.
 #[derive(Debug, Clone, Default)]
@@ -35,6 +37,11 @@ impl Readiness {
 pub trait Dependency: Send + Sync + 'static {
     /// Whether it answers; the error says what is wrong, without secrets.
     async fn answers(&self) -> Result<(), String>;
+
+    /// How replicas are, without which requests are answered all the same.
+    fn replicas(&self) -> Vec<ReplicaHealth> {
+        Vec::new()
+    }
 }
 
 /// `GET /healthz`: the process lives.
@@ -44,7 +51,7 @@ pub(super) fn alive() -> Response {
         .body(r#"{"status":"ok"}"#)
 }
 
-/// `GET /readyz`: requests are welcome, and what they need answers.
+/// `GET /readyz`: requests are welcome, and what they need answers. It tells of replicas, too.
 pub(super) async fn ready(readiness: &Readiness, needs: &dyn Dependency) -> Result<Response> {
     if !readiness.is_open() {
         let problem = ProblemAnswer::new(Code::Unavailable, "the server is starting or stopping");
@@ -54,5 +61,21 @@ pub(super) async fn ready(readiness: &Readiness, needs: &dyn Dependency) -> Resu
         .answers()
         .await
         .map_err(|e| ProblemAnswer::new(Code::Unavailable, e))?;
-    Ok(alive())
+    let replicas = needs.replicas();
+    if replicas.is_empty() {
+        return Ok(alive());
+    }
+    let replicas: Vec<Value> = replicas
+        .into_iter()
+        .map(|replica| {
+            json!({
+                "server": replica.server,
+                "state": replica.state,
+                "lag_seconds": replica.lag.map(|lag| lag.as_secs_f64()),
+            })
+        })
+        .collect();
+    Ok(Response::builder()
+        .content_type("application/json")
+        .body(json!({"status": "ok", "replicas": replicas}).to_string()))
 }

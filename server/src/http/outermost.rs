@@ -8,8 +8,9 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use airside_common::api::problem::Code;
+use airside_common::consistency::{CONSISTENCY, ConsistencyToken};
 use futures_util::FutureExt;
-use poem::http::{HeaderName, Method, header};
+use poem::http::{HeaderMap, HeaderName, Method, header};
 use poem::web::RemoteAddr;
 use poem::{Addr, Endpoint, Request, Response, Result, Route};
 
@@ -19,6 +20,7 @@ use super::limits;
 use super::metrics::{Metrics, RouteLabel};
 use super::problem::ProblemAnswer;
 use super::request_log::{self, Logged};
+use crate::consistency;
 use crate::features::auth::tokens::Verifier;
 
 /// The header that carries a request's id, both ways.
@@ -70,8 +72,11 @@ impl Outermost {
             verifier: Arc::clone(&self.verifier),
             route: Arc::clone(&route),
         });
+        let wanted = wanted(request.headers());
         let work = AssertUnwindSafe(self.routes.call(request)).catch_unwind();
-        let outcome = match tokio::time::timeout(self.patience, work).await {
+        let work = tokio::time::timeout(self.patience, work);
+        let (finished, reached) = consistency::during(wanted, work).await;
+        let outcome = match finished {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(panic)) => Err(panicked(&*panic, &id)),
             Err(_) => {
@@ -81,6 +86,9 @@ impl Outermost {
         let mut response = outcome.unwrap_or_else(|error| errors::answer(error, &id));
         let headers = response.headers_mut();
         headers.insert(REQUEST_ID, id.header_value());
+        if let Some(moment) = reached.and_then(|moment| moment.as_str().parse().ok()) {
+            headers.insert(CONSISTENCY, moment);
+        }
         // What is answered is for the caller alone, unless the endpoint says otherwise.
         headers
             .entry(header::CACHE_CONTROL)
@@ -107,6 +115,14 @@ impl Endpoint for Outermost {
     async fn call(&self, request: Request) -> Result<Response> {
         Ok(self.answer(request).await)
     }
+}
+
+/// What the client wants to see. What cannot be read is something that it has seen somewhere, and no copy is known to have
+/// it.
+fn wanted(headers: &HeaderMap) -> Option<ConsistencyToken> {
+    let token = headers.get(CONSISTENCY)?;
+    let read = token.to_str().ok().and_then(|text| text.parse().ok());
+    Some(read.unwrap_or_else(ConsistencyToken::unknown))
 }
 
 fn address(remote: &RemoteAddr) -> IpAddr {

@@ -30,7 +30,8 @@ macro_rules! cases {
         async fn $case() {
             use $suite as suite;
             let fixture = <$fixture as $crate::store::contract::Fixture>::new().await;
-            suite::$case(&fixture).await;
+            // As within one request: what was written is seen.
+            $crate::consistency::during(None, suite::$case(&fixture)).await;
         })*
     };
 }

@@ -1,16 +1,24 @@
-//! PostgreSQL 15 or later: one pool of connections; schema changes under an advisory lock.
+//! PostgreSQL 15 or later: connections to the server that takes the writes, and to replicas of it.
 
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use airside_common::consistency::ConsistencyToken;
 use async_trait::async_trait;
+use prometheus_client::registry::Registry;
 use sqlx::migrate::Migrator;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{Connection, PgConnection, PgPool, PgTransaction};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{PgConnection, PgPool, PgTransaction};
+use tokio::task::AbortHandle;
 
-use crate::store::{Database, StoreError, newest};
+use crate::config::DatabaseSettings;
+use crate::consistency;
+use crate::store::{Database, ReplicaHealth, StoreError, newest};
 use calls::Calls;
+use primary::Primary;
+use replicas::Replicas;
+use standing::WalPosition;
 
 pub(crate) mod audit;
 mod auth;
@@ -18,13 +26,19 @@ mod bookings;
 mod calls;
 mod flights;
 pub(crate) mod idempotency;
+mod migrate;
 pub(crate) mod outbox;
+mod past;
+mod primary;
+mod replicas;
 mod search;
+mod standing;
 mod users;
+mod watch;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("../migrations/postgres");
 
-/// Connections of a process, beside the one that listens.
+/// Connections of a process to one server, beside those that listen and ask.
 const MOST_CONNECTIONS: u32 = 16;
 
 /// How long to wait for a connection, be it that all are in use or that the server is being restarted: less than the
@@ -39,25 +53,39 @@ const SESSION: [(&str, &str); 3] = [
     ("timezone", "UTC"),
 ];
 
-/// The advisory lock of the process that migrates ("migrate" in ASCII).
-const MIGRATION_LOCK: i64 = 0x006d_6967_7261_7465;
-
-/// How often a process that waits for another's migration looks whether it is done.
-const LOOK: Duration = Duration::from_millis(50);
-
 /// The database: every feature's store is implemented on it. Copies share their connections.
 #[derive(Debug, Clone)]
 pub struct Postgres {
-    pool: PgPool,
+    primary: Arc<Primary>,
+    replicas: Arc<Replicas>,
     calls: Arc<Calls>,
+    watch: Arc<Watch>,
+}
+
+/// The task that asks all servers how they stand; it ends with the last copy of the database.
+#[derive(Debug)]
+struct Watch(AbortHandle);
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 /// Why the database cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The address is not one of PostgreSQL's.
-    #[error("database.url: {0}")]
-    Url(sqlx::Error),
+    #[error("{key}: {error}")]
+    Url {
+        /// Which setting.
+        key: &'static str,
+        /// What is wrong with it.
+        error: sqlx::Error,
+    },
+    /// None of the servers takes writes.
+    #[error("database.url: no server takes writes: {0}")]
+    NoPrimary(String),
     /// The database was written by a newer release.
     #[error(
         "the database has schema version {found}, newer than {known}, the newest that this program knows; use a newer release"
@@ -76,57 +104,119 @@ pub enum OpenError {
     Database(#[from] sqlx::Error),
 }
 
+/// How all connections are made.
+fn options(key: &'static str, url: &str) -> Result<PgConnectOptions, OpenError> {
+    let options = PgConnectOptions::from_str(url).map_err(|error| OpenError::Url { key, error })?;
+    Ok(options
+        .application_name("airside-server")
+        .statement_cache_capacity(500)
+        .options(SESSION))
+}
+
+/// How far the log is.
+async fn position(connection: &mut PgConnection) -> Result<u64, sqlx::Error> {
+    let lsn: i64 = sqlx::query_scalar("SELECT (pg_current_wal_insert_lsn() - '0/0')::bigint")
+        .fetch_one(connection)
+        .await?;
+    Ok(lsn.cast_unsigned())
+}
+
 impl Postgres {
     /// Opens the database of a URL such as `postgres://user@host/airside?sslmode=verify-full`, and brings its schema up
     /// to date. Any number of processes may do so at once: one migrates, the others wait.
     pub async fn open(url: &str) -> Result<Self, OpenError> {
-        let options = PgConnectOptions::from_str(url)
-            .map_err(OpenError::Url)?
-            .application_name("airside-server")
-            .statement_cache_capacity(500)
-            .options(SESSION);
-        // Not through the pool, which would only say that it waited for too long.
-        let first = tokio::time::timeout(CONNECT, PgConnection::connect_with(&options)).await;
-        let first = first.map_err(|late| sqlx::Error::Io(late.into()))??;
-        let pool = PgPoolOptions::new()
-            .max_connections(MOST_CONNECTIONS)
-            .acquire_timeout(CONNECT)
-            // One round trip, and after a restart of the server nobody is given a connection that is dead.
-            .test_before_acquire(true)
-            .connect_with(options.clone())
-            .await?;
-        migrate(first, &pool).await?;
+        Self::open_set(&DatabaseSettings {
+            url: vec![url.to_owned()],
+            ..DatabaseSettings::default()
+        })
+        .await
+    }
+
+    /// The same where there are several servers.
+    pub async fn open_set(settings: &DatabaseSettings) -> Result<Self, OpenError> {
+        let all = |key, urls: &[String]| {
+            let options = urls.iter().map(|url| options(key, url));
+            options.collect::<Result<Vec<_>, _>>()
+        };
+        let candidates = all("database.url", &settings.url)?;
+        let copies = all("database.replica_urls", &settings.replica_urls)?;
+        let (primary, first) = Primary::find(candidates).await?;
+        migrate::run(first, &primary.serving().pool).await?;
+        let history = Arc::clone(primary.history());
+        let primary = Arc::new(primary);
+        let replicas = Arc::new(Replicas::new(copies, settings.replica_max_lag, history));
+        let watch = tokio::spawn(watch::watch(Arc::clone(&primary), Arc::clone(&replicas)));
         Ok(Self {
-            pool,
-            calls: Arc::new(Calls::new(options)),
+            calls: Arc::new(Calls::new(Arc::clone(&primary))),
+            primary,
+            replicas,
+            watch: Arc::new(Watch(watch.abort_handle())),
         })
     }
 
     /// A transaction that writes (READ COMMITTED: what must not change is locked by its statements).
     pub(crate) async fn write(&self) -> Result<PgTransaction<'static>, sqlx::Error> {
-        self.pool.begin().await
+        self.primary().begin().await
     }
 
-    /// Connections to the server that takes the writes.
-    pub(crate) fn primary(&self) -> &PgPool {
-        &self.pool
+    /// Commits, and tells the request in progress what its client has to see from now on.
+    pub(crate) async fn commit(&self, tx: PgTransaction<'static>) -> Result<(), sqlx::Error> {
+        tx.commit().await?;
+        if consistency::is_asked_for() {
+            let asked = async { position(&mut *self.primary().acquire().await?).await };
+            consistency::reached(self.moment(asked).await);
+        }
+        Ok(())
     }
 
-    /// Connections for reading; each statement is one consistent look.
-    pub(crate) fn readers(&self) -> &PgPool {
-        &self.pool
+    /// The moment of a position that is asked for after a commit. What was committed stays so where no answer comes.
+    async fn moment(
+        &self,
+        position: impl Future<Output = Result<u64, sqlx::Error>>,
+    ) -> ConsistencyToken {
+        match tokio::time::timeout(standing::PATIENCE, position).await {
+            Ok(Ok(lsn)) => {
+                let history = self.primary.history();
+                let (system, timeline) = (history.system, history.timeline());
+                let position = WalPosition {
+                    system,
+                    timeline,
+                    lsn,
+                };
+                position.token()
+            }
+            _ => ConsistencyToken::unknown(),
+        }
+    }
+
+    /// Work on the server that takes the writes which nobody else limits in time: it ends when another server takes its
+    /// place, since this one may never answer.
+    pub(super) async fn on_primary<T, R>(
+        &self,
+        work: impl FnOnce(PgPool) -> R,
+    ) -> Result<T, sqlx::Error>
+    where
+        R: Future<Output = Result<T, sqlx::Error>>,
+    {
+        let serving = self.primary.serving();
+        serving.unless_replaced(work(serving.pool.clone())).await
+    }
+
+    /// Connections to the server that takes the writes; each statement of theirs is one consistent look.
+    pub(crate) fn primary(&self) -> PgPool {
+        self.primary.serving().pool.clone()
     }
 }
 
 #[async_trait]
 impl Database for Postgres {
     async fn answers(&self) -> Result<(), StoreError> {
-        sqlx::query("SELECT 1").execute(&self.pool).await?;
+        sqlx::query("SELECT 1").execute(&self.primary()).await?;
         Ok(())
     }
 
     async fn outbox_depth(&self) -> Result<i64, StoreError> {
-        Ok(outbox::depth(&self.pool).await?)
+        Ok(outbox::depth(&self.primary()).await?)
     }
 
     fn schema_version(&self) -> i64 {
@@ -134,41 +224,18 @@ impl Database for Postgres {
     }
 
     async fn close(&self) {
-        self.calls.close().await;
-        self.pool.close().await;
+        self.calls.close();
+        self.watch.0.abort();
+        self.primary().close().await;
     }
-}
 
-/// Of many processes one migrates, and the others find nothing to do. The end of the first connection ends its lock,
-/// however it comes.
-async fn migrate(mut lock: PgConnection, pool: &PgPool) -> Result<(), OpenError> {
-    // Asked again and again rather than waited for: a statement that waits holds a snapshot, and an index that is built
-    // concurrently waits for all snapshots.
-    loop {
-        let locked: bool = sqlx::query_scalar("SELECT pg_try_advisory_lock($1)")
-            .bind(MIGRATION_LOCK)
-            .fetch_one(&mut lock)
-            .await?;
-        if locked {
-            break;
-        }
-        tokio::time::sleep(LOOK).await;
+    fn replicas(&self) -> Vec<ReplicaHealth> {
+        self.replicas.health()
     }
-    let known = newest(&MIGRATIONS);
-    let has_table: bool = sqlx::query_scalar("SELECT to_regclass('_sqlx_migrations') IS NOT NULL")
-        .fetch_one(&mut lock)
-        .await?;
-    if has_table {
-        let found: Option<i64> = sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations")
-            .fetch_one(&mut lock)
-            .await?;
-        if let Some(found) = found.filter(|found| *found > known) {
-            return Err(OpenError::TooNew { found, known });
-        }
+
+    fn register(&self, registry: &mut Registry) {
+        self.replicas.register(registry);
     }
-    MIGRATIONS.run(pool).await?;
-    lock.close().await?;
-    Ok(())
 }
 
 #[cfg(test)]

@@ -36,15 +36,17 @@ fn every_setting_can_be_set_by_the_file_and_by_the_environment() {
         let value = match key {
             "listen" => "127.0.0.1:9",
             "url" => "sqlite:///elsewhere/airside.db",
+            "replica_urls" => "postgres://replica/airside",
+            "replica_max_lag" => "1m 30s",
             "level" => "warn",
             "format" => "json",
             "requests" => "all",
             _ => "77",
         };
-        let quoted = if default.starts_with('"') {
-            format!("\"{value}\"")
-        } else {
-            value.to_owned()
+        let quoted = match default.chars().next() {
+            Some('"') => format!("\"{value}\""),
+            Some('[') => format!("[\"{value}\"]"),
+            _ => value.to_owned(),
         };
         let expected = defaults.replace(line, &format!("{key} = {quoted}"));
         assert_ne!(expected, defaults, "{section}.{key}");
@@ -57,7 +59,7 @@ fn every_setting_can_be_set_by_the_file_and_by_the_environment() {
         assert_eq!(by_environment.out, expected, "{name}");
         settings += 1;
     }
-    assert_eq!(settings, 11);
+    assert_eq!(settings, 13);
 }
 
 #[test]

@@ -7,14 +7,18 @@
 
 mod bookings;
 mod clock;
+mod cluster;
 mod database_restart;
+mod database_tls;
 mod disk_full;
+mod failover;
 mod log;
 mod lost_answer;
 mod migration;
 mod preload;
 mod process;
 mod reimport;
+mod replicas;
 mod secrets;
 #[path = "../services/postgres.rs"]
 mod services;
@@ -22,4 +26,5 @@ mod sessions;
 mod several_servers;
 mod slow_client;
 mod stop;
+mod storm;
 mod unknown_commit;

@@ -34,8 +34,8 @@ pub(crate) struct Place {
     folder: TempDir,
     pub(crate) date: Date,
     database: Database,
-    /// Environment of what runs here.
-    settings: Vec<(&'static str, &'static str)>,
+    /// Settings beside the database's address.
+    settings: Vec<(&'static str, String)>,
 }
 
 /// Where the database is.
@@ -61,14 +61,12 @@ impl Place {
 
     /// The same on a server of PostgreSQL's.
     pub(crate) async fn on_server(server: String, flights: u16, capacity: u32) -> Self {
-        let place = Self {
-            database: Database::Fresh(FreshDatabase::on(server).await),
-            ..Self::empty()
-        };
+        let place = Self::empty_on_server(server).await;
         place.furnished(flights, capacity).await
     }
 
-    async fn furnished(self, flights: u16, capacity: u32) -> Self {
+    /// The same place with users and flights.
+    pub(crate) async fn furnished(self, flights: u16, capacity: u32) -> Self {
         let today = jiff::Timestamp::now()
             .to_zoned(jiff::tz::TimeZone::UTC)
             .date();
@@ -95,9 +93,17 @@ impl Place {
         }
     }
 
-    /// The same with a setting, by its variable of the environment.
-    pub(crate) fn with(mut self, variable: &'static str, value: &'static str) -> Self {
-        self.settings.push((variable, value));
+    /// A place without anything, on a fresh database of a server.
+    pub(crate) async fn empty_on_server(server: String) -> Self {
+        Self {
+            database: Database::Fresh(FreshDatabase::on(server).await),
+            ..Self::empty()
+        }
+    }
+
+    /// The same with a setting, named as in the environment. `AIRSIDE_DATABASE_URL` wins over the place's own.
+    pub(crate) fn with(mut self, setting: &'static str, value: impl Into<String>) -> Self {
+        self.settings.push((setting, value.into()));
         self
     }
 
@@ -178,7 +184,7 @@ impl Place {
             .arg("--data-dir")
             .arg(self.data())
             .env("AIRSIDE_DATABASE_URL", self.database())
-            .envs(self.settings.iter().copied())
+            .envs(self.settings.iter().map(|(name, value)| (name, value)))
             .kill_on_drop(true)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -338,13 +344,14 @@ impl Client {
         (answer.status(), answer.json().await.unwrap())
     }
 
-    /// A figure of `/metrics`.
-    pub(crate) async fn figure(&self, name: &str) -> i64 {
+    /// A figure of `/metrics`, named with its labels.
+    pub(crate) async fn figure(&self, name: &str) -> Option<String> {
         let answer = self.http.get(format!("{}/metrics", self.base)).send();
         let text = answer.await.unwrap().text().await.unwrap();
-        let mut lines = text.lines().filter_map(|line| line.split_once(' '));
-        let (_, figure) = lines.find(|(of, _)| *of == name).unwrap();
-        figure.parse().unwrap()
+        let value = text
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        value.map(str::to_owned)
     }
 
     /// A request that changes a version of something.
@@ -366,6 +373,19 @@ impl Client {
             request.json(body)
         };
         let answer = request.send().await.unwrap();
+        (answer.status(), answer.json().await.unwrap())
+    }
+
+    /// `GET` with the moment that must be seen.
+    pub(crate) async fn get_seeing(&self, path: &str, moment: &str) -> (StatusCode, Value) {
+        let answer = self
+            .http
+            .get(format!("{}{path}", self.base))
+            .bearer_auth(&self.token)
+            .header("Airside-Consistency", moment)
+            .send()
+            .await
+            .unwrap();
         (answer.status(), answer.json().await.unwrap())
     }
 

@@ -293,7 +293,7 @@ async fn leader(clients: &[Client]) -> usize {
         loop {
             let mut leaders = Vec::new();
             for (n, client) in clients.iter().enumerate() {
-                if client.figure("airside_outbox_relays").await == 1 {
+                if client.figure("airside_outbox_relays").await.as_deref() == Some("1") {
                     leaders.push(n);
                 }
             }
@@ -320,7 +320,7 @@ async fn when_the_one_that_relays_is_killed_another_does() {
         fleet.create(&root[leads], number).await;
         fleet.all_show(&root, number, Some(("12:00", 10))).await;
         until(PATIENCE, "everything was relayed", async || {
-            root[0].figure("airside_outbox_depth").await == 0
+            root[0].figure("airside_outbox_depth").await.as_deref() == Some("0")
         })
         .await;
         fleet.pruned().await;
@@ -381,7 +381,11 @@ async fn one_that_was_frozen_until_its_events_were_gone_comes_back_right(
     fleet.all_show(&root, 50, None).await;
     fleet.all_show(&root, 1, Some(("08:00", 9))).await;
     until(SOON, "one of them relays", async || {
-        root[frozen].figure("airside_outbox_relays").await == 0
+        root[frozen]
+            .figure("airside_outbox_relays")
+            .await
+            .as_deref()
+            == Some("0")
     })
     .await;
     // It hears what comes now.

@@ -1,7 +1,12 @@
 //! Databases on the PostgreSQL that `scripts/test` starts.
 
+use std::time::Duration;
+
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use uuid::Uuid;
+
+/// How long the end of a database may take.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Where the server is told: an address of its superuser.
 const SERVER: &str = "AIRSIDE_TEST_POSTGRES";
@@ -31,6 +36,17 @@ impl FreshDatabase {
         fresh
     }
 
+    /// Its addresses on the replicas that `scripts/test` starts.
+    #[allow(dead_code, reason = "not all tests read from replicas")]
+    pub(crate) fn on_replicas(&self) -> Vec<String> {
+        let servers = std::env::var("AIRSIDE_TEST_REPLICAS").expect("replicas run, too");
+        let server = |server: &str| {
+            let (server, _) = server.rsplit_once('/').unwrap();
+            format!("{server}/{}", self.name)
+        };
+        servers.split(',').map(server).collect()
+    }
+
     /// Its address.
     pub(crate) fn url(&self) -> String {
         let (server, _) = self.server.rsplit_once('/').unwrap();
@@ -47,9 +63,11 @@ impl Drop for FreshDatabase {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build();
-            runtime.unwrap().block_on(execute(&server, drop))
+            runtime
+                .unwrap()
+                .block_on(async { tokio::time::timeout(PATIENCE, execute(&server, drop)).await })
         });
-        // Where the server is gone, so is the database.
+        // Where the server is gone or frozen, the database is of no concern any more.
         let _ = dropped.join();
     }
 }

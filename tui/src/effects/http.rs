@@ -7,12 +7,13 @@ pub mod calls;
 mod intake;
 mod query;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use airside_common::api::auth::{LoginRequest, Me, RefreshRequest, Secret, Tokens};
 use airside_common::api::problem::{Code, Problem};
 use airside_common::booking::OperationKey;
+use airside_common::consistency::{CONSISTENCY, ConsistencyToken};
 use reqwest::{Client, Method, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -134,6 +135,9 @@ struct Inner {
     sessions: Sessions,
     /// The session in use; also on the disk, where another console may have renewed it.
     session: Mutex<Option<Session>>,
+    /// The last of the own writes, in the server's words: with it in every request, no copy of the database is shown that
+    /// lacks it.
+    seen: Mutex<Option<ConsistencyToken>>,
     /// Held by the one call that refreshes.
     refreshing: tokio::sync::Mutex<()>,
     /// Made when it is first needed: reading the system's certificates takes longer than a first frame may.
@@ -208,9 +212,16 @@ impl Api {
             id,
             sessions,
             session: Mutex::default(),
+            seen: Mutex::default(),
             refreshing: tokio::sync::Mutex::default(),
             client: OnceCell::new(),
         }))
+    }
+
+    /// From now on nothing may be answered from a copy of the database that may lack the latest writes, until one of the own
+    /// writes tells what is enough.
+    pub fn want_everything(&self) {
+        *self.seen() = Some(ConsistencyToken::unknown());
     }
 
     /// The server's address.
@@ -364,6 +375,9 @@ impl Api {
                 .header("content-type", "application/json")
                 .body(body.clone());
         }
+        if let Some(seen) = &*self.seen() {
+            request = request.header(CONSISTENCY, seen.as_str());
+        }
         let mut response = request.send().await.map_err(|error| {
             let words = words_of(&error);
             if error.is_connect() || error.is_builder() {
@@ -373,6 +387,14 @@ impl Api {
             }
         })?;
         let status = response.status();
+        let told = response.headers().get(CONSISTENCY);
+        if let Some(told) = told.and_then(|value| value.to_str().ok()?.parse().ok()) {
+            let mut seen = self.seen();
+            *seen = Some(match seen.take() {
+                Some(before) => ConsistencyToken::or_later(before, told),
+                None => told,
+            });
+        }
         let retry_after = response
             .headers()
             .get("retry-after")
@@ -417,6 +439,10 @@ impl Api {
                     .map_err(|error| ApiError::Client(words_of(&error)))
             })
             .await
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Option<ConsistencyToken>> {
+        self.0.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn session(&self) -> Option<Session> {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use airside_common::api::problem::{Code, Problem};
 use airside_common::booking::OperationKey;
+use airside_common::consistency::ConsistencyToken;
 use airside_common::user::UserId;
 use futures_util::FutureExt;
 use tokio::sync::{mpsc, oneshot};
@@ -16,6 +17,7 @@ use tokio::time::Instant;
 
 use super::command::{Command, Outcome};
 use super::store::{BATCH, BookingStore, StoreError};
+use crate::consistency;
 
 /// Commands that may wait.
 pub const QUEUE: usize = 1024;
@@ -62,7 +64,10 @@ struct Queued {
     claimed: Arc<AtomicBool>,
 }
 
-type Reply = oneshot::Sender<Result<Outcome, WriteError>>;
+type Reply = oneshot::Sender<Answered>;
+
+/// The outcome, and the moment from which on the database shows it.
+type Answered = (Result<Outcome, WriteError>, Option<ConsistencyToken>);
 
 impl Writer {
     /// Starts the writer. It ends, with all that waits written, once every [`Writer`] is gone.
@@ -108,13 +113,17 @@ impl Writer {
                 mpsc::error::TrySendError::Full(_) => WriteError::Busy,
                 mpsc::error::TrySendError::Closed(_) => WriteError::Unavailable,
             })?;
-        let result = match tokio::time::timeout(self.patience, &mut outcome).await {
-            Ok(result) => result,
+        let answered = match tokio::time::timeout(self.patience, &mut outcome).await {
+            Ok(answered) => answered,
             Err(_) if !claimed.swap(true, Ordering::AcqRel) => return Err(WriteError::Busy),
             // It is being written at this moment.
             Err(_) => outcome.await,
         };
-        result.unwrap_or(Err(WriteError::Unknown))
+        let (result, moment) = answered.unwrap_or((Err(WriteError::Unknown), None));
+        if let Some(moment) = moment {
+            consistency::reached(moment);
+        }
+        result
     }
 }
 
@@ -125,10 +134,10 @@ struct Work {
 }
 
 impl Work {
-    fn finish(self, result: &Result<Outcome, WriteError>) {
+    fn finish(self, result: &Result<Outcome, WriteError>, moment: Option<&ConsistencyToken>) {
         for reply in self.replies {
             // Nobody there means that the client hung up.
-            let _ = reply.send(result.clone());
+            let _ = reply.send((result.clone(), moment.cloned()));
         }
     }
 }
@@ -152,7 +161,7 @@ fn gather(waiting: impl Iterator<Item = Queued>, patience: Duration) -> Vec<Work
             continue;
         }
         if queued.since.elapsed() > patience {
-            let _ = queued.answer.send(Err(WriteError::Busy));
+            let _ = queued.answer.send((Err(WriteError::Busy), None));
             continue;
         }
         let Queued {
@@ -164,7 +173,7 @@ fn gather(waiting: impl Iterator<Item = Queued>, patience: Duration) -> Vec<Work
                 first.replies.push(answer);
             }
             Some(_) => {
-                let _ = answer.send(Ok(mismatch()));
+                let _ = answer.send((Ok(mismatch()), None));
             }
             None => {
                 by_key.insert(key, work.len());
@@ -191,7 +200,7 @@ async fn carry_out(work: Vec<Work>, store: &dyn BookingStore) {
         .into_iter()
         .map(|work| (work.command, work.replies))
         .unzip();
-    let result = guarded(store, &commands).await;
+    let (result, moment) = guarded(store, &commands).await;
     let work = commands
         .into_iter()
         .zip(replies)
@@ -199,26 +208,26 @@ async fn carry_out(work: Vec<Work>, store: &dyn BookingStore) {
     match result {
         Ok(outcomes) => {
             for (work, outcome) in work.zip(outcomes) {
-                work.finish(&Ok(outcome));
+                work.finish(&Ok(outcome), moment.as_ref());
             }
         }
         Err(Failure::Store(StoreError::Data(_) | StoreError::Locked(_)) | Failure::Panic)
             if work.len() > 1 =>
         {
             for work in work {
-                let result = guarded(store, std::slice::from_ref(&work.command)).await;
+                let (result, moment) = guarded(store, std::slice::from_ref(&work.command)).await;
                 let result = match result {
                     Ok(mut outcomes) => outcomes.pop().ok_or(WriteError::Internal),
                     Err(failure) => Err(failure.log(std::slice::from_ref(&work.command))),
                 };
-                work.finish(&result);
+                work.finish(&result, moment.as_ref());
             }
         }
         Err(failure) => {
             let work: Vec<Work> = work.collect();
             let error = failure.log(work.iter().map(|work| &work.command));
             for work in work {
-                work.finish(&Err(error));
+                work.finish(&Err(error), None);
             }
         }
     }
@@ -256,19 +265,22 @@ impl Failure {
     }
 }
 
-/// A panic ends its batch, never the writer.
-async fn guarded(store: &dyn BookingStore, commands: &[Command]) -> Result<Vec<Outcome>, Failure> {
-    match AssertUnwindSafe(store.execute(commands))
-        .catch_unwind()
-        .await
-    {
+/// Carries out a batch, and answers the moment that it has reached. A panic ends its batch, never the writer.
+async fn guarded(
+    store: &dyn BookingStore,
+    commands: &[Command],
+) -> (Result<Vec<Outcome>, Failure>, Option<ConsistencyToken>) {
+    let work = AssertUnwindSafe(store.execute(commands)).catch_unwind();
+    let (executed, moment) = consistency::during(None, work).await;
+    let result = match executed {
         Ok(Ok(outcomes)) if outcomes.len() == commands.len() => Ok(outcomes),
         Ok(Ok(_)) => Err(Failure::Store(StoreError::Unknown(
             "the store answered for another number of commands".into(),
         ))),
         Ok(Err(error)) => Err(Failure::Store(error)),
         Err(_) => Err(Failure::Panic),
-    }
+    };
+    (result, moment)
 }
 
 #[cfg(test)]

@@ -184,6 +184,7 @@ impl Search {
     /// Forgets seats and fares of flights.
     pub async fn seats_changed(&self, flights: &[FlightId]) {
         let keys: Vec<u64> = flights.iter().map(|id| id.raw().cast_unsigned()).collect();
+        self.store.changed(flights);
         // First the cache, then the counters: an answer that saw the new counter has read after the invalidation.
         self.cache.invalidate(&keys).await;
         for id in flights {

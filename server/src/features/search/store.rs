@@ -66,4 +66,7 @@ pub trait SearchStore: Send + Sync + 'static {
 
     /// Seats left and fares of the named flights, in one consistent look.
     async fn offers(&self, ids: &[FlightId]) -> Result<Vec<FlightOffers>, StoreError>;
+
+    /// Says that flights have changed: from now on their offers are of this moment or later.
+    fn changed(&self, _ids: &[FlightId]) {}
 }

@@ -3,9 +3,11 @@
 use airside_common::api::audit::AuditEntry;
 use async_trait::async_trait;
 use jiff::Timestamp;
-use sqlx::PgTransaction;
+use sqlx::pool::PoolConnection;
+use sqlx::{PgTransaction, Postgres as Db};
 
 use super::Postgres;
+use super::replicas::MayBeOld;
 use crate::features::audit::entry::NewEntry;
 use crate::features::audit::store::{AuditStore, Filter};
 use crate::store::StoreError;
@@ -36,17 +38,20 @@ pub(crate) async fn append(
 #[async_trait]
 impl AuditStore for Postgres {
     async fn entries(&self, filter: &Filter) -> Result<Vec<AuditEntry>, StoreError> {
-        let rows: Vec<EntryRow> = sqlx::query_as(
-            r#"SELECT id, at, "user", request_id, action, target, outcome FROM audit
-               WHERE id < $1 AND ($2::text IS NULL OR "user" = $2) AND ($3::text IS NULL OR action = $3)
-               ORDER BY id DESC LIMIT $4"#,
-        )
-        .bind(filter.before.unwrap_or(i64::MAX))
-        .bind(&filter.user)
-        .bind(&filter.action)
-        .bind(i64::from(filter.limit))
-        .fetch_all(self.readers())
-        .await?;
+        let read = |mut connection: PoolConnection<Db>| async move {
+            sqlx::query_as(
+                r#"SELECT id, at, "user", request_id, action, target, outcome FROM audit
+                   WHERE id < $1 AND ($2::text IS NULL OR "user" = $2) AND ($3::text IS NULL OR action = $3)
+                   ORDER BY id DESC LIMIT $4"#,
+            )
+            .bind(filter.before.unwrap_or(i64::MAX))
+            .bind(&filter.user)
+            .bind(&filter.action)
+            .bind(i64::from(filter.limit))
+            .fetch_all(&mut *connection)
+            .await
+        };
+        let rows: Vec<EntryRow> = self.read(MayBeOld::Audit, read).await?;
         rows.into_iter().map(|row| Ok(row.try_into()?)).collect()
     }
 }

@@ -8,7 +8,7 @@ use airside_common::time::Instant;
 use airside_common::user::UserId;
 use async_trait::async_trait;
 use jiff::Timestamp;
-use sqlx::PgTransaction;
+use sqlx::{PgPool, PgTransaction};
 
 use super::{Postgres, audit, outbox};
 use crate::features::audit::entry::NewEntry;
@@ -155,7 +155,7 @@ impl AuthStore for Postgres {
              FROM users WHERE username = $1",
         )
         .bind(username)
-        .fetch_optional(self.readers())
+        .fetch_optional(&self.primary())
         .await?;
         Ok(row.map(Account::try_from).transpose()?)
     }
@@ -181,7 +181,7 @@ impl AuthStore for Postgres {
         }
         insert_token(&mut tx, &session.to_string(), &user.to_string(), token).await?;
         audit::append(&mut tx, token.issued_at, &entry).await?;
-        tx.commit().await?;
+        self.commit(tx).await?;
         Ok(true)
     }
 
@@ -207,7 +207,7 @@ impl AuthStore for Postgres {
                 "unauthenticated",
             );
             audit::append(&mut tx, now, &entry).await?;
-            tx.commit().await?;
+            self.commit(tx).await?;
             return Ok(Rotation::Reused {
                 session: session(&row.family)?,
             });
@@ -222,7 +222,7 @@ impl AuthStore for Postgres {
             .execute(&mut *tx)
             .await?;
         insert_token(&mut tx, &row.family, &row.user.id, new).await?;
-        tx.commit().await?;
+        self.commit(tx).await?;
         Ok(Rotation::Rotated {
             user: row.user.try_into()?,
             session: session(&row.family)?,
@@ -243,7 +243,7 @@ impl AuthStore for Postgres {
         end(&mut tx, &row.family, now, ended_until).await?;
         let entry = entry(&row.user.username, request_id, "logout", &row.family, "ok");
         audit::append(&mut tx, now, &entry).await?;
-        tx.commit().await?;
+        self.commit(tx).await?;
         Ok(Some(session(&row.family)?))
     }
 
@@ -251,12 +251,13 @@ impl AuthStore for Postgres {
         &self,
         since: Timestamp,
     ) -> Result<Vec<(SessionId, Timestamp)>, StoreError> {
-        let rows: Vec<(String, StoredInstant)> = sqlx::query_as(
+        let query = sqlx::query_as(
             "SELECT family, expires_at FROM revoked_sessions WHERE revoked_at >= $1",
         )
-        .bind(StoredInstant::from(since))
-        .fetch_all(self.readers())
-        .await?;
+        .bind(StoredInstant::from(since));
+        let rows: Vec<(String, StoredInstant)> = self
+            .on_primary(|pool| async move { query.fetch_all(&pool).await })
+            .await?;
         rows.into_iter()
             .map(|(family, until)| Ok((session(&family)?, until.timestamp()?)))
             .collect()
@@ -265,25 +266,27 @@ impl AuthStore for Postgres {
     async fn record(&self, now: Timestamp, entry: NewEntry) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
         audit::append(&mut tx, now, &entry).await?;
-        tx.commit().await?;
+        self.commit(tx).await?;
         Ok(())
     }
 
     async fn forget_expired(&self, now: Timestamp) -> Result<(), StoreError> {
-        let mut tx = self.write().await?;
-        // What somebody else holds is left for the next time: nothing is waited for, so that no deadlock can be.
-        for statement in [
-            "DELETE FROM refresh_tokens WHERE token_hash IN
-                 (SELECT token_hash FROM refresh_tokens WHERE expires_at <= $1 FOR UPDATE SKIP LOCKED)",
-            "DELETE FROM revoked_sessions WHERE family IN
-                 (SELECT family FROM revoked_sessions WHERE expires_at <= $1 FOR UPDATE SKIP LOCKED)",
-        ] {
-            sqlx::query(statement)
-                .bind(StoredInstant::from(now))
-                .execute(&mut *tx)
-                .await?;
-        }
-        tx.commit().await?;
-        Ok(())
+        let forget = |pool: PgPool| async move {
+            let mut tx = pool.begin().await?;
+            // What somebody else holds is left for the next time: nothing is waited for, so that no deadlock can be.
+            for statement in [
+                "DELETE FROM refresh_tokens WHERE token_hash IN
+                     (SELECT token_hash FROM refresh_tokens WHERE expires_at <= $1 FOR UPDATE SKIP LOCKED)",
+                "DELETE FROM revoked_sessions WHERE family IN
+                     (SELECT family FROM revoked_sessions WHERE expires_at <= $1 FOR UPDATE SKIP LOCKED)",
+            ] {
+                sqlx::query(statement)
+                    .bind(StoredInstant::from(now))
+                    .execute(&mut *tx)
+                    .await?;
+            }
+            tx.commit().await
+        };
+        Ok(self.on_primary(forget).await?)
     }
 }

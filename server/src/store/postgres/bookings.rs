@@ -8,10 +8,13 @@ use airside_common::api::bookings::HistoryEntry;
 use airside_common::locator::Locator;
 use async_trait::async_trait;
 use jiff::SignedDuration;
-use sqlx::PgTransaction;
+use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgDatabaseError, PgSeverity};
+use sqlx::{Connection, PgPool, PgTransaction, Postgres as Db};
 
-use super::{Postgres, idempotency};
+use super::replicas::MayBeOld;
+use super::{Postgres, idempotency, position};
+use crate::consistency;
 use crate::features::bookings::command::{Command, Outcome};
 use crate::features::bookings::decide::{Stored, decide};
 use crate::features::bookings::integrity::Violation;
@@ -30,46 +33,74 @@ mod writes;
 #[async_trait]
 impl BookingStore for Postgres {
     async fn execute(&self, batch: &[Command]) -> Result<Vec<Outcome>, StoreError> {
-        let mut tx = self.write().await?;
-        let outcomes = run(&mut tx, batch).await?;
-        tx.commit().await.map_err(of_commit)?;
+        let serving = self.primary.serving();
+        // The writer writes one batch after the other: it must not wait for a server that will never answer.
+        let mut connection = serving.unless_replaced(serving.pool.acquire()).await?;
+        let (tx, outcomes) = serving
+            .unless_replaced(async {
+                let mut tx = connection.begin().await?;
+                let outcomes = run(&mut tx, batch).await?;
+                Ok::<_, StoreError>((tx, outcomes))
+            })
+            .await?;
+        serving
+            .unless_replaced(tx.commit())
+            .await
+            .map_err(of_commit)?;
+        if consistency::is_asked_for() {
+            // One look for all commands, on the connection that is at hand.
+            consistency::reached(self.moment(position(&mut connection)).await);
+        }
         Ok(outcomes)
     }
 
     async fn booking(&self, locator: Locator) -> Result<Option<Stored>, StoreError> {
-        Ok(reading::by_locators(self.readers(), &[locator])
+        Ok(reading::by_locators(&self.primary(), &[locator])
             .await?
             .pop())
     }
 
     async fn bookings(&self, filter: &Filter, page: Page) -> Result<Vec<Stored>, StoreError> {
-        Ok(reading::list(self.readers(), filter, page).await?)
+        // Who asks for it wants to know whether a write has arrived, and may write again.
+        if filter.operation.is_some() {
+            return Ok(reading::list(&self.primary(), filter, page).await?);
+        }
+        let read = |mut connection: PoolConnection<Db>| async move {
+            reading::list(&mut *connection, filter, page).await
+        };
+        Ok(self.read(MayBeOld::Bookings, read).await?)
     }
 
     async fn history(&self, locator: Locator) -> Result<Vec<HistoryEntry>, StoreError> {
-        let rows: Vec<HistoryRow> = sqlx::query_as(
-            "SELECT h.version, h.at, u.username, h.action, h.detail
-             FROM bookings b
-             JOIN history h ON h.booking_id = b.id
-             JOIN users u ON u.id = h.user_id
-             WHERE b.locator = $1 ORDER BY h.version",
-        )
-        .bind(locator.as_str())
-        .fetch_all(self.readers())
-        .await?;
+        let read = |mut connection: PoolConnection<Db>| async move {
+            sqlx::query_as(
+                "SELECT h.version, h.at, u.username, h.action, h.detail
+                 FROM bookings b
+                 JOIN history h ON h.booking_id = b.id
+                 JOIN users u ON u.id = h.user_id
+                 WHERE b.locator = $1 ORDER BY h.version",
+            )
+            .bind(locator.as_str())
+            .fetch_all(&mut *connection)
+            .await
+        };
+        let rows: Vec<HistoryRow> = self.read(MayBeOld::History, read).await?;
         Ok(rows.into_iter().map(entry).collect::<Result<_, _>>()?)
     }
 
     async fn forget_keys(&self, age: SignedDuration, limit: u32) -> Result<u64, StoreError> {
-        let mut tx = self.write().await?;
-        let now = facts::now(&mut tx).await?;
-        let gone = idempotency::forget_before(&mut tx, now - age, limit).await?;
-        tx.commit().await?;
-        Ok(gone)
+        let forget = |pool: PgPool| async move {
+            let mut tx = pool.begin().await?;
+            let now = facts::now(&mut tx).await?;
+            let gone = idempotency::forget_before(&mut tx, now - age, limit).await?;
+            tx.commit().await?;
+            Ok(gone)
+        };
+        Ok(self.on_primary(forget).await?)
     }
 
     async fn violations(&self) -> Result<Vec<Violation>, StoreError> {
-        Ok(integrity::violations(self.readers()).await?)
+        Ok(integrity::violations(&self.primary()).await?)
     }
 }
 

@@ -5,9 +5,12 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use sqlx::PgPool;
-use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
+use sqlx::postgres::PgListener;
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::primary::{Primary, pool};
 
 /// The channel of calls.
 pub(super) const CHANNEL: &str = "airside_outbox";
@@ -15,11 +18,12 @@ pub(super) const CHANNEL: &str = "airside_outbox";
 /// How long to wait before a lost connection is made again; who follows the outbox looks every second anyway.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// Listens on a connection of its own, from the first wait on: a command that follows nothing needs none.
+/// Listens on a connection of its own to the server that takes the writes, from the first wait on: a command that follows
+/// nothing needs none.
 #[derive(Debug)]
 pub(super) struct Calls {
-    /// At most the one connection.
-    pool: PgPool,
+    primary: Arc<Primary>,
+    closed: CancellationToken,
     heard: Arc<Notify>,
     listening: OnceLock<AbortHandle>,
 }
@@ -33,14 +37,10 @@ impl Drop for Calls {
 }
 
 impl Calls {
-    pub(super) fn new(options: PgConnectOptions) -> Self {
-        let pool = PgPoolOptions::new()
-            .max_connections(1)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .connect_lazy_with(options);
+    pub(super) fn new(primary: Arc<Primary>) -> Self {
         Self {
-            pool,
+            primary,
+            closed: CancellationToken::new(),
             heard: Arc::default(),
             listening: OnceLock::new(),
         }
@@ -49,28 +49,41 @@ impl Calls {
     /// Waits for a call. One between two waits is not lost, nor is one before the first: listening starts with a call.
     pub(super) async fn next(&self) {
         self.listening.get_or_init(|| {
-            tokio::spawn(listen(self.pool.clone(), Arc::clone(&self.heard))).abort_handle()
+            let (primary, heard) = (Arc::clone(&self.primary), Arc::clone(&self.heard));
+            tokio::spawn(listen(primary, heard, self.closed.clone())).abort_handle()
         });
         self.heard.notified().await;
     }
 
-    pub(super) async fn close(&self) {
-        self.pool.close().await;
+    /// Ends the connection, in good order.
+    pub(super) fn close(&self) {
+        self.closed.cancel();
     }
 }
 
-async fn listen(pool: PgPool, heard: Arc<Notify>) {
+async fn listen(primary: Arc<Primary>, heard: Arc<Notify>, closed: CancellationToken) {
     let mut failing = false;
-    while !pool.is_closed() {
-        let Err(error) = hear(&pool, &heard, &mut failing).await;
-        if pool.is_closed() {
-            return;
-        }
+    loop {
+        let serving = primary.serving();
+        // At most the one connection.
+        let pool = pool(serving.options.clone(), primary.history(), 1);
+        let error = tokio::select! {
+            Err(error) = hear(&pool, &heard, &mut failing) => error,
+            // What does not answer any more would be listened to for ever.
+            () = serving.replaced() => {
+                tokio::time::sleep(AGAIN).await;
+                continue;
+            }
+            () = closed.cancelled() => return pool.close().await,
+        };
         if !failing {
             tracing::warn!(%error, "cannot listen to the outbox; it is looked at every second");
         }
         failing = true;
-        tokio::time::sleep(AGAIN).await;
+        tokio::select! {
+            () = tokio::time::sleep(AGAIN) => {}
+            () = closed.cancelled() => return,
+        }
     }
 }
 

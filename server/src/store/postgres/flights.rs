@@ -5,10 +5,11 @@ use std::time::Duration;
 use airside_common::event::Event;
 use airside_common::flight::FlightId;
 use async_trait::async_trait;
-use jiff::tz::Offset;
-use jiff::{SignedDuration, Timestamp};
-use sqlx::{PgTransaction, Postgres as Db, QueryBuilder};
+use jiff::Timestamp;
+use sqlx::pool::PoolConnection;
+use sqlx::{PgTransaction, Postgres as Db};
 
+use super::replicas::MayBeOld;
 use super::{Postgres, audit, outbox};
 use crate::features::audit::entry::NewEntry;
 use crate::features::flights::decide;
@@ -28,7 +29,7 @@ mod reading;
 mod writes;
 
 use self::locks::lock_flight;
-use self::reading::{COLUMNS, facts, flight};
+use self::reading::{facts, flight, list};
 use self::writes::{insert_cabins, insert_flights, new_ids, update_flights};
 
 /// All statements of the transaction look at one moment.
@@ -71,7 +72,7 @@ impl Postgres {
             let record = flight(&mut tx, id).await?.ok_or(sqlx::Error::RowNotFound)?;
             outbox::append(&mut tx, now, &[event(record.version)]).await?;
             audit::append(&mut tx, now, &audit).await?;
-            tx.commit().await?;
+            self.commit(tx).await?;
             Ok::<_, sqlx::Error>(record)
         };
         Ok(ended.await.map_err(StoreError::from)?)
@@ -81,13 +82,13 @@ impl Postgres {
 #[async_trait]
 impl FlightStore for Postgres {
     async fn flight(&self, id: FlightId) -> Result<Option<FlightRecord>, FlightStoreError> {
-        let mut reader = self.readers().acquire().await.map_err(StoreError::from)?;
+        let mut reader = self.primary().acquire().await.map_err(StoreError::from)?;
         Ok(flight(&mut reader, id).await.map_err(StoreError::from)?)
     }
 
     async fn facts(&self, id: FlightId) -> Result<Option<FlightFacts>, FlightStoreError> {
         let read = async {
-            let mut tx = self.readers().begin_with(BEGIN_ONE_MOMENT).await?;
+            let mut tx = self.primary().begin_with(BEGIN_ONE_MOMENT).await?;
             let Some(found) = flight(&mut tx, id).await? else {
                 return Ok(None);
             };
@@ -102,61 +103,12 @@ impl FlightStore for Postgres {
         after: Option<FlightPosition>,
         limit: u32,
     ) -> Result<Vec<FlightRecord>, FlightStoreError> {
-        let mut select = QueryBuilder::<Db>::new("SELECT ");
-        select
-            .push(COLUMNS)
-            .push(" FROM (SELECT * FROM flights WHERE TRUE");
-        if let Some(origin) = filter.origin {
-            select.push(" AND origin = ").push_bind(origin.to_string());
-        }
-        if let Some(destination) = filter.destination {
-            select
-                .push(" AND destination = ")
-                .push_bind(destination.to_string());
-        }
-        if let Some(date) = filter.date {
-            // The unique index finds the day; the other index, where it is better, the two days around, since no offset is
-            // beyond 14 hours.
-            let noon = date.0.at(12, 0, 0, 0);
-            let around = Offset::UTC.to_timestamp(noon).unwrap_or_default();
-            let reach = SignedDuration::from_hours(27);
-            select
-                .push(" AND departure BETWEEN ")
-                .push_bind(StoredInstant::from(around - reach))
-                .push(" AND ")
-                .push_bind(StoredInstant::from(around + reach))
-                .push(" AND departure_date = ")
-                .push_bind(date.to_string())
-                .push("::date");
-        }
-        if let Some(carrier) = filter.carrier {
-            select
-                .push(" AND carrier = ")
-                .push_bind(carrier.to_string());
-        }
-        if let Some(number) = filter.number {
-            select
-                .push(" AND number = ")
-                .push_bind(i32::from(number.get()));
-        }
-        if let Some(status) = filter.status {
-            select.push(" AND status = ").push_bind(status.to_string());
-        }
-        if let Some(after) = after {
-            select
-                .push(" AND (departure, id) > (")
-                .push_bind(StoredInstant(after.departure))
-                .push(", ")
-                .push_bind(after.id.raw())
-                .push(")");
-        }
-        select
-            .push(" ORDER BY departure, id LIMIT ")
-            .push_bind(i64::from(limit))
-            .push(") f JOIN inventory i ON i.flight_id = f.id ORDER BY f.departure, f.id, i.cabin");
-        let rows: Vec<FlightRow> = select
-            .build_query_as()
-            .fetch_all(self.readers())
+        let read = |mut connection: PoolConnection<Db>| async move {
+            let mut select = list(filter, after, limit);
+            select.build_query_as().fetch_all(&mut *connection).await
+        };
+        let rows: Vec<FlightRow> = self
+            .read(MayBeOld::Flights, read)
             .await
             .map_err(StoreError::from)?;
         Ok(records(&rows).map_err(StoreError::from)?)

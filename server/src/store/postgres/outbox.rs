@@ -7,6 +7,7 @@
 //!
 //! Everything here speaks to the server that takes the writes; what others have not replayed yet would be missed.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use airside_common::event::Event;
@@ -17,6 +18,7 @@ use sqlx::{Connection, PgConnection, PgPool, PgTransaction};
 
 use super::Postgres;
 use super::calls::CHANNEL;
+use super::primary::Serving;
 use crate::outbox::{Leader, Outbox, OutboxError, Page};
 use crate::store::rows::instant::StoredInstant;
 use crate::store::rows::outbox::{OutboxRow, page};
@@ -80,29 +82,35 @@ async fn give_positions(executor: impl sqlx::PgExecutor<'_>) -> Result<(), sqlx:
 #[async_trait]
 impl Outbox for Postgres {
     async fn present(&self) -> Result<i64, OutboxError> {
-        Ok(sqlx::query_scalar(
-            "SELECT greatest(pruned, (SELECT max(position) FROM outbox)) FROM outbox_progress",
-        )
-        .fetch_one(self.primary())
-        .await?)
+        let present = |pool: PgPool| async move {
+            sqlx::query_scalar(
+                "SELECT greatest(pruned, (SELECT max(position) FROM outbox)) FROM outbox_progress",
+            )
+            .fetch_one(&pool)
+            .await
+        };
+        Ok(self.on_primary(present).await?)
     }
 
     async fn read_after(&self, position: i64, limit: u32) -> Result<Page, OutboxError> {
-        give_positions(self.primary()).await?;
-        let rows: Vec<OutboxRow> = sqlx::query_as(
-            "SELECT progress.pruned, greatest(progress.pruned, (SELECT max(position) FROM outbox)),
-                    event.position, event.payload, event.created_at
-             FROM outbox_progress AS progress
-             LEFT JOIN LATERAL (
-                 SELECT position, payload, created_at FROM outbox
-                 WHERE position > $1 ORDER BY position LIMIT $2
-             ) AS event ON TRUE
-             ORDER BY event.position",
-        )
-        .bind(position)
-        .bind(i64::from(limit))
-        .fetch_all(self.primary())
-        .await?;
+        let read = |pool: PgPool| async move {
+            give_positions(&pool).await?;
+            sqlx::query_as(
+                "SELECT progress.pruned, greatest(progress.pruned, (SELECT max(position) FROM outbox)),
+                        event.position, event.payload, event.created_at
+                 FROM outbox_progress AS progress
+                 LEFT JOIN LATERAL (
+                     SELECT position, payload, created_at FROM outbox
+                     WHERE position > $1 ORDER BY position LIMIT $2
+                 ) AS event ON TRUE
+                 ORDER BY event.position",
+            )
+            .bind(position)
+            .bind(i64::from(limit))
+            .fetch_all(&pool)
+            .await
+        };
+        let rows: Vec<OutboxRow> = self.on_primary(read).await?;
         Ok(page(rows)?)
     }
 
@@ -111,31 +119,40 @@ impl Outbox for Postgres {
     }
 
     async fn lead(&self) -> Result<Option<Box<dyn Leader>>, OutboxError> {
-        let mut candidate = self.primary().acquire().await?;
-        let locked: bool = sqlx::query_scalar("SELECT pg_try_advisory_lock($1)")
-            .bind(RELAY_LOCK)
-            .fetch_one(&mut *candidate)
-            .await?;
-        if !locked {
-            return Ok(None);
-        }
-        // The lock is the session's: nobody else may be given it, and it ends where this is dropped.
-        let mut session = candidate.detach();
-        sqlx::query(SILENCE).execute(&mut session).await?;
-        Ok(Some(Box::new(LeadingSession(session))))
+        let server = self.primary.serving();
+        let asked = async {
+            let mut candidate = server.pool.acquire().await?;
+            let locked: bool = sqlx::query_scalar("SELECT pg_try_advisory_lock($1)")
+                .bind(RELAY_LOCK)
+                .fetch_one(&mut *candidate)
+                .await?;
+            if !locked {
+                return Ok(None);
+            }
+            // The lock is the session's: nobody else may be given it, and it ends where this is dropped.
+            let mut session = candidate.detach();
+            sqlx::query(SILENCE).execute(&mut session).await?;
+            Ok::<_, sqlx::Error>(Some(session))
+        };
+        let session = server.unless_replaced(asked).await?;
+        Ok(session.map(|session| Box::new(LeadingSession { session, server }) as Box<dyn Leader>))
     }
 }
 
 /// The session that holds the lock. It works in no other, so that one that has lost the lock can do nothing.
-struct LeadingSession(PgConnection);
+struct LeadingSession {
+    session: PgConnection,
+    /// Another leads where another server takes the writes.
+    server: Arc<Serving>,
+}
 
 #[async_trait]
 impl Leader for LeadingSession {
     async fn relay(&mut self, retention: Duration, most: u32) -> Result<u64, OutboxError> {
-        give_positions(&mut self.0).await?;
+        let Self { session, server } = self;
         // The server's clock is that of all events, whoever wrote them.
         let retention = PgInterval::try_from(retention).map_err(sqlx::Error::Encode)?;
-        let deleted: i64 = sqlx::query_scalar(
+        let step = sqlx::query_scalar(
             "WITH old AS (
                  SELECT max(position) AS position FROM (
                      SELECT position, published_at FROM outbox
@@ -155,14 +172,17 @@ impl Leader for LeadingSession {
              SELECT count(*) FROM gone",
         )
         .bind(retention)
-        .bind(i64::from(most))
-        .fetch_one(&mut self.0)
-        .await?;
+        .bind(i64::from(most));
+        let relayed = async {
+            give_positions(&mut *session).await?;
+            step.fetch_one(&mut *session).await
+        };
+        let deleted: i64 = server.unless_replaced(relayed).await?;
         Ok(u64::try_from(deleted).unwrap_or(0))
     }
 
     async fn resign(self: Box<Self>) {
         // Where the goodbye does not arrive, the end of the connection does.
-        let _ = self.0.close().await;
+        let _ = self.session.close().await;
     }
 }

@@ -3,8 +3,11 @@
 use airside_common::flight::FlightId;
 use async_trait::async_trait;
 use jiff::Timestamp;
+use sqlx::Postgres as Db;
+use sqlx::pool::PoolConnection;
 
 use super::Postgres;
+use super::replicas::MayBeOld;
 use crate::features::search::store::{FlightOffers, ScheduledFlight, SearchStore};
 use crate::store::StoreError;
 use crate::store::rows::instant::StoredInstant;
@@ -33,25 +36,27 @@ impl SearchStore for Postgres {
         behind: FlightId,
         limit: u32,
     ) -> Result<Vec<ScheduledFlight>, StoreError> {
-        let rows = sqlx::query_as(sqlx::AssertSqlSafe(format!(
+        let query = sqlx::query_as(sqlx::AssertSqlSafe(format!(
             "SELECT {COLUMNS} FROM flights
              WHERE id > $1 AND status = 'scheduled' AND departure > $2 ORDER BY id LIMIT $3"
         )))
         .bind(behind.max(lowest(departing_after)).raw())
         .bind(StoredInstant::from(departing_after))
-        .bind(i64::from(limit))
-        .fetch_all(self.readers())
-        .await?;
+        .bind(i64::from(limit));
+        let rows = self
+            .on_primary(|pool| async move { query.fetch_all(&pool).await })
+            .await?;
         Ok(schedule::scheduled(rows)?)
     }
 
     async fn scheduled(&self, ids: &[FlightId]) -> Result<Vec<ScheduledFlight>, StoreError> {
-        let rows = sqlx::query_as(sqlx::AssertSqlSafe(format!(
+        let query = sqlx::query_as(sqlx::AssertSqlSafe(format!(
             "SELECT {COLUMNS} FROM flights WHERE id = ANY ($1) AND status = 'scheduled'"
         )))
-        .bind(raw(ids))
-        .fetch_all(self.readers())
-        .await?;
+        .bind(raw(ids));
+        let rows = self
+            .on_primary(|pool| async move { query.fetch_all(&pool).await })
+            .await?;
         Ok(schedule::scheduled(rows)?)
     }
 
@@ -61,27 +66,37 @@ impl SearchStore for Postgres {
         behind: FlightId,
         limit: u32,
     ) -> Result<Vec<(FlightId, u64)>, StoreError> {
-        let rows = sqlx::query_as(
-            "SELECT id, version FROM flights
-             WHERE id > $1 AND status = 'scheduled' AND departure > $2 ORDER BY id LIMIT $3",
-        )
-        .bind(behind.max(lowest(departing_after)).raw())
-        .bind(StoredInstant::from(departing_after))
-        .bind(i64::from(limit))
-        .fetch_all(self.readers())
-        .await?;
+        let read = |mut connection: PoolConnection<Db>| async move {
+            sqlx::query_as(
+                "SELECT id, version FROM flights
+                 WHERE id > $1 AND status = 'scheduled' AND departure > $2 ORDER BY id LIMIT $3",
+            )
+            .bind(behind.max(lowest(departing_after)).raw())
+            .bind(StoredInstant::from(departing_after))
+            .bind(i64::from(limit))
+            .fetch_all(&mut *connection)
+            .await
+        };
+        let rows = self.read(MayBeOld::Versions, read).await?;
         Ok(schedule::versions(rows)?)
     }
 
     async fn offers(&self, ids: &[FlightId]) -> Result<Vec<FlightOffers>, StoreError> {
-        let rows = sqlx::query_as(
-            "SELECT flight_id, cabin::bigint, (capacity - sold)::bigint, fare_minor, currency FROM inventory
-             WHERE flight_id = ANY ($1) ORDER BY flight_id, cabin",
-        )
-        .bind(raw(ids))
-        .fetch_all(self.readers())
-        .await?;
+        let read = |mut connection: PoolConnection<Db>| async move {
+            sqlx::query_as(
+                "SELECT flight_id, cabin::bigint, (capacity - sold)::bigint, fare_minor, currency FROM inventory
+                 WHERE flight_id = ANY ($1) ORDER BY flight_id, cabin",
+            )
+            .bind(raw(ids))
+            .fetch_all(&mut *connection)
+            .await
+        };
+        let rows = self.read(MayBeOld::Offers(ids), read).await?;
         Ok(schedule::offers(rows)?)
+    }
+
+    fn changed(&self, ids: &[FlightId]) {
+        self.replicas.changed(ids);
     }
 }
 

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use super::{MIGRATIONS, Postgres, outbox};
 use crate::bus::Envelope;
+use crate::config::DatabaseSettings;
 use crate::features::users::store::contract::{entry, user};
 use crate::features::users::store::{Change, UserStore, UserStoreError};
 use crate::outbox::Outbox;
@@ -51,6 +52,54 @@ mod keeps_the_contract {
     use super::{OnServer, contract};
 
     contract::all!(OnServer);
+}
+
+/// The same, with replicas that are read from as far as they are.
+struct WithReplicas {
+    database: Postgres,
+    settings: DatabaseSettings,
+    _fresh: FreshDatabase,
+}
+
+#[async_trait]
+impl Fixture for WithReplicas {
+    type Database = Postgres;
+
+    async fn new() -> Self {
+        let fresh = FreshDatabase::new().await;
+        let settings = DatabaseSettings {
+            url: vec![fresh.url()],
+            replica_urls: fresh.on_replicas(),
+            replica_max_lag: Duration::from_hours(1),
+        };
+        let database = Postgres::open_set(&settings).await.unwrap();
+        let serving = async {
+            while !database.replicas().iter().all(|one| one.state == "serving") {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        let serving = tokio::time::timeout(Duration::from_mins(1), serving).await;
+        serving.unwrap_or_else(|_| panic!("{:?}", database.replicas()));
+        Self {
+            database,
+            settings,
+            _fresh: fresh,
+        }
+    }
+
+    fn database(&self) -> &Postgres {
+        &self.database
+    }
+
+    async fn of_another_process(&self) -> Postgres {
+        Postgres::open_set(&self.settings).await.unwrap()
+    }
+}
+
+mod keeps_the_contract_with_replicas {
+    use super::{WithReplicas, contract};
+
+    contract::all!(WithReplicas);
 }
 
 fn event(version: u64) -> Event {
@@ -150,7 +199,7 @@ async fn a_call_is_heard_again_after_the_listening_connection_was_lost() {
         "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
          WHERE datname = current_database() AND query = 'LISTEN \"airside_outbox\"'",
     )
-    .fetch_one(database.readers())
+    .fetch_one(&database.primary())
     .await
     .unwrap();
     assert_eq!(killed, 1);
@@ -175,7 +224,7 @@ async fn a_leader_whose_session_was_ended_does_nothing_more() {
         "SELECT pg_terminate_backend(pid) FROM pg_locks
          WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
     )
-    .execute(database.readers())
+    .execute(&database.primary())
     .await
     .unwrap();
     assert_eq!(prune(&fixture.of_another_process().await).await, 1);
@@ -191,7 +240,7 @@ async fn a_lock_is_not_waited_for_without_end() {
     let limits: (String, String) = sqlx::query_as(
         "SELECT current_setting('lock_timeout'), current_setting('idle_in_transaction_session_timeout')",
     )
-    .fetch_one(database.readers())
+    .fetch_one(&database.primary())
     .await
     .unwrap();
     assert_eq!(limits, ("5s".to_owned(), "30s".to_owned()));
@@ -225,7 +274,7 @@ async fn two_admins_that_are_disabled_at_the_same_moment_do_not_both_go() {
             "SELECT count(*) FROM pg_stat_activity
              WHERE datname = current_database() AND wait_event_type = 'Lock'",
         )
-        .fetch_one(database.readers())
+        .fetch_one(&database.primary())
         .await
         .unwrap();
     }

@@ -6,8 +6,10 @@ use airside_common::time::Instant;
 use airside_common::user::{Office, Role, UserId, Username};
 use async_trait::async_trait;
 use jiff::Timestamp;
-use sqlx::PgTransaction;
+use sqlx::pool::PoolConnection;
+use sqlx::{PgTransaction, Postgres as Db};
 
+use super::replicas::MayBeOld;
 use super::{Postgres, audit, auth, outbox};
 use crate::features::audit::entry::NewEntry;
 use crate::features::auth::caller::SessionId;
@@ -29,14 +31,17 @@ async fn find(tx: &mut PgTransaction<'_>, id: UserId) -> Result<Option<User>, sq
 #[async_trait]
 impl UserStore for Postgres {
     async fn list(&self, after: Option<&str>, limit: u32) -> Result<Vec<User>, StoreError> {
-        let rows: Vec<UserRow> = sqlx::query_as(
-            "SELECT id, username, role, office, disabled_at, created_at
-             FROM users WHERE username > $1 ORDER BY username LIMIT $2",
-        )
-        .bind(after.unwrap_or_default())
-        .bind(i64::from(limit))
-        .fetch_all(self.readers())
-        .await?;
+        let read = |mut connection: PoolConnection<Db>| async move {
+            sqlx::query_as(
+                "SELECT id, username, role, office, disabled_at, created_at
+                 FROM users WHERE username > $1 ORDER BY username LIMIT $2",
+            )
+            .bind(after.unwrap_or_default())
+            .bind(i64::from(limit))
+            .fetch_all(&mut *connection)
+            .await
+        };
+        let rows: Vec<UserRow> = self.read(MayBeOld::Users, read).await?;
         rows.into_iter()
             .map(|row| Ok(User::try_from(row)?))
             .collect()
@@ -47,7 +52,7 @@ impl UserStore for Postgres {
             "SELECT id, username, role, office, disabled_at, created_at FROM users WHERE id = $1",
         )
         .bind(id.to_string())
-        .fetch_optional(self.readers())
+        .fetch_optional(&self.primary())
         .await?;
         Ok(row.map(User::try_from).transpose()?)
     }
@@ -57,7 +62,7 @@ impl UserStore for Postgres {
             "SELECT id, username, role, office, disabled_at, created_at FROM users WHERE username = $1",
         )
         .bind(name.as_str())
-        .fetch_optional(self.readers())
+        .fetch_optional(&self.primary())
         .await?;
         Ok(row.map(User::try_from).transpose()?)
     }
@@ -66,7 +71,7 @@ impl UserStore for Postgres {
         Ok(
             sqlx::query_scalar("SELECT password_hash FROM users WHERE username = $1")
                 .bind(name.as_str())
-                .fetch_optional(self.readers())
+                .fetch_optional(&self.primary())
                 .await?,
         )
     }
@@ -98,7 +103,7 @@ impl UserStore for Postgres {
             _ => error.into(),
         })?;
         audit::append(&mut tx, now, &entry).await?;
-        tx.commit().await?;
+        self.commit(tx).await?;
         Ok(User {
             id,
             username: user.username,
@@ -157,7 +162,7 @@ impl UserStore for Postgres {
         if user.disabled_at.is_some() && old.disabled_at.is_none() {
             outbox::append(&mut tx, now, &[Event::UserDisabled { user: id }]).await?;
         }
-        tx.commit().await?;
+        self.commit(tx).await?;
         Ok((user, ended))
     }
 }

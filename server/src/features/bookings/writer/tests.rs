@@ -265,7 +265,7 @@ fn a_command_is_either_given_up_or_written() {
     );
     let (old, mut outcome) = queued(false, now);
     assert!(gather([old].into_iter(), Duration::ZERO).is_empty());
-    assert_eq!(outcome.try_recv(), Ok(Err(WriteError::Busy)));
+    assert_eq!(outcome.try_recv(), Ok((Err(WriteError::Busy), None)));
 }
 
 #[tokio::test]

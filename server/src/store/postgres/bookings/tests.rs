@@ -26,7 +26,7 @@ impl Bookings {
     /// As administrators do by hand.
     async fn change(&self, statement: &str) {
         sqlx::raw_sql(sqlx::AssertSqlSafe(statement.to_owned()))
-            .execute(self.database().readers())
+            .execute(&self.database().primary())
             .await
             .unwrap();
     }
@@ -50,7 +50,7 @@ impl Fixture for Bookings {
         .bind(caller.username.as_str())
         .bind(caller.role.word())
         .bind(caller.office.as_str())
-        .execute(self.database().readers())
+        .execute(&self.database().primary())
         .await
         .unwrap();
     }
@@ -68,7 +68,7 @@ impl Fixture for Bookings {
         .bind(i32::from(number))
         .bind(f64::from(i32::try_from(hours).unwrap()))
         .bind(i32::try_from(capacity).unwrap())
-        .execute(self.database().readers())
+        .execute(&self.database().primary())
         .await
         .unwrap();
     }
@@ -77,7 +77,7 @@ impl Fixture for Bookings {
         let (capacity, sold): (i32, i32) =
             sqlx::query_as("SELECT capacity, sold FROM inventory WHERE flight_id = $1")
                 .bind(flight)
-                .fetch_one(self.database().readers())
+                .fetch_one(&self.database().primary())
                 .await
                 .unwrap();
         (capacity.cast_unsigned(), sold.cast_unsigned())
@@ -165,7 +165,7 @@ async fn the_schema_refuses_counters_out_of_bounds() {
         "UPDATE inventory SET sold = 3, capacity = 2",
     ] {
         let refused = sqlx::raw_sql(statement)
-            .execute(fixture.database().readers())
+            .execute(&fixture.database().primary())
             .await;
         assert_eq!(
             fault::kind(&refused.unwrap_err()),

@@ -30,7 +30,7 @@ pub(super) async fn add_missing(
     }
     if !chunk.open().is_empty() {
         chunk.insert(&mut tx, &chunk.open()).await?;
-        chunk.commit(tx).await?;
+        chunk.commit(database, tx).await?;
     }
     // Keys that were taken meanwhile belong to flights that stay as they are.
     Ok(chunk.into_outcomes())
@@ -63,7 +63,7 @@ pub(super) async fn merge(
     // New flights first: their keys come before all locks.
     chunk.insert(&mut tx, &new).await?;
     chunk.update(&mut tx).await?;
-    chunk.commit(tx).await?;
+    chunk.commit(database, tx).await?;
     Ok(chunk.into_outcomes())
 }
 
@@ -189,7 +189,11 @@ impl<'a> Chunk<'a> {
     }
 
     /// The events, and the commit.
-    async fn commit(&self, mut tx: PgTransaction<'static>) -> Result<(), sqlx::Error> {
+    async fn commit(
+        &self,
+        database: &Postgres,
+        mut tx: PgTransaction<'static>,
+    ) -> Result<(), sqlx::Error> {
         let events: Vec<Event> = self
             .touched
             .chunks(FLIGHTS_AN_EVENT)
@@ -198,7 +202,7 @@ impl<'a> Chunk<'a> {
             })
             .collect();
         outbox::append(&mut tx, self.now, &events).await?;
-        tx.commit().await
+        database.commit(tx).await
     }
 
     /// One a row: after the locks every row was found or inserted.

@@ -1,12 +1,17 @@
 //! Flights as they are stored, and what lives on them.
 
 use airside_common::flight::FlightId;
-use sqlx::{AssertSqlSafe, PgConnection};
+use jiff::SignedDuration;
+use jiff::tz::Offset;
+use sqlx::{AssertSqlSafe, PgConnection, Postgres as Db, QueryBuilder};
 
-use crate::features::flights::store::{FlightFacts, FlightRecord, PlannedRow};
+use crate::features::flights::store::{
+    FlightFacts, FlightFilter, FlightPosition, FlightRecord, PlannedRow,
+};
 use crate::store::rows::flights::{self, FlightRow, day, records};
+use crate::store::rows::instant::StoredInstant;
 
-pub(super) const COLUMNS: &str = "f.id, f.carrier, f.number::bigint, f.origin, f.destination, f.departure, \
+const COLUMNS: &str = "f.id, f.carrier, f.number::bigint, f.origin, f.destination, f.departure, \
      f.departure_offset, f.arrival, f.arrival_offset, f.aircraft, f.status, f.version, \
      i.cabin::bigint, i.capacity::bigint, i.sold::bigint, i.fare_minor, i.currency";
 
@@ -113,4 +118,65 @@ pub(super) async fn facts(
         .await?
     };
     flights::facts(flights, counts, seats)
+}
+
+/// The flights of a page.
+pub(super) fn list(
+    filter: &FlightFilter,
+    after: Option<FlightPosition>,
+    limit: u32,
+) -> QueryBuilder<Db> {
+    let mut select = QueryBuilder::<Db>::new("SELECT ");
+    select
+        .push(COLUMNS)
+        .push(" FROM (SELECT * FROM flights WHERE TRUE");
+    if let Some(origin) = filter.origin {
+        select.push(" AND origin = ").push_bind(origin.to_string());
+    }
+    if let Some(destination) = filter.destination {
+        select
+            .push(" AND destination = ")
+            .push_bind(destination.to_string());
+    }
+    if let Some(date) = filter.date {
+        // The unique index finds the day; the other index, where it is better, the two days around, since no offset is
+        // beyond 14 hours.
+        let noon = date.0.at(12, 0, 0, 0);
+        let around = Offset::UTC.to_timestamp(noon).unwrap_or_default();
+        let reach = SignedDuration::from_hours(27);
+        select
+            .push(" AND departure BETWEEN ")
+            .push_bind(StoredInstant::from(around - reach))
+            .push(" AND ")
+            .push_bind(StoredInstant::from(around + reach))
+            .push(" AND departure_date = ")
+            .push_bind(date.to_string())
+            .push("::date");
+    }
+    if let Some(carrier) = filter.carrier {
+        select
+            .push(" AND carrier = ")
+            .push_bind(carrier.to_string());
+    }
+    if let Some(number) = filter.number {
+        select
+            .push(" AND number = ")
+            .push_bind(i32::from(number.get()));
+    }
+    if let Some(status) = filter.status {
+        select.push(" AND status = ").push_bind(status.to_string());
+    }
+    if let Some(after) = after {
+        select
+            .push(" AND (departure, id) > (")
+            .push_bind(StoredInstant(after.departure))
+            .push(", ")
+            .push_bind(after.id.raw())
+            .push(")");
+    }
+    select
+        .push(" ORDER BY departure, id LIMIT ")
+        .push_bind(i64::from(limit))
+        .push(") f JOIN inventory i ON i.flight_id = f.id ORDER BY f.departure, f.id, i.cabin");
+    select
 }

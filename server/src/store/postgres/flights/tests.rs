@@ -19,11 +19,11 @@ use crate::store::postgres::tests::OnServer;
 async fn a_flight_leaves_its_events_and_its_name_in_the_audit_log() {
     let fixture = OnServer::new().await;
     contract::a_flight_from_its_making_to_its_end(&fixture).await;
-    let readers = fixture.database().readers();
+    let readers = fixture.database().primary();
 
     let events: Vec<String> =
         sqlx::query_scalar("SELECT payload::json ->> 'type' FROM outbox ORDER BY id")
-            .fetch_all(readers)
+            .fetch_all(&readers)
             .await
             .unwrap();
     let expected = [
@@ -34,7 +34,7 @@ async fn a_flight_leaves_its_events_and_its_name_in_the_audit_log() {
     ];
     assert_eq!(events, expected, "one for each change that was one");
     let audited: i64 = sqlx::query_scalar("SELECT count(*) FROM audit WHERE target LIKE '89%'")
-        .fetch_one(readers)
+        .fetch_one(&readers)
         .await
         .unwrap();
     assert_eq!(
@@ -215,7 +215,7 @@ async fn somebody_waits(database: &Postgres) {
             "SELECT count(*) FROM pg_stat_activity
              WHERE datname = current_database() AND wait_event_type = 'Lock'",
         )
-        .fetch_one(database.readers())
+        .fetch_one(&database.primary())
         .await
         .unwrap();
         if waiting > 0 {

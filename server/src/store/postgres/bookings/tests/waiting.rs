@@ -50,7 +50,7 @@ async fn somebody_waits(fixture: &Bookings) {
             "SELECT EXISTS (SELECT FROM pg_stat_activity
                             WHERE datname = current_database() AND wait_event_type = 'Lock')",
         )
-        .fetch_one(fixture.database().readers())
+        .fetch_one(&fixture.database().primary())
         .await
         .unwrap();
         if waits {

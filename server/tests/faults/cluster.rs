@@ -1,0 +1,162 @@
+//! PostgreSQL of a test's own: a primary, and replicas that follow it.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use tokio::process::Command;
+use tokio::time::timeout;
+
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Servers by the names that `scripts/services` gives them: `postgres`, `replica-1`, `replica-2`.
+pub(crate) struct Cluster {
+    folder: PathBuf,
+    primary: String,
+    replicas: Vec<String>,
+}
+
+impl Cluster {
+    /// A primary with so many replicas.
+    pub(crate) async fn start(replicas: usize) -> Self {
+        let names = ["postgres", "replica-1", "replica-2"];
+        let mut command = Command::new(script());
+        command.arg("start").args(&names[..=replicas]);
+        // Nothing of what it prints may keep this from reading to the end.
+        let output = timeout(PATIENCE, command.output()).await.unwrap().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let said = String::from_utf8(output.stdout).unwrap();
+        let value = |name: &str| -> Option<String> {
+            let prefix = format!("export {name}=");
+            let line = said.lines().find_map(|line| line.strip_prefix(&prefix));
+            line.map(str::to_owned)
+        };
+        let replicas = value("AIRSIDE_TEST_REPLICAS").unwrap_or_default();
+        Self {
+            folder: value("AIRSIDE_SERVICES").unwrap().into(),
+            primary: value("AIRSIDE_TEST_POSTGRES").unwrap(),
+            replicas: replicas.split(',').map(str::to_owned).collect(),
+        }
+    }
+
+    /// The folder of all that the servers keep.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The address of a server.
+    pub(crate) fn address(&self, name: &str) -> &str {
+        match name.strip_prefix("replica-") {
+            Some(number) => &self.replicas[number.parse::<usize>().unwrap() - 1],
+            None => &self.primary,
+        }
+    }
+
+    /// The address of a database on a server.
+    pub(crate) fn database(&self, name: &str, database: &str) -> String {
+        let (_, database) = database.rsplit_once('/').unwrap();
+        let (server, _) = self.address(name).rsplit_once('/').unwrap();
+        format!("{server}/{database}")
+    }
+
+    fn pid(&self, name: &str) -> Pid {
+        let lines = std::fs::read_to_string(self.folder.join("pids")).unwrap();
+        let line = lines
+            .lines()
+            .find(|line| line.split(' ').next() == Some(name));
+        let pid = line.unwrap().split(' ').nth(1).unwrap();
+        Pid::from_raw(pid.parse().unwrap())
+    }
+
+    /// Sends a signal to a server, and waits until it has ended.
+    pub(crate) async fn end(&self, name: &str, signal: Signal) {
+        let pid = self.pid(name);
+        kill(pid, signal).unwrap();
+        let ended = async {
+            while is_alive(pid) {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        timeout(PATIENCE, ended).await.unwrap();
+    }
+
+    /// Starts a server that has ended on the port that it had.
+    pub(crate) async fn again(&self, name: &str) {
+        let mut command = Command::new(script());
+        command.arg("again").arg(&self.folder).arg(name);
+        let output = timeout(PATIENCE, command.output()).await.unwrap().unwrap();
+        assert!(output.status.success(), "{output:?}");
+    }
+
+    /// Stops a server with all its processes in the middle of whatever they do, or lets them go on.
+    pub(crate) fn freeze(&self, name: &str, signal: Signal) {
+        let server = self.pid(name);
+        // First the one that makes new ones.
+        kill(server, signal).unwrap();
+        for process in children(server) {
+            // One that has ended meanwhile is as good as frozen.
+            let _ = kill(process, signal);
+        }
+    }
+
+    /// Has a replica follow another server.
+    pub(crate) async fn follow(&self, replica: &str, leader: &str) {
+        let (_, address) = self.address(leader).split_once("://").unwrap();
+        let (credentials, rest) = address.split_once('@').unwrap();
+        let (user, password) = credentials.split_once(':').unwrap();
+        let port = rest.split([':', '/']).nth(1).unwrap();
+        let statement = format!(
+            "ALTER SYSTEM SET primary_conninfo =
+             'host=127.0.0.1 port={port} user={user} password={password}'"
+        );
+        self.execute(replica, &statement).await;
+        self.execute(replica, "SELECT pg_reload_conf()").await;
+    }
+
+    /// Has a superuser carry out a statement on a server.
+    pub(crate) async fn execute(&self, name: &str, statement: &str) {
+        let mut connection = PgConnection::connect(self.address(name)).await.unwrap();
+        sqlx::raw_sql(AssertSqlSafe(statement.to_owned()))
+            .execute(&mut connection)
+            .await
+            .unwrap();
+        connection.close().await.unwrap();
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        let stopped = std::process::Command::new(script())
+            .arg("stop")
+            .arg(&self.folder)
+            .status();
+        assert!(stopped.is_ok_and(|status| status.success()));
+    }
+}
+
+fn script() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/services")
+}
+
+/// The state and the parent of a process.
+fn stat(pid: Pid) -> Option<(char, Pid)> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (_, rest) = stat.rsplit_once(')')?;
+    let mut fields = rest.split_whitespace();
+    let state = fields.next()?.chars().next()?;
+    Some((state, Pid::from_raw(fields.next()?.parse().ok()?)))
+}
+
+fn is_alive(pid: Pid) -> bool {
+    stat(pid).is_some_and(|(state, _)| state != 'Z')
+}
+
+fn children(of: Pid) -> Vec<Pid> {
+    let processes = std::fs::read_dir("/proc").unwrap();
+    let pids = processes.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    pids.map(Pid::from_raw)
+        .filter(|pid| stat(*pid).is_some_and(|(_, parent)| parent == of))
+        .collect()
+}
