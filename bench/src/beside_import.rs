@@ -4,8 +4,9 @@ use std::cell::RefCell;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use airside_server::config::DatabaseSettings;
 use airside_server::data_folder::DataFolder;
-use airside_server::store::Database as _;
+use airside_server::store;
 
 use super::bookings::{Requests, Shop};
 use super::http;
@@ -28,9 +29,15 @@ pub(crate) fn measure(report: &mut Report) {
     let rows = write_weeks(&path, WEEKS).len();
     let data = DataFolder::open(Some(&folder.join("data"))).unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let (shop, database) = runtime.block_on(Shop::open(&data));
-    runtime.block_on(database.close());
-    let (server, token) = Server::demonstration(data.path());
+    let shop = runtime.block_on(async {
+        let database = store::open(&DatabaseSettings::default(), &data)
+            .await
+            .unwrap();
+        let shop = Shop::open(&database).await;
+        database.close().await;
+        shop
+    });
+    let (server, token) = Server::demonstration(data.path(), None);
     http::wait_for(server.address, "/metrics", "airside_outbox_depth 0\n");
     server.wait_for_rest();
 

@@ -12,6 +12,7 @@ use airside_common::flight::{Cabin, FlightId};
 use airside_common::user::Role;
 use airside_server::app;
 use airside_server::clock::{Clock, SystemClock};
+use airside_server::config::DatabaseSettings;
 use airside_server::data_folder::DataFolder;
 use airside_server::features::auth::caller::{Caller, SessionId};
 use airside_server::features::bookings::command::{Action, Command, Fingerprint, Outcome};
@@ -21,8 +22,7 @@ use airside_server::features::flights::store::{Expect, FlightFilter, FlightStore
 use airside_server::features::users::service::Author;
 use airside_server::formats::airside_csv::Header;
 use airside_server::reference::reference;
-use airside_server::store::sqlite::Sqlite;
-use airside_server::store::{Database as _, SharedDatabase};
+use airside_server::store::{self, SharedDatabase};
 use uuid::Uuid;
 
 use super::load::Load;
@@ -41,9 +41,11 @@ pub(crate) fn measure(report: &mut Report) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let folder = Folder::new("bookings");
     let data = DataFolder::open(Some(&folder.join("data"))).unwrap();
-    let (shop, database) = runtime.block_on(Shop::open(&data));
-    let shop = Arc::new(shop);
-    let store: Arc<dyn BookingStore> = Arc::new(database.clone());
+    let database = runtime
+        .block_on(store::open(&DatabaseSettings::default(), &data))
+        .unwrap();
+    let shop = Arc::new(runtime.block_on(Shop::open(&database)));
+    let store: Arc<dyn BookingStore> = Arc::clone(&database) as _;
     let (writer, writing) = {
         let _inside = runtime.enter();
         Writer::start(Arc::clone(&store))
@@ -72,7 +74,7 @@ pub(crate) fn measure(report: &mut Report) {
         database.close().await;
     });
 
-    let (server, token) = Server::demonstration(data.path());
+    let (server, token) = Server::demonstration(data.path(), None);
     let rounds = (0..ROUNDS).map(|_| over_http(&server, &token, &shop.flights));
     let rate = median(rounds);
     report.beside(
@@ -85,15 +87,14 @@ pub(crate) fn measure(report: &mut Report) {
 
 /// Flights with seats for all, and who books them.
 pub(crate) struct Shop {
-    caller: Caller,
+    pub(crate) caller: Caller,
     pub(crate) flights: Vec<FlightId>,
 }
 
 impl Shop {
-    pub(crate) async fn open(data: &DataFolder) -> (Self, Sqlite) {
-        let database = Sqlite::open(&data.database_url()).await.unwrap();
-        let shared: SharedDatabase = Arc::new(database.clone());
-        let users = app::users(&shared, Arc::new(SystemClock)).unwrap();
+    /// In a database that has neither yet.
+    pub(crate) async fn open(database: &SharedDatabase) -> Self {
+        let users = app::users(database, Arc::new(SystemClock)).unwrap();
         let new = CreateUser {
             username: "ada".parse().unwrap(),
             password: Secret("a lengthy sentence for measures".to_owned()),
@@ -111,12 +112,16 @@ impl Shop {
         let now = SystemClock.now();
         let rows = rows(now.to_zoned(jiff::tz::TimeZone::UTC).date());
         database.merge(&rows, Expect::New, now).await.unwrap();
-        let stored = database
-            .list(&FlightFilter::default(), None, u32::from(FLIGHTS))
-            .await
-            .unwrap();
+        let stored = FlightStore::list(
+            &**database,
+            &FlightFilter::default(),
+            None,
+            u32::from(FLIGHTS),
+        )
+        .await
+        .unwrap();
         let flights = stored.into_iter().map(|flight| flight.id).collect();
-        (Self { caller, flights }, database)
+        Self { caller, flights }
     }
 
     fn command(&self, among: usize) -> Command {
@@ -189,19 +194,38 @@ impl Way {
     }
 }
 
-/// Bookings a second of all clients, each with its next as soon as the last is answered.
+/// Bookings a second of all clients.
 async fn rate(shop: &Arc<Shop>, way: &Way, among: usize) -> f64 {
+    let (shop, way) = (Arc::clone(shop), way.clone());
+    each_at_once(CLIENTS, ROUND, move || {
+        let (shop, way) = (Arc::clone(&shop), way.clone());
+        async move {
+            match way.book(shop.command(among)).await {
+                Outcome::Answered(answer) => assert_eq!(answer.status, 201),
+                Outcome::Refused(problem) => panic!("{problem}"),
+            }
+        }
+    })
+    .await
+}
+
+/// Bookings a second of all clients, each with its next as soon as the last is answered.
+pub(crate) async fn each_at_once<F>(
+    clients: usize,
+    time: Duration,
+    book: impl Fn() -> F + Clone + Send + 'static,
+) -> f64
+where
+    F: Future<Output = ()> + Send,
+{
     let begun = Instant::now();
-    let clients: Vec<_> = (0..CLIENTS)
+    let clients: Vec<_> = (0..clients)
         .map(|_| {
-            let (shop, way) = (Arc::clone(shop), way.clone());
+            let book = book.clone();
             tokio::spawn(async move {
                 let mut booked = 0_u64;
-                while begun.elapsed() < ROUND {
-                    match way.book(shop.command(among)).await {
-                        Outcome::Answered(answer) => assert_eq!(answer.status, 201),
-                        Outcome::Refused(problem) => panic!("{problem}"),
-                    }
+                while begun.elapsed() < time {
+                    book().await;
                     booked += 1;
                 }
                 booked

@@ -14,6 +14,7 @@ mod http;
 mod import;
 mod load;
 mod place;
+mod postgres;
 mod process;
 mod report;
 mod rounds;
@@ -28,11 +29,12 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 type Measure = (&'static str, fn(&mut Report));
 
 /// The measures by name.
-const MEASURES: [Measure; 5] = [
+const MEASURES: [Measure; 6] = [
     ("search", search::measure),
     ("bookings", bookings::measure),
     ("import", import::measure),
     ("beside", beside_import::measure),
+    ("postgres", postgres::measure),
     ("console", console::measure),
 ];
 

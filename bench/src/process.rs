@@ -22,14 +22,18 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// The real server with the demonstration's flights, and an access token of its agent; the folder may hold more.
-    pub(crate) fn demonstration(data: &Path) -> (Self, String) {
+    /// The real server with the demonstration's flights, and an access token of its agent; the folder, or the database
+    /// that is named, may hold more.
+    pub(crate) fn demonstration(data: &Path, database: Option<&str>) -> (Self, String) {
         let mut command = Command::new(place::program("airside-server"));
         command
             .arg("--data-dir")
             .arg(data)
             .args(["run", "--demo", "--listen", "127.0.0.1:0"])
             .arg("--until-stdin-closes");
+        if let Some(url) = database {
+            command.env("AIRSIDE_DATABASE_URL", url);
+        }
         let (server, mut output) = Self::start(&mut command);
         let mut user = String::new();
         output.read_line(&mut user).unwrap();

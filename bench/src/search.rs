@@ -24,7 +24,7 @@ static WEEK: &str = include_str!("../../server/data/flights.csv");
 
 pub(crate) fn measure(report: &mut Report) {
     let folder = Folder::new("search");
-    let (server, token) = Server::demonstration(&folder.join("data"));
+    let (server, token) = Server::demonstration(&folder.join("data"), None);
     // Until it has told itself of all flights that it has just loaded, no answer holds for long.
     http::wait_for(server.address, "/metrics", "airside_outbox_depth 0\n");
     server.wait_for_rest();

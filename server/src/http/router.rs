@@ -1,5 +1,6 @@
 //! The whole API in one list. The document is made of the same list.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -9,6 +10,7 @@ use poem::{Endpoint, EndpointExt, IntoEndpoint, Request, Response, Result, Route
 use poem_openapi::error::ParseParamError;
 use poem_openapi::registry::{MetaApi, MetaParamIn, Registry};
 use poem_openapi::{OpenApi, OpenApiService};
+use smallvec::SmallVec;
 
 use super::context::RequestContext;
 use super::description;
@@ -171,7 +173,8 @@ fn described() -> OpenApiService<Described, ()> {
 fn service(api: Described) -> OpenApiService<Described, ()> {
     OpenApiService::new(api, "Airside", env!("CARGO_PKG_VERSION")).description(
         "Flight search and booking. Errors are `application/problem+json` (RFC 9457) with a stable `code`. \
-         Lists answer `items` and `next_cursor`. Every answer carries `X-Request-Id`.",
+         Lists answer `items` and `next_cursor`. Every answer carries `X-Request-Id`. Writes answer with \
+         `Airside-Consistency`; a read that carries it shows the write, wherever it is read from.",
     )
 }
 
@@ -254,15 +257,27 @@ impl Operation {
             return Ok(answer);
         }
         let query = request.uri().query().unwrap_or_default();
-        let unknown = form_urlencoded::parse(query.as_bytes())
-            .map(|(name, _)| name)
-            .find(|name| !self.query.iter().any(|known| known.name == *name));
-        if let Some(name) = unknown {
-            let name = airside_common::text::printable(&name);
-            return Err(ProblemAnswer::field(name, "there is no such parameter").into());
-        }
+        self.check(query)?;
         let answer = self.endpoint.call(request).await;
         answer.map_err(|error| self.explain(error))
+    }
+
+    /// Refuses parameters that there are not, and those that are given twice: of two values one would be passed over.
+    fn check(&self, query: &str) -> Result<(), ProblemAnswer> {
+        let mut seen: SmallVec<[Cow<'_, str>; 16]> = SmallVec::new();
+        for (name, _) in form_urlencoded::parse(query.as_bytes()) {
+            let wrong = if !self.query.iter().any(|known| known.name == name) {
+                "there is no such parameter"
+            } else if seen.contains(&name) {
+                "is given twice"
+            } else {
+                seen.push(name);
+                continue;
+            };
+            let name = airside_common::text::printable(&name);
+            return Err(ProblemAnswer::field(name, wrong));
+        }
+        Ok(())
     }
 
     /// The same error, with the words of a parameter that takes one of several.

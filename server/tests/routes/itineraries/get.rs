@@ -105,6 +105,7 @@ async fn what_was_answered_is_answered_again_to_callers_alone_until_it_changes()
     "earliest"
 )]
 #[case("origin=JFK&destination=ORD&date=2099-12-01&cursor=abc", "cursor")]
+#[case("origin=JFK&destination=ORD&date=2099-12-01&origin=LAX", "origin")]
 #[tokio::test]
 async fn a_wrong_parameter_is_named(#[case] query: &str, #[case] field: &str) {
     let app = TestApp::new().await;
