@@ -1,4 +1,4 @@
-//! What every role is built from.
+//! What the services of a process are built from.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,18 +13,23 @@ use crate::cache::SharedCache;
 use crate::cache::memory::MemoryCache;
 use crate::clock::SharedClock;
 use crate::config::Settings;
-use crate::data_folder::{DataFolder, DataFolderError};
+use crate::data_folder::DataFolder;
 use crate::features::audit::api::AuditApi;
 use crate::features::auth::api::AuthApi;
+use crate::features::auth::jwks::RemoteKeys;
+use crate::features::auth::key_folder::KeyFolderError;
 use crate::features::auth::passwords::{HashError, Passwords};
+use crate::features::auth::public_keys::{KeySource, PublicKeys, SourceError};
 use crate::features::auth::revocations::Revocations;
 use crate::features::auth::service::Auth;
+use crate::features::auth::signer::Signer;
 use crate::features::auth::throttle::Throttle;
-use crate::features::auth::tokens::{KeyError, Verifier};
-use crate::features::bookings::api::BookingsApi;
+use crate::features::auth::tokens::Verifier;
+use crate::features::bookings::api::{AdminBookingsApi, BookingsApi};
+use crate::features::bookings::reading::Reading;
 use crate::features::bookings::service::Bookings;
 use crate::features::bookings::writer::Writer;
-use crate::features::flights::api::FlightsApi;
+use crate::features::flights::api::{AdminFlightsApi, FlightsApi};
 use crate::features::flights::service::Flights;
 use crate::features::search::api::SearchApi;
 use crate::features::search::service::{CACHED_FOR, Search};
@@ -34,7 +39,8 @@ use crate::http::health::{Dependency, Readiness};
 use crate::http::metrics::Metrics;
 use crate::http::outermost::Outermost;
 use crate::http::router::{self, Features, Measure, Operations};
-use crate::store::{self, OpenError, ReplicaHealth, SharedDatabase, StoreError};
+use crate::roles::set::{Roles, ServiceRole};
+use crate::store::{self, OpenError, ReplicaHealth, SharedDatabase};
 
 /// Flights whose seats and fares are cached.
 const CACHED_FLIGHTS: usize = 200_000;
@@ -45,36 +51,45 @@ pub enum BuildError {
     /// The database cannot be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
-    /// The database does not answer.
+    /// The signing keys cannot be used.
     #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The signing key cannot be read.
-    #[error(transparent)]
-    Folder(#[from] DataFolderError),
-    /// The signing key cannot be used.
-    #[error(transparent)]
-    Key(#[from] KeyError),
+    Keys(#[from] KeyFolderError),
+    /// A process that signs no tokens must be told where the keys are that verify them.
+    #[error(
+        "auth.jwks_url is needed where auth is not among the roles ({0}): the address of {{auth}}/.well-known/jwks.json"
+    )]
+    NoKeys(Roles),
+    /// The public keys cannot be had over HTTP at all.
+    #[error("auth.jwks_url: {0}")]
+    Source(#[from] SourceError),
     /// Passwords cannot be hashed.
     #[error(transparent)]
     Hash(#[from] HashError),
 }
 
-/// The parts of a server, ready to run. [`crate::roles`] says which of them a process runs.
+/// The parts of a server, ready to run: those of the services that the process is, and what all need. [`crate::roles`] says
+/// what runs.
 pub struct App {
+    /// Which services it is.
+    pub roles: Roles,
     /// Everything over HTTP.
     pub http: Arc<Outermost>,
     /// Whether requests are welcome.
     pub readiness: Readiness,
     /// The database.
     pub database: SharedDatabase,
-    /// Logging in.
-    pub auth: Auth,
-    /// Users.
-    pub users: Users,
-    /// Bookings.
-    pub bookings: Bookings,
-    /// Itineraries.
-    pub search: Arc<Search>,
+    /// The keys by which access tokens are verified.
+    pub keys: Arc<PublicKeys>,
+    /// The sessions that have ended.
+    pub revocations: Arc<Revocations>,
+    /// Logging in, for `auth`.
+    pub auth: Option<Auth>,
+    /// Users, for `admin`.
+    pub users: Option<Users>,
+    /// Bookings, for `bookings`.
+    pub bookings: Option<WrittenBookings>,
+    /// Itineraries, for `search`.
+    pub search: Option<Arc<Search>>,
     /// How events travel.
     pub bus: SharedBus,
     /// How long events stay.
@@ -83,6 +98,12 @@ pub struct App {
     pub relays: Gauge,
     /// Tells the time.
     pub clock: SharedClock,
+}
+
+/// Bookings with what writes them.
+pub struct WrittenBookings {
+    /// Bookings.
+    pub service: Bookings,
     /// The only writer of bookings; it ends when all that hands it work is gone.
     pub writer: JoinHandle<()>,
 }
@@ -94,44 +115,71 @@ impl App {
         folder: &DataFolder,
         clock: SharedClock,
     ) -> Result<Self, BuildError> {
+        let roles = settings.roles.clone();
+        let is = |role| roles.contains(role);
+        // Before the database is opened: what is missing in the settings is said first.
+        let (signer, source) = keys(settings, folder, &clock)?;
         let database = store::open(&settings.database, folder).await?;
         let shared = Arc::clone(&database);
 
-        let key = Arc::new(folder.signing_key()?);
+        let keys = Arc::new(PublicKeys::new(source));
+        // Where they cannot be had yet the process starts all the same, and says that it is not ready.
+        if let Err(error) = keys.renew().await {
+            tracing::warn!(%error, "no access token can be verified for now");
+        }
         let revocations = Arc::new(Revocations::default());
-        let verifier = Verifier::new(&key, Arc::clone(&revocations), Arc::clone(&clock))?;
-        let passwords = Passwords::new(settings.auth.hashes_at_once.get())?;
-        let auth = Auth::new(
-            shared.clone(),
-            passwords.clone(),
-            Throttle::new(settings.auth.limits()),
-            key,
+        let verifier = Verifier::new(
+            Arc::clone(&keys),
             Arc::clone(&revocations),
             Arc::clone(&clock),
         );
-        let users = Users::new(
-            shared.clone(),
-            passwords.clone(),
-            revocations,
-            Arc::clone(&clock),
-        );
-
-        let cache: SharedCache = Arc::new(MemoryCache::new(CACHED_FLIGHTS, CACHED_FOR));
-        let search = Arc::new(Search::new(shared.clone(), cache, Arc::clone(&clock)));
+        let metrics = Arc::new(Metrics::of(&roles));
+        let passwords = if is(ServiceRole::Auth) || is(ServiceRole::Admin) {
+            let passwords = Passwords::new(settings.auth.hashes_at_once.get())?;
+            metrics.register(|registry| {
+                registry.register(
+                    "password_hashes",
+                    "Passwords hashed, to be kept or to be compared",
+                    passwords.hashed().clone(),
+                );
+            });
+            Some(passwords)
+        } else {
+            None
+        };
+        let auth = signer.zip(passwords.clone()).map(|(signer, passwords)| {
+            Auth::new(
+                shared.clone(),
+                passwords,
+                Throttle::new(settings.auth.limits()),
+                signer,
+                Arc::clone(&revocations),
+                Arc::clone(&clock),
+            )
+        });
+        let users = passwords
+            .filter(|_| is(ServiceRole::Admin))
+            .map(|passwords| {
+                Users::new(
+                    shared.clone(),
+                    passwords,
+                    Arc::clone(&revocations),
+                    Arc::clone(&clock),
+                )
+            });
+        let search = is(ServiceRole::Search).then(|| {
+            let cache: SharedCache = Arc::new(MemoryCache::new(CACHED_FLIGHTS, CACHED_FOR));
+            Arc::new(Search::new(shared.clone(), cache, Arc::clone(&clock)))
+        });
+        let bookings = is(ServiceRole::Bookings).then(|| {
+            let (commands, writer) = Writer::start(shared.clone());
+            let service = Bookings::new(shared.clone(), commands);
+            WrittenBookings { service, writer }
+        });
         let flights = Flights::new(shared.clone(), Arc::clone(&clock));
-        let (commands, writer) = Writer::start(shared.clone());
-        let bookings = Bookings::new(shared.clone(), commands);
         let bus: SharedBus = Arc::new(MemoryBus::default());
 
-        let metrics = Arc::new(Metrics::default());
-        metrics.register(|registry| {
-            database.register(registry);
-            registry.register(
-                "password_hashes",
-                "Passwords hashed, to be kept or to be compared",
-                passwords.hashed().clone(),
-            );
-        });
+        metrics.register(|registry| database.register(registry));
         let relays = Gauge::default();
         metrics.register(|registry| {
             registry.register(
@@ -143,25 +191,49 @@ impl App {
         let readiness = Readiness::default();
         let routes = router::routes(
             Features {
-                auth: AuthApi::new(auth.clone()),
-                search: SearchApi::new(Arc::clone(&search), Arc::clone(&clock)),
-                flights: FlightsApi::new(flights),
-                bookings: BookingsApi::new(bookings.clone()),
-                users: UsersApi::new(users.clone()),
-                audit: AuditApi::new(shared.clone()),
+                auth: auth.clone().map(AuthApi::new),
+                search: search.as_ref().map(|search| {
+                    let search = SearchApi::new(Arc::clone(search), Arc::clone(&clock));
+                    (search, FlightsApi::new(flights.clone()))
+                }),
+                bookings: bookings
+                    .as_ref()
+                    .map(|bookings| BookingsApi::new(bookings.service.clone())),
+                admin: users.clone().map(|users| {
+                    (
+                        AdminFlightsApi::new(flights),
+                        AdminBookingsApi::new(Reading::new(shared.clone())),
+                        UsersApi::new(users),
+                        AuditApi::new(shared.clone()),
+                    )
+                }),
             },
             Operations {
-                measure: Arc::new(Depths::register(&metrics, &database, &bookings)),
+                measure: Arc::new(Depths::register(&metrics, &database, bookings.as_ref())),
                 metrics: Arc::clone(&metrics),
                 readiness: readiness.clone(),
-                needs: Arc::new(DatabaseAnswers(database.clone())),
+                needs: Arc::new(Needs {
+                    roles: roles.clone(),
+                    database: database.clone(),
+                    keys: Arc::clone(&keys),
+                }),
             },
         );
-        let http = Outermost::new(routes, Arc::new(verifier), metrics, settings.log.requests);
+        let http = Outermost::new(
+            routes,
+            Arc::new(verifier),
+            metrics,
+            readiness.clone(),
+            settings.http.trusted_proxies.clone(),
+            settings.log.requests,
+        );
         Ok(Self {
+            roles,
             http: Arc::new(http),
             readiness,
             database,
+            keys,
+            revocations,
             auth,
             users,
             bookings,
@@ -170,9 +242,22 @@ impl App {
             retention: settings.events.retention(),
             relays,
             clock,
-            writer,
         })
     }
+}
+
+/// What signs access tokens, where this process does, and where the public keys come from.
+type Keys = (Option<Arc<Signer>>, Arc<dyn KeySource>);
+
+fn keys(settings: &Settings, folder: &DataFolder, clock: &SharedClock) -> Result<Keys, BuildError> {
+    if settings.roles.contains(ServiceRole::Auth) {
+        let folder = settings.auth.keys_in(folder);
+        let signer = Arc::new(Signer::open(folder, Arc::clone(clock))?);
+        return Ok((Some(Arc::clone(&signer)), signer));
+    }
+    let url = settings.auth.jwks_url.0.clone();
+    let url = url.ok_or_else(|| BuildError::NoKeys(settings.roles.clone()))?;
+    Ok((None, Arc::new(RemoteKeys::new(url)?)))
 }
 
 /// The users of a database, for commands that run beside a server.
@@ -187,50 +272,71 @@ pub fn users(database: &SharedDatabase, clock: SharedClock) -> Result<Users, Bui
     ))
 }
 
-struct DatabaseAnswers(SharedDatabase);
+/// What the answer to a request needs.
+struct Needs {
+    roles: Roles,
+    database: SharedDatabase,
+    keys: Arc<PublicKeys>,
+}
 
 #[async_trait]
-impl Dependency for DatabaseAnswers {
+impl Dependency for Needs {
     async fn answers(&self) -> Result<(), String> {
+        if !self.keys.are_known() {
+            return Err("the keys of access tokens are not known yet".to_owned());
+        }
         let patience = Duration::from_secs(1);
-        match tokio::time::timeout(patience, self.0.answers()).await {
+        match tokio::time::timeout(patience, self.database.answers()).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) | Err(_) => Err("the database does not answer".to_owned()),
         }
     }
 
     fn replicas(&self) -> Vec<ReplicaHealth> {
-        self.0.replicas()
+        self.database.replicas()
+    }
+
+    fn roles(&self) -> &Roles {
+        &self.roles
     }
 }
 
 /// How much waits.
 struct Depths {
     database: SharedDatabase,
-    bookings: Bookings,
-    commands: Gauge,
+    /// Where this process writes some.
+    bookings: Option<(Bookings, Gauge)>,
     outbox: Gauge,
 }
 
 impl Depths {
-    fn register(metrics: &Metrics, database: &SharedDatabase, bookings: &Bookings) -> Self {
-        let (commands, outbox) = (Gauge::default(), Gauge::default());
+    fn register(
+        metrics: &Metrics,
+        database: &SharedDatabase,
+        bookings: Option<&WrittenBookings>,
+    ) -> Self {
+        let outbox = Gauge::default();
         metrics.register(|registry| {
-            registry.register(
-                "booking_commands_waiting",
-                "Booking writes that wait for the writer",
-                commands.clone(),
-            );
             registry.register(
                 "outbox_depth",
                 "Events that wait to be relayed",
                 outbox.clone(),
             );
         });
+        let bookings = bookings.map(|bookings| {
+            let commands = Gauge::default();
+            metrics.register(|registry| {
+                registry.register(
+                    "booking_commands_waiting",
+                    "Booking writes that wait for the writer",
+                    commands.clone(),
+                );
+            });
+            (bookings.service.clone(), commands)
+        });
         Self {
             database: database.clone(),
-            bookings: bookings.clone(),
-            commands,
+            bookings,
             outbox,
         }
     }
@@ -239,8 +345,9 @@ impl Depths {
 #[async_trait]
 impl Measure for Depths {
     async fn measure(&self) {
-        self.commands
-            .set(i64::try_from(self.bookings.waiting()).unwrap_or(i64::MAX));
+        if let Some((bookings, commands)) = &self.bookings {
+            commands.set(i64::try_from(bookings.waiting()).unwrap_or(i64::MAX));
+        }
         // A database that does not answer keeps the figure of before; /readyz tells.
         if let Ok(depth) = self.database.outbox_depth().await {
             self.outbox.set(depth);

@@ -10,6 +10,7 @@ use airside_server::app::BuildError;
 use airside_server::clock::{SharedClock, SystemClock};
 use airside_server::config::{ConfigError, Settings};
 use airside_server::data_folder::{DataFolder, DataFolderError};
+use airside_server::features::auth::key_folder::KeyFolderError;
 use airside_server::features::flights::import::ImportError;
 use airside_server::features::users::service::UserError;
 use airside_server::roles::StartError;
@@ -19,7 +20,9 @@ use airside_server::store::{self, OpenError, SharedDatabase};
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod config;
+pub(crate) mod health;
 pub(crate) mod import;
+pub(crate) mod keys;
 pub(crate) mod logging;
 pub(crate) mod migrate;
 pub(crate) mod openapi;
@@ -38,6 +41,9 @@ pub(crate) enum Failure {
     /// The data folder cannot be used.
     #[error("{0}")]
     Folder(#[from] DataFolderError),
+    /// The signing keys cannot be read or written.
+    #[error("{0}")]
+    Keys(#[from] KeyFolderError),
     /// An argument is wrong, in a way that only the command sees.
     #[error("{0}")]
     Usage(String),
@@ -80,7 +86,9 @@ impl Failure {
 
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Config(_) | Self::Usage(_) => ExitCode::from(2),
+            Self::Config(_) | Self::Usage(_) | Self::Build(BuildError::NoKeys(_)) => {
+                ExitCode::from(2)
+            }
             _ => ExitCode::FAILURE,
         }
     }

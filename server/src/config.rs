@@ -13,12 +13,16 @@ use toml::{Table, Value};
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
 
-use crate::features::auth::throttle::Limits;
+use crate::http::proxies::TrustedProxies;
 use crate::http::request_log::Logged;
+use crate::roles::set::Roles;
 
+pub use auth::{AuthSettings, JwksUrl};
 pub use database::DatabaseSettings;
 
+mod auth;
 mod database;
+pub(crate) mod list;
 
 /// A file with every setting, its default and its meaning.
 pub const EXAMPLE: &str = include_str!("config/example.toml");
@@ -42,6 +46,8 @@ const OF_OTHERS: [&str; 7] = [
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
+    /// Which services the process is.
+    pub roles: Roles,
     /// Listening and connections.
     pub http: HttpSettings,
     /// Where state lives.
@@ -64,6 +70,8 @@ pub struct HttpSettings {
     pub max_connections: NonZeroUsize,
     /// Seconds between "not ready" and the end of listening on SIGTERM, so that proxies look elsewhere first.
     pub drain_seconds: u64,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: TrustedProxies,
 }
 
 impl Default for HttpSettings {
@@ -72,6 +80,7 @@ impl Default for HttpSettings {
             listen: SocketAddr::from(([127, 0, 0, 1], 7878)),
             max_connections: NonZeroUsize::MIN.saturating_add(4095),
             drain_seconds: 1,
+            trusted_proxies: TrustedProxies::default(),
         }
     }
 }
@@ -96,38 +105,6 @@ impl EventSettings {
     /// How long events stay.
     pub fn retention(&self) -> Duration {
         Duration::from_secs(self.retention_seconds.get().into())
-    }
-}
-
-/// Logging in.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct AuthSettings {
-    /// Failed logins of one account that are let through a minute.
-    pub account_failures_per_minute: NonZeroU32,
-    /// Failed logins from one address that are let through a minute.
-    pub address_failures_per_minute: NonZeroU32,
-    /// Passwords that are hashed at the same time; each takes 19 MiB.
-    pub hashes_at_once: NonZeroUsize,
-}
-
-impl Default for AuthSettings {
-    fn default() -> Self {
-        Self {
-            account_failures_per_minute: NonZeroU32::MIN.saturating_add(4),
-            address_failures_per_minute: NonZeroU32::MIN.saturating_add(19),
-            hashes_at_once: NonZeroUsize::MIN.saturating_add(3),
-        }
-    }
-}
-
-impl AuthSettings {
-    /// The limits of the throttle.
-    pub fn limits(&self) -> Limits {
-        Limits {
-            account: self.account_failures_per_minute.get(),
-            address: self.address_failures_per_minute.get(),
-        }
     }
 }
 
@@ -264,16 +241,9 @@ impl Settings {
                 continue;
             };
             let mut one = Table::new();
-            let mut inner = Table::new();
-            inner.insert(key.clone(), value.clone());
-            one.insert(section.clone(), Value::Table(inner));
+            put(&mut one, section.as_deref(), &key, value.clone());
             check(&one, &Origin::Environment(name))?;
-            if let Value::Table(table) = settings
-                .entry(section)
-                .or_insert_with(|| Value::Table(Table::new()))
-            {
-                table.insert(key, value);
-            }
+            put(&mut settings, section.as_deref(), &key, value);
         }
         check(&settings, &Origin::Flag("the settings"))
     }
@@ -289,6 +259,18 @@ impl Settings {
 /// The line of a byte, counted from 1.
 fn line_of(text: &str, at: usize) -> usize {
     text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1
+}
+
+/// Puts a setting into its section, or beside the sections.
+fn put(settings: &mut Table, section: Option<&str>, key: &str, value: Value) {
+    let Some(section) = section else {
+        settings.insert(key.to_owned(), value);
+        return;
+    };
+    let section = settings.entry(section);
+    if let Value::Table(table) = section.or_insert_with(|| Value::Table(Table::new())) {
+        table.insert(key.to_owned(), value);
+    }
 }
 
 /// The defaults as a table, which knows what settings there are and of what kind.
@@ -319,20 +301,23 @@ fn check(table: &Table, origin: &Origin) -> Result<Settings, ConfigError> {
     })
 }
 
-/// The section, key and value that an environment variable sets; `None` for variables of others. One that starts with
+/// The section (none for a setting beside them), key and value that an environment variable sets; `None` for variables of others. One that starts with
 /// the prefix and is none of ours is misspelt.
 fn of_environment(
     defaults: &Table,
     name: &str,
     text: String,
-) -> Result<Option<(String, String, Value)>, ConfigError> {
+) -> Result<Option<(Option<String>, String, Value)>, ConfigError> {
     let Some(rest) = name.strip_prefix(PREFIX) else {
         return Ok(None);
     };
     let rest = rest.to_ascii_lowercase();
-    let found = defaults.iter().find_map(|(section, values)| {
-        let key = rest.strip_prefix(section.as_str())?.strip_prefix('_')?;
-        Some((section.clone(), key.to_owned(), values.get(key)))
+    let found = defaults.iter().find_map(|(name, value)| {
+        if !value.is_table() {
+            return (rest == *name).then(|| (None, name.clone(), Some(value)));
+        }
+        let key = rest.strip_prefix(name.as_str())?.strip_prefix('_')?;
+        Some((Some(name.clone()), key.to_owned(), value.get(key)))
     });
     let Some((section, key, default)) = found else {
         if OF_OTHERS.contains(&rest.as_str()) {
@@ -345,7 +330,10 @@ fn of_environment(
         });
     };
     let wrong = |message: &str| ConfigError::Setting {
-        key: format!("{section}.{key}"),
+        key: match &section {
+            Some(section) => format!("{section}.{key}"),
+            None => key.clone(),
+        },
         message: message.to_owned(),
         origin: Origin::Environment(name.to_owned()),
     };

@@ -1,13 +1,13 @@
-//! The folder that a process keeps its state in: database, signing key, the demonstration's passwords.
+//! The folder that a process keeps its state in: database, signing keys, the demonstration's passwords.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy;
 
-use crate::features::auth::tokens::{KeyError, SigningKey};
+use crate::features::auth::key_folder::KeyFolder;
 
 /// The folder, which exists.
 #[derive(Debug, Clone)]
@@ -38,19 +38,6 @@ pub enum DataFolderError {
         "{0}: another airside-server runs on this data folder; end it, or name another folder with --data-dir"
     )]
     InUse(PathBuf),
-    /// The key is no secret.
-    #[error(
-        "{0}: others may read the signing key; `chmod 600` it, or delete it for a new one, which ends all sessions"
-    )]
-    NotPrivate(PathBuf),
-    /// The key's file does not hold a key.
-    #[error("{path}: {source}")]
-    Key {
-        /// Which file.
-        path: PathBuf,
-        /// What is wrong with it.
-        source: KeyError,
-    },
 }
 
 impl DataFolder {
@@ -101,81 +88,24 @@ impl DataFolder {
         }
     }
 
-    /// The key that signs access tokens; drawn at the first call and kept in a file that only its owner can read.
-    pub fn signing_key(&self) -> Result<SigningKey, DataFolderError> {
-        let path = self.0.join("signing-key");
-        let io = |source| DataFolderError::Io {
-            path: path.clone(),
-            source,
-        };
-        let seed = read_or_draw(&path).map_err(io)?;
-        let mode = fs::metadata(&path).map_err(io)?.permissions().mode();
-        if mode & 0o077 != 0 {
-            return Err(DataFolderError::NotPrivate(path));
-        }
-        SigningKey::from_seed(&seed).map_err(|source| DataFolderError::Key { path, source })
+    /// The folder of the keys that sign access tokens, where no other one is set.
+    pub fn signing_keys(&self) -> KeyFolder {
+        KeyFolder::at(self.0.join("signing-keys"))
     }
-}
-
-fn read_or_draw(path: &Path) -> io::Result<[u8; 32]> {
-    let mut seed = [0; 32];
-    match File::open(path) {
-        Ok(mut file) => {
-            file.read_exact(&mut seed)?;
-            return Ok(seed);
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(error),
-    }
-    rand::fill(&mut seed);
-    // Whole or not at all: a process that is killed here leaves no half key, and of two that start at once one wins.
-    let fresh = path.with_added_extension(format!("{}.new", std::process::id()));
-    let mut file = OpenOptions::new()
-        .create(true)
-        .write(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&fresh)?;
-    file.write_all(&seed)?;
-    file.sync_all()?;
-    match fs::hard_link(&fresh, path) {
-        Ok(()) => {}
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            File::open(path)?.read_exact(&mut seed)?;
-        }
-        Err(error) => return Err(error),
-    }
-    fs::remove_file(&fresh)?;
-    Ok(seed)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]
-    fn a_key_is_drawn_once_and_private() {
+    fn a_folder_is_made_for_its_owner_alone() {
         let folder = tempfile::tempdir().unwrap();
         let data = DataFolder::open(Some(&folder.path().join("a/b"))).unwrap();
-        let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
-        assert_eq!(mode(data.path()), 0o700);
-        let key = data.signing_key().unwrap().public_keys();
-        assert_eq!(mode(&data.path().join("signing-key")), 0o600);
-        let again = data.signing_key().unwrap().public_keys();
-        assert_eq!(key.keys[0].common.key_id, again.keys[0].common.key_id);
-    }
-
-    #[test]
-    fn a_key_that_others_may_read_is_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let data = DataFolder::open(Some(folder.path())).unwrap();
-        data.signing_key().unwrap();
-        let path = folder.path().join("signing-key");
-        fs::set_permissions(path, fs::Permissions::from_mode(0o640)).unwrap();
-        assert!(matches!(
-            data.signing_key(),
-            Err(DataFolderError::NotPrivate(_))
-        ));
+        let mode = data.path().metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
     }
 
     #[test]

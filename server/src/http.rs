@@ -13,5 +13,6 @@ pub mod listener;
 pub mod metrics;
 pub mod outermost;
 pub mod problem;
+pub mod proxies;
 pub mod request_log;
 pub mod router;

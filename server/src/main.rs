@@ -17,7 +17,7 @@ const EXIT_CODES: &str =
 #[derive(Debug, Parser)]
 #[command(version, after_help = EXIT_CODES)]
 struct Arguments {
-    /// Where database and signing key live [default: the user's data folder, `airside`]
+    /// Where database and signing keys live [default: the user's data folder, `airside`]
     #[arg(long, global = true, env = "AIRSIDE_DATA_DIR", value_name = "FOLDER")]
     data_dir: Option<PathBuf>,
 
@@ -40,6 +40,11 @@ enum Command {
     /// Make, list, disable users; set passwords
     #[command(subcommand)]
     User(commands::user::User),
+    /// List the keys that sign access tokens, or add one
+    #[command(subcommand)]
+    Keys(commands::keys::Keys),
+    /// Ask the server that the settings describe whether it is ready; exits with 1 where it is not
+    Health,
     /// Print the API's document
     Openapi,
     /// Look for contradictions in the whole database
@@ -65,6 +70,8 @@ fn main() -> ExitCode {
         Command::Migrate => commands::migrate::run(&place),
         Command::Import(import) => import.run(&place),
         Command::User(user) => user.run(&place),
+        Command::Keys(keys) => keys.run(&place),
+        Command::Health => commands::health::run(&place),
         Command::Openapi => commands::openapi::run(),
         Command::Check => commands::check::run(&place),
         Command::Config(config) => config.run(&place),

@@ -1,4 +1,4 @@
-//! Which features and consumers a process runs. A single process runs them all.
+//! Which features and consumers a process runs, by the services that it is.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::app::App;
+use crate::app::{App, WrittenBookings};
 use crate::bus::BusError;
 use crate::features::auth::consumers::{self as auth, EndedSessions};
 use crate::features::search::consumers as search;
@@ -16,6 +16,8 @@ use crate::outbox::OutboxError;
 use crate::outbox::follower::Follower;
 use crate::outbox::relay::Relay;
 use crate::store::StoreError;
+
+pub mod set;
 
 /// How long background work may take to end.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -72,32 +74,48 @@ impl Group {
 }
 
 impl Running {
-    /// Starts the consumers and fills the timetable.
+    /// Starts the consumers, and fills the timetable where there is a search.
     pub async fn start(app: App) -> Result<Self, StartError> {
         let (tidying, following) = (Group::new(), Group::new());
-        let for_search = app.bus.subscribe("search").await?;
+        let for_search = match &app.search {
+            Some(_) => Some(app.bus.subscribe("search").await?),
+            None => None,
+        };
         let for_auth = app.bus.subscribe("auth").await?;
         // What was committed before is in the state that is read below, and what comes later is heard of.
         let follower = Follower::at_present(app.database.clone(), Arc::clone(&app.bus)).await?;
-        let ended = EndedSessions::load(app.auth.clone()).await?;
-        let flights = app.search.load().await?;
-        tracing::info!(flights, "timetable filled");
+        let ended = EndedSessions::load(
+            app.database.clone(),
+            Arc::clone(&app.revocations),
+            Arc::clone(&app.clock),
+        )
+        .await?;
         let stop = &following.stop;
-        following.tasks.spawn(search::follow(
-            Arc::clone(&app.search),
-            for_search,
-            stop.clone(),
-        ));
+        if let (Some(search), Some(events)) = (&app.search, for_search) {
+            let flights = search.load().await?;
+            tracing::info!(flights, "timetable filled");
+            let search = Arc::clone(search);
+            following
+                .tasks
+                .spawn(search::follow(search, events, stop.clone()));
+        }
         following.tasks.spawn(ended.follow(for_auth, stop.clone()));
         following.tasks.spawn(follower.run(stop.clone()));
         let relay = Relay::new(app.database.clone(), app.retention, app.relays.clone());
         following.tasks.spawn(relay.run(stop.clone()));
+        let stop = &tidying.stop;
         tidying
             .tasks
-            .spawn(auth::forget_expired(app.auth.clone(), tidying.stop.clone()));
-        tidying
-            .tasks
-            .spawn(app.bookings.clone().forget_keys(tidying.stop.clone()));
+            .spawn(Arc::clone(&app.keys).follow(stop.clone()));
+        if let Some(auth) = app.auth.clone() {
+            tidying
+                .tasks
+                .spawn(auth::forget_expired(auth, stop.clone()));
+        }
+        if let Some(bookings) = &app.bookings {
+            let bookings = bookings.service.clone();
+            tidying.tasks.spawn(bookings.forget_keys(stop.clone()));
+        }
         Ok(Self {
             app,
             tidying,
@@ -137,12 +155,14 @@ impl Running {
             http,
             bookings,
             database,
-            writer,
             ..
         } = app;
-        drop((http, bookings));
-        if tokio::time::timeout(PATIENCE, writer).await.is_err() {
-            tracing::warn!("the writer of bookings did not end in time");
+        drop(http);
+        if let Some(WrittenBookings { service, writer }) = bookings {
+            drop(service);
+            if tokio::time::timeout(PATIENCE, writer).await.is_err() {
+                tracing::warn!("the writer of bookings did not end in time");
+            }
         }
         following.end().await;
         database.close().await;

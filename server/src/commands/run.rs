@@ -16,6 +16,7 @@ use airside_server::features::users::service::{Author, UserError, Users};
 use airside_server::features::users::store::UserStoreError;
 use airside_server::http::health::Readiness;
 use airside_server::roles::Running;
+use airside_server::roles::set::Roles;
 use clap::Args;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -36,6 +37,10 @@ pub(crate) struct Run {
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
 
+    /// Be these services alone, with commas between them: auth, search, bookings, admin [default: all]
+    #[arg(long)]
+    roles: Option<Roles>,
+
     /// Have users and eight weeks of real flights; their passwords are printed
     #[arg(long)]
     demo: bool,
@@ -51,7 +56,14 @@ impl Run {
         if let Some(listen) = self.listen {
             settings.http.listen = listen;
         }
-        logging::start(&settings.log)?;
+        if let Some(roles) = self.roles {
+            settings.roles = roles;
+        }
+        if self.demo && !settings.roles.are_all() {
+            let text = "--demo is for a process of all roles";
+            return Err(Failure::Usage(text.to_owned()));
+        }
+        logging::start(&settings.log, &settings.roles)?;
         let folder = place.folder()?;
         block_on(async {
             let _serving = take_over(&folder).await?;
@@ -104,11 +116,14 @@ async fn take_over(folder: &DataFolder) -> Result<ServingLock, DataFolderError> 
 
 /// Flights for today and the next eight weeks, and users to book them.
 async fn demonstration(app: &App, data: &Path) -> Result<Vec<DemoUser>, Failure> {
+    let Some(accounts) = &app.users else {
+        return Ok(Vec::new());
+    };
     let report = demo::top_up(&*app.database, &*app.clock).await?;
     tracing::info!(%report, "the demonstration's flights are there");
     let users = demo::users(data).map_err(Failure::system("the demonstration's users"))?;
     for user in &users {
-        ensure(&app.users, user).await?;
+        ensure(accounts, user).await?;
     }
     Ok(users.into())
 }

@@ -77,6 +77,15 @@ fn the_environment_wins_over_the_file_over_the_defaults() {
 #[case("", &[("AIRSIDE_DATABASE_REPLICA_MAX_LAG", "0s")], "database.replica_max_lag: write it as 5s")]
 #[case("", &[("AIRSIDE_DATABASE_REPLICA_MAX_LAG", "-5s")], "database.replica_max_lag: write it as 5s")]
 #[case("", &[("AIRSIDE_LOG_REQUESTS", "some")], "log.requests: unknown variant `some`")]
+#[case("roles = [\"auth\", \"agent\"]", &[], "roles: there is no role `agent`")]
+#[case("roles = []", &[], "roles: name one role at least")]
+#[case("roles = 7", &[], "roles: is a list of words")]
+#[case("", &[("AIRSIDE_ROLES", "")], "roles: name one role at least")]
+#[case("", &[("AIRSIDE_ROLES", "worker")], "roles: the role `worker` comes with a later release")]
+#[case("[roles]\nauth = true", &[], "roles: is a list of words")]
+#[case("", &[("AIRSIDE_AUTH_JWKS_URL", "ftp://h/secret")], "auth.jwks_url: write it as ")]
+#[case("", &[("AIRSIDE_AUTH_JWKS_URL", "http://u:secret@h/keys")], "auth.jwks_url: write it as ")]
+#[case("[http]\ntrusted_proxies = [\"nginx\"]", &[], "http.trusted_proxies: `nginx` is neither")]
 fn what_is_wrong_is_named(
     #[case] file: &str,
     #[case] environment: &[(&str, &str)],
@@ -85,6 +94,20 @@ fn what_is_wrong_is_named(
     let error = load(file, environment).unwrap_err();
     assert!(error.contains(expected), "{error}");
     assert!(!error.contains("secret"), "{error}");
+}
+
+#[rstest]
+#[case::in_the_file("roles = [\"search\", \"auth\"]\n[http]\ntrusted_proxies = [\"10.0.0.0/8\", \"::1\"]", &[])]
+#[case::as_a_text("roles = \"auth,search\"\n[http]\ntrusted_proxies = \"10.0.0.0/8,::1\"", &[])]
+#[case::in_the_environment("roles = [\"admin\"]", &[("AIRSIDE_ROLES", "auth,search"), ("AIRSIDE_HTTP_TRUSTED_PROXIES", "10.0.0.0/8, ::1")])]
+fn lists_are_taken(#[case] file: &str, #[case] environment: &[(&str, &str)]) {
+    let shown = load(file, environment).unwrap().shown();
+    for line in [
+        "roles = [\"auth\", \"search\"]",
+        "trusted_proxies = [\"10.0.0.0/8\", \"::1/128\"]",
+    ] {
+        assert!(shown.contains(line), "{shown}");
+    }
 }
 
 #[rstest]

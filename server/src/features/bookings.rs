@@ -6,6 +6,7 @@ pub mod decide;
 pub mod integrity;
 pub mod itinerary;
 pub mod party;
+pub mod reading;
 pub mod service;
 pub mod store;
 pub mod writer;

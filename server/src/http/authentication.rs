@@ -25,9 +25,9 @@ pub struct AgentAuth(pub Caller);
 #[derive(Debug, Clone)]
 pub struct AdminAuth(pub Caller);
 
-/// The user behind a request, by its access token.
-pub fn authenticate(request: &Request) -> Result<Arc<Caller>, ProblemAnswer> {
-    let token = request
+/// The access token of a request.
+fn bearer(request: &Request) -> Result<&str, ProblemAnswer> {
+    request
         .headers()
         .get(header::AUTHORIZATION)
         .and_then(|value| value.to_str().ok())
@@ -42,13 +42,25 @@ pub fn authenticate(request: &Request) -> Result<Arc<Caller>, ProblemAnswer> {
                 Code::Unauthenticated,
                 "send an access token as `Authorization: Bearer …`",
             )
-        })?;
+        })
+}
+
+/// The user behind a request, where the token was verified before and still holds.
+pub fn recalled(request: &Request) -> Option<Arc<Caller>> {
+    let context = RequestContext::of(request).ok()?;
+    context.verifier.recall(bearer(request).ok()?)
+}
+
+/// The user behind a request, by its access token.
+async fn authenticate(request: &Request) -> Result<Arc<Caller>, ProblemAnswer> {
     RequestContext::of(request)?
         .verifier
-        .verify(token)
+        .verify(bearer(request)?)
+        .await
         .map_err(|refused| {
             let code = match refused {
                 Refused::Expired => Code::TokenExpired,
+                Refused::Unknown => Code::Unavailable,
                 Refused::Ended | Refused::NotYet | Refused::Invalid => Code::Unauthenticated,
             };
             ProblemAnswer::new(code, refused.to_string())
@@ -90,7 +102,7 @@ impl<'a> ApiExtractor<'a> for AgentAuth {
         _body: &mut RequestBody,
         _options: ExtractParamOptions<()>,
     ) -> Result<Self> {
-        let caller = authenticate(request)?;
+        let caller = authenticate(request).await?;
         Ok(Self(Caller::clone(&caller)))
     }
 }
@@ -114,7 +126,7 @@ impl<'a> ApiExtractor<'a> for AdminAuth {
         _body: &mut RequestBody,
         _options: ExtractParamOptions<()>,
     ) -> Result<Self> {
-        let caller = authenticate(request)?;
+        let caller = authenticate(request).await?;
         match caller.role {
             Role::Admin => Ok(Self(Caller::clone(&caller))),
             Role::Agent => {

@@ -9,6 +9,7 @@ use poem::{Response, Result};
 use serde_json::{Value, json};
 
 use super::problem::ProblemAnswer;
+use crate::roles::set::Roles;
 use crate::store::ReplicaHealth;
 
 /// Whether requests are welcome: after start-up, until the process is told to stop.
@@ -42,6 +43,9 @@ pub trait Dependency: Send + Sync + 'static {
     fn replicas(&self) -> Vec<ReplicaHealth> {
         Vec::new()
     }
+
+    /// Which services the process is.
+    fn roles(&self) -> &Roles;
 }
 
 /// `GET /healthz`: the process lives.
@@ -51,7 +55,8 @@ pub(super) fn alive() -> Response {
         .body(r#"{"status":"ok"}"#)
 }
 
-/// `GET /readyz`: requests are welcome, and what they need answers. It tells of replicas, too.
+/// `GET /readyz`: requests are welcome, and what they need answers. It says which services the process is, and tells of
+/// replicas.
 pub(super) async fn ready(readiness: &Readiness, needs: &dyn Dependency) -> Result<Response> {
     if !readiness.is_open() {
         let problem = ProblemAnswer::new(Code::Unavailable, "the server is starting or stopping");
@@ -61,21 +66,19 @@ pub(super) async fn ready(readiness: &Readiness, needs: &dyn Dependency) -> Resu
         .answers()
         .await
         .map_err(|e| ProblemAnswer::new(Code::Unavailable, e))?;
+    let mut body = json!({"status": "ok", "roles": needs.roles()});
     let replicas = needs.replicas();
-    if replicas.is_empty() {
-        return Ok(alive());
-    }
-    let replicas: Vec<Value> = replicas
-        .into_iter()
-        .map(|replica| {
+    if !replicas.is_empty() {
+        let replica = |replica: ReplicaHealth| {
             json!({
                 "server": replica.server,
                 "state": replica.state,
                 "lag_seconds": replica.lag.map(|lag| lag.as_secs_f64()),
             })
-        })
-        .collect();
+        };
+        body["replicas"] = replicas.into_iter().map(replica).collect::<Value>();
+    }
     Ok(Response::builder()
         .content_type("application/json")
-        .body(json!({"status": "ok", "replicas": replicas}).to_string()))
+        .body(body.to_string()))
 }

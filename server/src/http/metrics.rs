@@ -13,9 +13,11 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
 use super::problem::ProblemAnswer;
+use crate::roles::set::Roles;
 
 /// Upper bounds of the latency histogram, in seconds.
 const BOUNDS: [f64; 12] = [
@@ -73,6 +75,19 @@ impl Default for Metrics {
 }
 
 impl Metrics {
+    /// Figures of a process, with one that says which services it is.
+    pub fn of(roles: &Roles) -> Self {
+        let metrics = Self::default();
+        let labels = vec![
+            ("roles", roles.to_string()),
+            ("version", env!("CARGO_PKG_VERSION").to_owned()),
+        ];
+        metrics.register(|registry| {
+            registry.register("process", "What the process is", Info::new(labels));
+        });
+        metrics
+    }
+
     /// Adds figures of others.
     pub fn register(&self, add: impl FnOnce(&mut Registry)) {
         add(&mut self.registry.lock());

@@ -16,9 +16,11 @@ use poem::{Addr, Endpoint, Request, Response, Result, Route};
 
 use super::context::{ClientAddress, RequestContext, RequestId};
 use super::errors;
+use super::health::Readiness;
 use super::limits;
 use super::metrics::{Metrics, RouteLabel};
 use super::problem::ProblemAnswer;
+use super::proxies::TrustedProxies;
 use super::request_log::{self, Logged};
 use crate::consistency;
 use crate::features::auth::tokens::Verifier;
@@ -31,6 +33,8 @@ pub struct Outermost {
     routes: Route,
     verifier: Arc<Verifier>,
     metrics: Arc<Metrics>,
+    readiness: Readiness,
+    proxies: TrustedProxies,
     logged: Logged,
     /// How long an endpoint may take.
     patience: Duration,
@@ -42,12 +46,16 @@ impl Outermost {
         routes: Route,
         verifier: Arc<Verifier>,
         metrics: Arc<Metrics>,
+        readiness: Readiness,
+        proxies: TrustedProxies,
         logged: Logged,
     ) -> Self {
         Self {
             routes,
             verifier,
             metrics,
+            readiness,
+            proxies,
             logged,
             patience: limits::REQUEST,
         }
@@ -62,7 +70,9 @@ impl Outermost {
     pub async fn answer(&self, mut request: Request) -> Response {
         let start = Instant::now();
         let id = RequestId::from_client(request.headers().get(REQUEST_ID));
-        let address = address(request.remote_addr());
+        let address = self
+            .proxies
+            .client(address(request.remote_addr()), request.headers());
         let route = Arc::new(OnceLock::new());
         let method = request.method().clone();
         let path = (self.logged != Logged::None).then(|| request.uri().clone());
@@ -93,6 +103,13 @@ impl Outermost {
         headers
             .entry(header::CACHE_CONTROL)
             .or_insert(header::HeaderValue::from_static("no-store"));
+        if !self.readiness.is_open() {
+            // The process is about to end: a proxy that kept this connection would send its next request into nothing.
+            headers.insert(
+                header::CONNECTION,
+                header::HeaderValue::from_static("close"),
+            );
+        }
         let status = response.status();
         let took = start.elapsed();
         let label = route.get().copied().unwrap_or(RouteLabel {
@@ -163,19 +180,26 @@ mod tests {
 
     use super::*;
     use crate::clock::SystemClock;
+    use crate::features::auth::public_keys::PublicKeys;
+    use crate::features::auth::public_keys::tests::Fixed;
     use crate::features::auth::revocations::Revocations;
-    use crate::features::auth::tokens::SigningKey;
 
-    async fn answer(routes: Route) -> (StatusCode, Option<String>, String) {
-        let key = SigningKey::from_seed(&[7; 32]).unwrap();
+    fn around(routes: Route, readiness: Readiness) -> Outermost {
+        let keys = Arc::new(PublicKeys::new(Fixed::with(&[7])));
         let revocations = Arc::new(Revocations::default());
-        let verifier = Verifier::new(&key, revocations, Arc::new(SystemClock)).unwrap();
-        let mut http = Outermost::new(
+        let verifier = Verifier::new(keys, revocations, Arc::new(SystemClock));
+        Outermost::new(
             routes,
             Arc::new(verifier),
             Arc::new(Metrics::default()),
+            readiness,
+            TrustedProxies::default(),
             Logged::None,
-        );
+        )
+    }
+
+    async fn answer(routes: Route) -> (StatusCode, Option<String>, String) {
+        let mut http = around(routes, Readiness::default());
         assert_eq!(http.patience, Duration::from_secs(10));
         http.patience = Duration::from_millis(50);
         let request = Request::builder().uri(Uri::from_static("/")).finish();
@@ -204,5 +228,21 @@ mod tests {
             body.contains("\"internal\"") && !body.contains("inside"),
             "{body}"
         );
+    }
+
+    #[tokio::test]
+    async fn a_process_that_is_about_to_end_keeps_no_connection() {
+        let readiness = Readiness::default();
+        let fine = make(|_| async { "fine" });
+        let http = around(Route::new().at("/", fine), readiness.clone());
+        let connection = async || {
+            let request = Request::builder().uri(Uri::from_static("/")).finish();
+            let response = http.answer(request).await;
+            response.header(header::CONNECTION).map(str::to_owned)
+        };
+        readiness.open();
+        assert_eq!(connection().await, None);
+        readiness.close();
+        assert_eq!(connection().await.as_deref(), Some("close"));
     }
 }

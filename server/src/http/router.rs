@@ -22,25 +22,22 @@ use super::outermost::method_word;
 use super::problem::ProblemAnswer;
 use crate::features::audit::api::AuditApi;
 use crate::features::auth::api::AuthApi;
-use crate::features::bookings::api::BookingsApi;
-use crate::features::flights::api::FlightsApi;
+use crate::features::bookings::api::{AdminBookingsApi, BookingsApi};
+use crate::features::flights::api::{AdminFlightsApi, FlightsApi};
 use crate::features::search::api::SearchApi;
 use crate::features::users::api::UsersApi;
 
-/// Everything under `/v1`, by feature.
+/// Everything under `/v1`, by the service that answers it; what a process is not is not there.
+#[derive(Default)]
 pub struct Features {
-    /// Logging in.
-    pub auth: AuthApi,
-    /// Itineraries.
-    pub search: SearchApi,
-    /// Flights, seat maps, airports, and an admin's work on flights.
-    pub flights: FlightsApi,
+    /// Logging in, and public keys.
+    pub auth: Option<AuthApi>,
+    /// Itineraries; flights, seat maps, airports.
+    pub search: Option<(SearchApi, FlightsApi)>,
     /// Bookings.
-    pub bookings: BookingsApi,
-    /// Users, for admins.
-    pub users: UsersApi,
-    /// The audit log, for admins.
-    pub audit: AuditApi,
+    pub bookings: Option<BookingsApi>,
+    /// What admins do with flights and users, and the audit log.
+    pub admin: Option<AdminApi>,
 }
 
 /// Answers that were made before. What is looked up is the request as it came, so that next to nothing of it is read.
@@ -52,30 +49,30 @@ pub trait Kept: Send + Sync + 'static {
 /// An operation that keeps answers: path, method and what keeps them.
 type Keeper = (&'static str, Method, Arc<dyn Kept>);
 
-type Api = (
-    AuthApi,
-    SearchApi,
-    FlightsApi,
-    BookingsApi,
-    UsersApi,
-    AuditApi,
-);
+/// Everything under `/v1/admin`.
+pub type AdminApi = (AdminFlightsApi, AdminBookingsApi, UsersApi, AuditApi);
+
+/// All of the API, for its document.
+type Api = (AuthApi, (SearchApi, FlightsApi), BookingsApi, AdminApi);
 
 impl Features {
-    fn keepers(&self) -> [Keeper; 1] {
-        let search: Arc<dyn Kept> = Arc::new(self.search.clone());
-        [("/v1/itineraries", Method::GET, search)]
+    fn keepers(&self) -> Vec<Keeper> {
+        let keeper = |(search, _): &(SearchApi, FlightsApi)| -> Keeper {
+            ("/v1/itineraries", Method::GET, Arc::new(search.clone()))
+        };
+        self.search.iter().map(keeper).collect()
     }
 
-    fn list(self) -> Api {
-        (
-            self.auth,
-            self.search,
-            self.flights,
-            self.bookings,
-            self.users,
-            self.audit,
-        )
+    /// What is there, as the document describes it.
+    fn meta(&self) -> Vec<MetaApi> {
+        fn of<T: OpenApi>(served: Option<&T>) -> Vec<MetaApi> {
+            served.map_or_else(Vec::new, |_| T::meta())
+        }
+        let mut served = of(self.auth.as_ref());
+        served.extend(of(self.search.as_ref()));
+        served.extend(of(self.bookings.as_ref()));
+        served.extend(of(self.admin.as_ref()));
+        served
     }
 }
 
@@ -98,7 +95,7 @@ pub trait Measure: Send + Sync + 'static {
     async fn measure(&self);
 }
 
-/// Every path of the server.
+/// Every path of a process.
 pub fn routes(features: Features, operations: Operations) -> Route {
     let service = described();
     let docs = Docs::new(service.spec(), service.swagger_ui_html());
@@ -109,7 +106,6 @@ pub fn routes(features: Features, operations: Operations) -> Route {
         needs,
     } = operations;
     let document = docs.clone();
-    let keepers = features.keepers();
     let plain = [
         plain("/healthz", || async { Ok(health::alive()) }),
         plain("/readyz", move || {
@@ -135,7 +131,7 @@ pub fn routes(features: Features, operations: Operations) -> Route {
     plain
         .into_iter()
         .map(|(path, operation)| (path.to_owned(), vec![(Method::GET, operation)]))
-        .chain(operations_of(&keepers, features.list()))
+        .chain(operations_of(features))
         .fold(Route::new(), |route, (path, methods)| {
             route.at(path, PathMethods::new(methods))
         })
@@ -146,8 +142,9 @@ pub fn document() -> String {
     described().spec()
 }
 
-/// The API with the errors of each operation; without endpoints where only its description is wanted.
-struct Described(Option<Api>);
+/// The API with the errors of each operation: all of it is described, also where only some or none is answered.
+#[derive(Default)]
+struct Described(Features);
 
 impl OpenApi for Described {
     fn meta() -> Vec<MetaApi> {
@@ -160,14 +157,29 @@ impl OpenApi for Described {
     }
 
     fn add_routes(self, table: &mut HashMap<String, HashMap<Method, BoxEndpoint<'static>>>) {
-        if let Some(api) = self.0 {
+        let Features {
+            auth,
+            search,
+            bookings,
+            admin,
+        } = self.0;
+        if let Some(api) = auth {
+            api.add_routes(table);
+        }
+        if let Some(api) = search {
+            api.add_routes(table);
+        }
+        if let Some(api) = bookings {
+            api.add_routes(table);
+        }
+        if let Some(api) = admin {
             api.add_routes(table);
         }
     }
 }
 
 fn described() -> OpenApiService<Described, ()> {
-    service(Described(None))
+    service(Described::default())
 }
 
 fn service(api: Described) -> OpenApiService<Described, ()> {
@@ -195,15 +207,13 @@ where
 
 /// The operations of the API by path, with the names of the parameters that each takes. The service behind them all
 /// finds its endpoint again: only so do the endpoints get what the library reads of a request.
-fn operations_of(
-    keepers: &[Keeper],
-    api: Api,
-) -> impl Iterator<Item = (String, Vec<(Method, Operation)>)> {
-    let endpoint = Arc::new(service(Described(Some(api))).into_endpoint());
+fn operations_of(features: Features) -> impl Iterator<Item = (String, Vec<(Method, Operation)>)> {
+    let (served, keepers) = (features.meta(), features.keepers());
+    let endpoint = Arc::new(service(Described(features)).into_endpoint());
     let mut registry = Registry::new();
     Api::register(&mut registry);
     let mut paths: BTreeMap<String, Vec<(Method, Operation)>> = BTreeMap::new();
-    for path in Api::meta().into_iter().flat_map(|api| api.paths) {
+    for path in served.into_iter().flat_map(|api| api.paths) {
         // `{id}` of the document is `:id` of the routes.
         let pattern = path.path.replace('{', ":").replace('}', "");
         for operation in path.operations {

@@ -41,25 +41,36 @@ fn every_setting_can_be_set_by_the_file_and_by_the_environment() {
             "level" => "warn",
             "format" => "json",
             "requests" => "all",
+            "roles" => "auth",
+            "trusted_proxies" => "10.0.0.0/8",
+            "jwks_url" => "http://127.0.0.1:9/keys",
             _ => "77",
         };
-        let quoted = match default.chars().next() {
-            Some('"') => format!("\"{value}\""),
-            Some('[') => format!("[\"{value}\"]"),
+        let quoted = match default.get(..1) {
+            Some("\"") => format!("\"{value}\""),
+            Some("[") => format!("[\"{value}\"]"),
             _ => value.to_owned(),
         };
-        let expected = defaults.replace(line, &format!("{key} = {quoted}"));
+        // Whole lines: the names of some end with those of others.
+        let lines = format!("\n{defaults}");
+        let expected = lines.replace(&format!("\n{line}\n"), &format!("\n{key} = {quoted}\n"));
+        let expected = expected.trim_start();
         assert_ne!(expected, defaults, "{section}.{key}");
-        folder.file("one.toml", format!("[{section}]\n{key} = {quoted}\n"));
+        let place = match section {
+            "" => String::new(),
+            section => format!("[{section}]\n"),
+        };
+        folder.file("one.toml", format!("{place}{key} = {quoted}\n"));
         let by_file = folder.run(&["--config", "one.toml", "config"], "");
         assert_eq!(by_file.out, expected, "{section}.{key}");
-        let name = format!("AIRSIDE_{section}_{key}").to_uppercase();
+        let name = format!("{section}_{key}").to_uppercase();
+        let name = format!("AIRSIDE_{}", name.trim_start_matches('_'));
         let mut command = folder.command(&["config"]);
         let by_environment: Said = command.env(&name, value).output().unwrap().into();
         assert_eq!(by_environment.out, expected, "{name}");
         settings += 1;
     }
-    assert_eq!(settings, 13);
+    assert_eq!(settings, 17);
 }
 
 #[test]
@@ -99,6 +110,26 @@ fn a_password_is_neither_shown_nor_repeated_where_nobody_answers() {
     "database.url: write it as"
 )]
 #[case("AIRSIDE_CONFIG", "missing.toml", "missing.toml: No such file")]
+#[case(
+    "AIRSIDE_ROLES",
+    "search,agent",
+    "roles: there is no role `agent`; there are auth,search,bookings,admin"
+)]
+#[case(
+    "AIRSIDE_ROLES",
+    "ingest",
+    "roles: the role `ingest` comes with a later release"
+)]
+#[case(
+    "AIRSIDE_AUTH_JWKS_URL",
+    "http://u:secret@h/keys",
+    "auth.jwks_url: write it as http"
+)]
+#[case(
+    "AIRSIDE_HTTP_TRUSTED_PROXIES",
+    "10.0.0.0/8,nginx",
+    "http.trusted_proxies: `nginx` is neither an address"
+)]
 fn a_wrong_setting_is_named_before_anything_is_made(
     #[case] name: &str,
     #[case] value: &str,

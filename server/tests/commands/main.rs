@@ -9,9 +9,11 @@ mod check;
 mod completions;
 mod config;
 mod import;
+mod keys;
 mod openapi;
 mod postgres;
 mod program;
+mod roles;
 mod run;
 #[path = "../services/postgres.rs"]
 mod services;

@@ -119,12 +119,17 @@ impl Place {
         }
     }
 
-    /// Another place for a server on the same database, with the same signing key.
+    /// Another place for a server on the same database, with the same signing keys.
     pub(crate) fn beside(&self) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("data");
         DirBuilder::new().mode(0o700).create(&data).unwrap();
-        std::fs::copy(self.data().join("signing-key"), data.join("signing-key")).unwrap();
+        let keys = data.join("signing-keys");
+        DirBuilder::new().mode(0o700).create(&keys).unwrap();
+        for key in std::fs::read_dir(self.data().join("signing-keys")).unwrap() {
+            let key = key.unwrap().path();
+            std::fs::copy(&key, keys.join(key.file_name().unwrap())).unwrap();
+        }
         Self {
             folder,
             date: self.date,
@@ -219,11 +224,16 @@ impl Place {
 
     /// Starts the server through another program that becomes it.
     pub(crate) async fn start_through(&self, wrapper: &[&str]) -> Server {
+        self.start_at("127.0.0.1:0", wrapper).await
+    }
+
+    /// The same at an address.
+    pub(crate) async fn start_at(&self, listen: &str, wrapper: &[&str]) -> Server {
         let mut program = wrapper.to_vec();
         program.push(env!("CARGO_BIN_EXE_airside-server"));
         let mut child = self
             .command(&program)
-            .args(["run", "--listen", "127.0.0.1:0"])
+            .args(["run", "--listen", listen])
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
@@ -279,12 +289,30 @@ impl Server {
 
     /// A logged-in client.
     pub(crate) async fn login(&self, name: &str) -> Client {
+        Client::login(&self.address, name, self.date).await
+    }
+}
+
+/// A client with a token.
+#[derive(Clone)]
+pub(crate) struct Client {
+    pub(crate) http: reqwest::Client,
+    pub(crate) base: String,
+    pub(crate) token: String,
+    pub(crate) refresh_token: String,
+    /// The ids of the flights that can be booked.
+    pub(crate) flights: Vec<String>,
+}
+
+impl Client {
+    /// A user logged in at an address, who knows the flights of a day.
+    pub(crate) async fn login(address: &str, name: &str, date: Date) -> Self {
         let http = reqwest::Client::builder()
             .timeout(PATIENCE)
             .no_proxy()
             .build()
             .unwrap();
-        let base = format!("http://{}", self.address);
+        let base = format!("http://{address}");
         let answer = http
             .post(format!("{base}/v1/auth/login"))
             .json(&json!({"username": name, "password": PASSWORD}))
@@ -300,10 +328,8 @@ impl Server {
             refresh_token: body["refresh_token"].as_str().unwrap().to_owned(),
             flights: Vec::new(),
         };
-        let path = format!(
-            "/v1/itineraries?origin=JFK&destination=ORD&date={}&max_stops=0&limit=100",
-            self.date
-        );
+        let path =
+            format!("/v1/itineraries?origin=JFK&destination=ORD&date={date}&max_stops=0&limit=100");
         let (status, found) = client.get(&path).await;
         assert_eq!(status, 200, "{found}");
         client.flights = found["items"]
@@ -319,20 +345,7 @@ impl Server {
             .collect();
         client
     }
-}
 
-/// A client with a token.
-#[derive(Clone)]
-pub(crate) struct Client {
-    http: reqwest::Client,
-    base: String,
-    pub(crate) token: String,
-    pub(crate) refresh_token: String,
-    /// The ids of the flights that can be booked.
-    pub(crate) flights: Vec<String>,
-}
-
-impl Client {
     pub(crate) async fn get(&self, path: &str) -> (StatusCode, Value) {
         let answer = self
             .http

@@ -1,6 +1,7 @@
 //! What only its owner may read, and what is written nowhere.
 
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 use serde_json::json;
 
@@ -12,15 +13,21 @@ async fn what_is_kept_is_for_its_owner_alone() {
     let server = place.start().await;
     server.login("ada").await;
     let folder = place.data();
-    let mode = |path: &std::path::Path| path.metadata().unwrap().permissions().mode() & 0o777;
+    let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&folder), 0o700);
     let mut names = Vec::new();
-    for entry in std::fs::read_dir(&folder).unwrap() {
-        let path = entry.unwrap().path();
-        assert_eq!(mode(&path), 0o600, "{}", path.display());
-        names.push(path.file_name().unwrap().to_owned());
+    let keys = folder.join("signing-keys");
+    for folder in [&folder, &keys] {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let expected = if path == keys { 0o700 } else { 0o600 };
+            assert_eq!(mode(&path), expected, "{}", path.display());
+            names.push(path.file_name().unwrap().to_owned());
+        }
     }
-    for name in ["airside.db", "airside.db-wal", "signing-key"] {
+    let extensions = names.iter().filter_map(|name| Path::new(name).extension());
+    assert_eq!(extensions.filter(|it| *it == "key").count(), 1);
+    for name in ["airside.db", "airside.db-wal", "signing-keys"] {
         assert!(names.iter().any(|n| n == name), "{name}");
     }
     server.stop().await;

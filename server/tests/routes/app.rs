@@ -1,5 +1,6 @@
 //! The endpoints over a database of their own, with users that hold tokens.
 
+use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
 use airside_common::api::auth::{Secret, Tokens};
@@ -22,6 +23,19 @@ use sqlx::SqlitePool;
 
 /// The password of every user that can log in.
 pub(crate) const PASSWORD: &str = "a lengthy sentence for tests";
+
+/// The only key of a data folder.
+fn signing_key(data: &DataFolder) -> SigningKey {
+    SigningKey::from_seed(&seed(data.path())).unwrap()
+}
+
+/// The secret of the only key of a data folder.
+pub(crate) fn seed(data: &Path) -> [u8; 32] {
+    let keys = std::fs::read_dir(data.join("signing-keys")).unwrap();
+    let mut keys = keys.map(|entry| entry.unwrap().path());
+    let key = keys.find(|path| path.extension().is_some_and(|e| e == "key"));
+    std::fs::read(key.unwrap()).unwrap().try_into().unwrap()
+}
 
 /// An application for one test.
 pub(crate) struct TestApp {
@@ -87,9 +101,9 @@ impl TestApp {
         app.readiness.open();
         Self {
             client: TestClient::new(Arc::clone(&app.http)),
-            key: data.signing_key().unwrap(),
+            key: signing_key(&data),
             database: SqlitePool::connect(&data.database_url()).await.unwrap(),
-            search: Arc::clone(&app.search),
+            search: Arc::clone(app.search.as_ref().unwrap()),
             store: app.database.clone(),
             app,
             folder,
@@ -125,7 +139,7 @@ impl TestApp {
             role,
             office: "NYC1A0001".parse().unwrap(),
         };
-        let users = &self.app.users;
+        let users = self.app.users.as_ref().unwrap();
         users.create(&Author::command_line(), new).await.unwrap()
     }
 

@@ -15,6 +15,7 @@ mod demo;
 mod document;
 mod flights;
 mod itineraries;
+mod roles;
 mod seats;
 mod security;
 mod users;

@@ -94,10 +94,8 @@ async fn serve(
             role,
             office: "NYC1A0001".parse().unwrap(),
         };
-        app.users
-            .create(&Author::command_line(), user)
-            .await
-            .unwrap();
+        let users = app.users.as_ref().unwrap();
+        users.create(&Author::command_line(), user).await.unwrap();
     }
     // Before the start, so that the timetable has them from the beginning.
     let flights = Flights::new(Arc::clone(&app.database) as _, Arc::clone(&app.clock));

@@ -1,5 +1,6 @@
 //! How a process learns which sessions others ended: by events at once, and from the database where an event was lost.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use airside_common::event::Event;
@@ -7,8 +8,11 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::revocations::Revocations;
 use super::service::Auth;
+use super::store::AuthStore;
 use crate::bus::{Delivery, Subscription};
+use crate::clock::SharedClock;
 use crate::store::StoreError;
 
 /// How often the database is asked: an end of which no event came takes effect within a minute.
@@ -25,16 +29,24 @@ const FORGET_EVERY: Duration = Duration::from_hours(1);
 
 /// Ended sessions as one process knows them.
 pub struct EndedSessions {
-    auth: Auth,
+    store: Arc<dyn AuthStore>,
+    known: Arc<Revocations>,
+    clock: SharedClock,
     /// Everything that ended before is known.
     known_until: Timestamp,
 }
 
 impl EndedSessions {
     /// Reads all whose access tokens may still live.
-    pub async fn load(auth: Auth) -> Result<Self, StoreError> {
+    pub async fn load(
+        store: Arc<dyn AuthStore>,
+        known: Arc<Revocations>,
+        clock: SharedClock,
+    ) -> Result<Self, StoreError> {
         let mut all = Self {
-            auth,
+            store,
+            known,
+            clock,
             known_until: Timestamp::UNIX_EPOCH,
         };
         all.look().await?;
@@ -50,7 +62,9 @@ impl EndedSessions {
                 delivery = events.next() => match delivery {
                     Some(Delivery::Event(envelope)) => {
                         if let Event::SessionsEnded { sessions, until } = &envelope.event {
-                            self.auth.ended(sessions, until.0);
+                            for session in sessions {
+                                self.known.add(*session, until.0);
+                            }
                         }
                         continue;
                     }
@@ -72,13 +86,18 @@ impl EndedSessions {
 
     /// Asks the database for what ended since the last time.
     async fn look(&mut self) -> Result<(), StoreError> {
-        let now = self.auth.now();
+        let now = self.clock.now();
         let since = self
             .known_until
             .min(now)
             .saturating_sub(LOOK_BACK)
             .unwrap_or(Timestamp::UNIX_EPOCH);
-        self.auth.learn(since).await?;
+        for (session, until) in self.store.ended_since(since).await? {
+            if until > now {
+                self.known.add(session, until);
+            }
+        }
+        self.known.forget_before(now);
         self.known_until = now;
         Ok(())
     }

@@ -16,9 +16,10 @@ use sha2::{Digest, Sha256};
 use super::caller::{Caller, SessionId};
 use super::passwords::{HashError, Passwords};
 use super::revocations::Revocations;
+use super::signer::Signer;
 use super::store::{AuthStore, NewToken, Rotation, TokenHash};
 use super::throttle::Throttle;
-use super::tokens::{ACCESS_LIFETIME, KeyError, LEEWAY, SigningKey};
+use super::tokens::{ACCESS_LIFETIME, KeyError, LEEWAY};
 use crate::clock::SharedClock;
 use crate::features::audit::entry::NewEntry;
 use crate::store::StoreError;
@@ -57,7 +58,7 @@ pub struct Auth {
     store: Arc<dyn AuthStore>,
     passwords: Passwords,
     throttle: Arc<Throttle>,
-    key: Arc<SigningKey>,
+    signer: Arc<Signer>,
     revocations: Arc<Revocations>,
     clock: SharedClock,
 }
@@ -68,7 +69,7 @@ impl Auth {
         store: Arc<dyn AuthStore>,
         passwords: Passwords,
         throttle: Throttle,
-        key: Arc<SigningKey>,
+        signer: Arc<Signer>,
         revocations: Arc<Revocations>,
         clock: SharedClock,
     ) -> Self {
@@ -76,7 +77,7 @@ impl Auth {
             store,
             passwords,
             throttle: Arc::new(throttle),
-            key,
+            signer,
             revocations,
             clock,
         }
@@ -183,36 +184,12 @@ impl Auth {
 
     /// The public keys of access tokens.
     pub fn public_keys(&self) -> JwkSet {
-        self.key.public_keys()
-    }
-
-    /// Learns which sessions have ended since an instant, by the clocks of those who ended them.
-    pub async fn learn(&self, since: Timestamp) -> Result<(), StoreError> {
-        let now = self.clock.now();
-        for (session, until) in self.store.ended_since(since).await? {
-            if until > now {
-                self.revocations.add(session, until);
-            }
-        }
-        self.revocations.forget_before(now);
-        Ok(())
-    }
-
-    /// Takes note of sessions that another process ended.
-    pub fn ended(&self, sessions: &[SessionId], until: Timestamp) {
-        for session in sessions {
-            self.revocations.add(*session, until);
-        }
+        self.signer.public_keys()
     }
 
     /// Forgets what has expired.
     pub async fn forget_expired(&self) -> Result<(), StoreError> {
         self.store.forget_expired(self.clock.now()).await
-    }
-
-    /// The time.
-    pub fn now(&self) -> Timestamp {
-        self.clock.now()
     }
 
     fn tokens(
@@ -230,7 +207,7 @@ impl Auth {
             session,
         };
         Ok(Tokens {
-            access_token: Secret(self.key.sign(&caller, now)?),
+            access_token: Secret(self.signer.sign(&caller, now)?),
             token_type: "Bearer".to_owned(),
             expires_in: ACCESS_LIFETIME.as_secs(),
             refresh_token: refresh,

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use airside_common::user::{Office, Role, UserId, Username};
 use jiff::Timestamp;
-use jsonwebtoken::jwk::{Jwk, JwkSet, PublicKeyUse, ThumbprintHash};
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use jsonwebtoken::jwk::{Jwk, PublicKeyUse, ThumbprintHash};
+use jsonwebtoken::{Algorithm, EncodingKey, Header, Validation};
 use moka::sync::Cache;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::caller::{Caller, SessionId};
+use super::public_keys::{PublicKey, PublicKeys};
 use super::revocations::Revocations;
 use crate::clock::SharedClock;
 
@@ -22,7 +23,7 @@ pub const LEEWAY: Duration = Duration::from_secs(30);
 /// Who makes the tokens (`iss`) and who reads them (`aud`).
 const ISSUER: &str = "airside";
 const AUDIENCE: &str = "airside-api";
-const TYPE: &str = "at+jwt";
+pub(super) const TYPE: &str = "at+jwt";
 /// An access token is some 500 characters long; what is far longer is not looked at.
 const LONGEST_TOKEN: usize = 2048;
 /// How many verified tokens are remembered; beyond it the signature is checked again.
@@ -62,6 +63,9 @@ pub enum Refused {
     /// It is not one of ours.
     #[error("the access token is not valid")]
     Invalid,
+    /// No public key is known yet: whether it is good cannot be said.
+    #[error("access tokens cannot be verified yet; try again")]
+    Unknown,
 }
 
 /// Why the signing key cannot be used.
@@ -98,10 +102,13 @@ impl SigningKey {
     }
 
     /// The public half, as `/.well-known/jwks.json` shows it.
-    pub fn public_keys(&self) -> JwkSet {
-        JwkSet {
-            keys: vec![self.public.clone()],
-        }
+    pub fn public(&self) -> &Jwk {
+        &self.public
+    }
+
+    /// The name of the key, which its tokens carry.
+    pub fn kid(&self) -> &str {
+        self.header.kid.as_deref().unwrap_or_default()
     }
 
     /// An access token for a caller, valid for [`ACCESS_LIFETIME`]. It is dated back by the leeway, so that also a machine
@@ -130,14 +137,15 @@ struct Verified {
     caller: Arc<Caller>,
     valid_from: i64,
     expires: i64,
+    by: Arc<PublicKey>,
 }
 
 /// Checks access tokens with the public keys.
 ///
-/// A signature's check takes 40 us; a token that was found good is looked up instead until it expires. Expiry and the
-/// end of its session are looked at each time.
+/// A signature's check takes 40 us; a token that was found good is looked up instead until it expires. Expiry, the end of
+/// its session and whether its key is still shown are looked at each time.
 pub struct Verifier {
-    keys: Vec<(Header, DecodingKey)>,
+    keys: Arc<PublicKeys>,
     validation: Validation,
     verified: Cache<String, Verified>,
     revocations: Arc<Revocations>,
@@ -145,12 +153,8 @@ pub struct Verifier {
 }
 
 impl Verifier {
-    /// A verifier of what a key signs.
-    pub fn new(
-        key: &SigningKey,
-        revocations: Arc<Revocations>,
-        clock: SharedClock,
-    ) -> Result<Self, KeyError> {
+    /// A verifier by public keys.
+    pub fn new(keys: Arc<PublicKeys>, revocations: Arc<Revocations>, clock: SharedClock) -> Self {
         let mut validation = Validation::new(Algorithm::EdDSA);
         validation.set_audience(&[AUDIENCE]);
         validation.set_issuer(&[ISSUER]);
@@ -158,8 +162,8 @@ impl Verifier {
         // The times are looked at below, with this process's clock and on every use.
         validation.validate_exp = false;
         validation.validate_nbf = false;
-        Ok(Self {
-            keys: vec![(key.header.clone(), DecodingKey::from_jwk(&key.public)?)],
+        Self {
+            keys,
             validation,
             verified: Cache::builder()
                 .max_capacity(REMEMBERED)
@@ -167,21 +171,37 @@ impl Verifier {
                 .build(),
             revocations,
             clock,
-        })
+        }
     }
 
     /// The caller whom a token speaks of.
-    pub fn verify(&self, token: &str) -> Result<Arc<Caller>, Refused> {
+    pub async fn verify(&self, token: &str) -> Result<Arc<Caller>, Refused> {
         if token.len() > LONGEST_TOKEN {
             return Err(Refused::Invalid);
         }
-        let verified = if let Some(verified) = self.verified.get(token) {
+        let verified = if let Some(verified) = self.good(token) {
             verified
         } else {
-            let verified = self.check_signature(token)?;
+            let verified = self.check_signature(token).await?;
             self.verified.insert(token.to_owned(), verified.clone());
             verified
         };
+        self.judge(token, verified)
+    }
+
+    /// The caller of a token that was verified before and still holds; of all others nothing is said.
+    pub fn recall(&self, token: &str) -> Option<Arc<Caller>> {
+        self.judge(token, self.good(token)?).ok()
+    }
+
+    /// A token whose signature was checked before, by a key that is still one.
+    fn good(&self, token: &str) -> Option<Verified> {
+        let remembered = self.verified.get(token);
+        remembered.filter(|verified| self.keys.contains(&verified.by))
+    }
+
+    /// Whether a token with a good signature holds now.
+    fn judge(&self, token: &str, verified: Verified) -> Result<Arc<Caller>, Refused> {
         let now = self.clock.now().as_second();
         let leeway = LEEWAY.as_secs().cast_signed();
         if now >= verified.expires + leeway {
@@ -202,15 +222,9 @@ impl Verifier {
         self.verified.entry_count()
     }
 
-    fn check_signature(&self, token: &str) -> Result<Verified, Refused> {
-        let header = jsonwebtoken::decode_header(token).map_err(|_| Refused::Invalid)?;
-        // Equality refuses other algorithms, unknown `kid`, other types, and every `jku`, `jwk`, `x5u`, `crit`.
-        let (_, key) = self
-            .keys
-            .iter()
-            .find(|(known, _)| *known == header)
-            .ok_or(Refused::Invalid)?;
-        let claims = jsonwebtoken::decode::<Claims>(token, key, &self.validation)
+    async fn check_signature(&self, token: &str) -> Result<Verified, Refused> {
+        let by = self.key_of(token).await?;
+        let claims = jsonwebtoken::decode::<Claims>(token, &by.key, &self.validation)
             .map_err(|_| Refused::Invalid)?
             .claims;
         Ok(Verified {
@@ -223,6 +237,28 @@ impl Verifier {
             }),
             valid_from: claims.nbf,
             expires: claims.exp,
+            by,
+        })
+    }
+
+    /// The key that is named by a token; looked for where it is not known and the token is like ours.
+    async fn key_of(&self, token: &str) -> Result<Arc<PublicKey>, Refused> {
+        let header = jsonwebtoken::decode_header(token).map_err(|_| Refused::Invalid)?;
+        // Equality refuses other algorithms, unknown `kid`, other types, and every `jku`, `jwk`, `x5u`, `crit`.
+        if let Some(key) = self.keys.find(&header) {
+            return Ok(key);
+        }
+        let mut ours = Header::new(Algorithm::EdDSA);
+        ours.typ = Some(TYPE.to_owned());
+        ours.kid.clone_from(&header.kid);
+        if header.kid.is_none() || header != ours {
+            return Err(Refused::Invalid);
+        }
+        self.keys.renew_for_unknown().await;
+        self.keys.find(&header).ok_or(if self.keys.are_known() {
+            Refused::Invalid
+        } else {
+            Refused::Unknown
         })
     }
 }

@@ -11,7 +11,8 @@ use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::{ApiResponse, OpenApi};
 
 use super::command::{Answer, IfMatch, Outcome};
-use super::service::{BookingError, Bookings, ListQuery};
+use super::reading::{ListQuery, Reading};
+use super::service::{BookingError, Bookings};
 use super::store::StoreError;
 use super::writer::WriteError;
 use crate::features::flights::api::page_size;
@@ -24,12 +25,27 @@ use crate::http::problem::ProblemAnswer;
 #[derive(Debug, Clone)]
 pub struct BookingsApi {
     bookings: Bookings,
+    reading: Reading,
 }
 
 impl BookingsApi {
     /// Endpoints over a service.
     pub fn new(bookings: Bookings) -> Self {
-        Self { bookings }
+        let reading = bookings.read();
+        Self { bookings, reading }
+    }
+}
+
+/// Endpoints of an admin's look at bookings.
+#[derive(Debug, Clone)]
+pub struct AdminBookingsApi {
+    reading: Reading,
+}
+
+impl AdminBookingsApi {
+    /// Endpoints over what is stored.
+    pub fn new(reading: Reading) -> Self {
+        Self { reading }
     }
 }
 
@@ -197,7 +213,7 @@ impl BookingsApi {
             before: position(cursor.0.as_deref())?,
             limit: page_size(limit.0)?,
         };
-        JsonBytes::of(&self.bookings.list(&caller.0, query).await?)
+        JsonBytes::of(&self.reading.list(&caller.0, query).await?)
     }
 
     /// One booking
@@ -212,7 +228,7 @@ impl BookingsApi {
         /// Its record locator.
         locator: Path<Locator>,
     ) -> Result<BookingAnswer, ProblemAnswer> {
-        let booking = self.bookings.booking(&caller.0, locator.0).await?;
+        let booking = self.reading.booking(&caller.0, locator.0).await?;
         Ok(BookingAnswer::Ok(
             JsonBytes::of(&booking)?,
             etag(booking.version),
@@ -231,7 +247,7 @@ impl BookingsApi {
         /// Its record locator.
         locator: Path<Locator>,
     ) -> Result<JsonBytes<HistoryPage>, ProblemAnswer> {
-        JsonBytes::of(&self.bookings.history(&caller.0, locator.0).await?)
+        JsonBytes::of(&self.reading.history(&caller.0, locator.0).await?)
     }
 
     /// Cancel a booking
@@ -273,10 +289,13 @@ impl BookingsApi {
         let (booking, _, version) = success(outcome)?;
         Ok(BookingAnswer::Ok(booking, etag(version)))
     }
+}
 
+#[OpenApi(prefix_path = "/v1/admin")]
+impl AdminBookingsApi {
     /// A flight's bookings
     #[oai(
-        path = "/admin/flights/:id/bookings",
+        path = "/flights/:id/bookings",
         method = "get",
         operation_id = "listBookingsOfFlight"
     )]
@@ -299,6 +318,6 @@ impl BookingsApi {
             limit: page_size(limit.0)?,
             ..ListQuery::default()
         };
-        JsonBytes::of(&self.bookings.list(&caller.0, query).await?)
+        JsonBytes::of(&self.reading.list(&caller.0, query).await?)
     }
 }

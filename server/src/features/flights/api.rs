@@ -28,6 +28,19 @@ pub struct FlightsApi {
     flights: Flights,
 }
 
+/// Endpoints of an admin's work on flights.
+#[derive(Clone)]
+pub struct AdminFlightsApi {
+    flights: Flights,
+}
+
+impl AdminFlightsApi {
+    /// Endpoints over a service.
+    pub fn new(flights: Flights) -> Self {
+        Self { flights }
+    }
+}
+
 impl FlightsApi {
     /// Endpoints over a service.
     pub fn new(flights: Flights) -> Self {
@@ -189,10 +202,13 @@ impl FlightsApi {
             .map(|end| BASE64_URL_SAFE_NO_PAD.encode(end.to_be_bytes()));
         JsonBytes::of(&AirportPage { items, next_cursor })
     }
+}
 
+#[OpenApi(prefix_path = "/v1/admin")]
+impl AdminFlightsApi {
     /// Flights by departure
     #[expect(clippy::too_many_arguments, reason = "one a parameter of the endpoint")]
-    #[oai(path = "/admin/flights", method = "get", operation_id = "listFlights")]
+    #[oai(path = "/flights", method = "get", operation_id = "listFlights")]
     async fn list(
         &self,
         _caller: AdminAuth,
@@ -251,11 +267,7 @@ impl FlightsApi {
     }
 
     /// Make a flight
-    #[oai(
-        path = "/admin/flights",
-        method = "post",
-        operation_id = "createFlight"
-    )]
+    #[oai(path = "/flights", method = "post", operation_id = "createFlight")]
     async fn create(
         &self,
         caller: AdminAuth,
@@ -274,7 +286,7 @@ impl FlightsApi {
 
     /// One flight, as an admin sees it
     #[oai(
-        path = "/admin/flights/:id",
+        path = "/flights/:id",
         method = "get",
         operation_id = "readFlightAsAdmin"
     )]
@@ -290,11 +302,7 @@ impl FlightsApi {
     /// Change a flight
     ///
     /// Bookings on it keep its times, aircraft and their seats from changing; fares may change always.
-    #[oai(
-        path = "/admin/flights/:id",
-        method = "patch",
-        operation_id = "changeFlight"
-    )]
+    #[oai(path = "/flights/:id", method = "patch", operation_id = "changeFlight")]
     async fn change(
         &self,
         caller: AdminAuth,
@@ -315,7 +323,7 @@ impl FlightsApi {
     ///
     /// Refused while bookings live on it.
     #[oai(
-        path = "/admin/flights/:id/cancel",
+        path = "/flights/:id/cancel",
         method = "post",
         operation_id = "cancelFlight"
     )]

@@ -13,7 +13,7 @@ use poem_openapi::{ApiResponse, OpenApi};
 
 use super::service::{Answer, Search, SearchError};
 use crate::clock::SharedClock;
-use crate::http::authentication::{AgentAuth, authenticate};
+use crate::http::authentication::{AgentAuth, recalled};
 use crate::http::body::JsonBytes;
 use crate::http::problem::ProblemAnswer;
 use crate::http::router::Kept;
@@ -46,7 +46,7 @@ impl SearchApi {
 impl Kept for SearchApi {
     fn answer(&self, request: &Request) -> Option<Response> {
         // Every caller may search; the endpoint refuses whoever is none.
-        authenticate(request).ok()?;
+        recalled(request)?;
         let answer = self.search.kept(request.uri().query()?)?;
         Some(self.told(&answer).into_response())
     }

@@ -9,11 +9,7 @@ use super::*;
 use crate::bus::memory::MemoryBus;
 use crate::bus::{Bus, Envelope};
 use crate::clock::Clock;
-use crate::features::auth::passwords::Passwords;
-use crate::features::auth::revocations::Revocations;
 use crate::features::auth::store::contract::session;
-use crate::features::auth::throttle::{Limits, Throttle};
-use crate::features::auth::tokens::SigningKey;
 use crate::features::users::store::contract::user;
 use crate::features::users::store::{Change, UserStore};
 use crate::store::contract::processes::now;
@@ -33,7 +29,6 @@ struct Process {
     database: Sqlite,
     revocations: Arc<Revocations>,
     clock: Arc<Set>,
-    auth: Auth,
     _folder: tempfile::TempDir,
 }
 
@@ -44,25 +39,20 @@ impl Process {
         let database = Sqlite::open(&url).await.unwrap();
         let revocations = Arc::new(Revocations::default());
         let clock = Arc::new(Set(Mutex::new(now())));
-        let limits = Limits {
-            account: 5,
-            address: 20,
-        };
-        let auth = Auth::new(
-            Arc::new(database.clone()),
-            Passwords::new(1).unwrap(),
-            Throttle::new(limits),
-            Arc::new(SigningKey::from_seed(&[7; 32]).unwrap()),
-            Arc::clone(&revocations),
-            clock.clone(),
-        );
         Self {
             database,
             revocations,
             clock,
-            auth,
             _folder: folder,
         }
+    }
+
+    async fn sessions(&self) -> EndedSessions {
+        let store = Arc::new(self.database.clone());
+        let known = Arc::clone(&self.revocations);
+        EndedSessions::load(store, known, self.clock.clone())
+            .await
+            .unwrap()
     }
 
     /// A session that another process ends, at a moment by that one's clock.
@@ -102,7 +92,7 @@ impl Process {
 async fn a_look_reaches_back_to_the_last_one_however_long_ago() {
     let process = Process::start().await;
     let early = process.ended_elsewhere("ad", now() - 10.minutes()).await;
-    let mut sessions = EndedSessions::load(process.auth.clone()).await.unwrap();
+    let mut sessions = process.sessions().await;
     assert!(process.revocations.contains(early), "its tokens may live");
     let soon = process.ended_elsewhere("ada", now() + 1.minute()).await;
     process.passes(SignedDuration::from_mins(10));
@@ -121,7 +111,7 @@ async fn a_look_reaches_back_to_the_last_one_however_long_ago() {
 async fn a_clock_that_was_set_back_hides_nothing() {
     let process = Process::start().await;
     process.passes(SignedDuration::from_hours(1));
-    let mut sessions = EndedSessions::load(process.auth.clone()).await.unwrap();
+    let mut sessions = process.sessions().await;
     process.passes(SignedDuration::from_hours(-1));
     let ended = process.ended_elsewhere("ada", now()).await;
     sessions.look().await.unwrap();
@@ -131,7 +121,7 @@ async fn a_clock_that_was_set_back_hides_nothing() {
 #[tokio::test]
 async fn events_tell_at_once_and_after_a_gap_everything_is_read() {
     let process = Process::start().await;
-    let sessions = EndedSessions::load(process.auth.clone()).await.unwrap();
+    let sessions = process.sessions().await;
     let bus = MemoryBus::default();
     let events = bus.subscribe("auth").await.unwrap();
     let stop = CancellationToken::new();
