@@ -17,8 +17,10 @@ mod lost_answer;
 mod migration;
 mod preload;
 mod process;
+mod proxy;
 mod reimport;
 mod replicas;
+mod roles;
 mod secrets;
 #[path = "../services/postgres.rs"]
 mod services;
