@@ -5,6 +5,16 @@ use rstest::rstest;
 
 use crate::program::{Folder, Said};
 
+/// Whether the server that a folder's settings describe is ready, asked on a machine without certificates.
+fn asked(folder: &Folder, address: &str) -> Said {
+    let mut command = folder.command(&["health"]);
+    command
+        .env("SSL_CERT_FILE", folder.path("nothing"))
+        .env("SSL_CERT_DIR", folder.path("nothing"))
+        .env("AIRSIDE_HTTP_LISTEN", address);
+    command.output().unwrap().into()
+}
+
 /// A server that was started, with its address.
 fn started(mut child: Child) -> (Child, String) {
     let mut out = BufReader::new(child.stdout.take().unwrap());
@@ -57,12 +67,7 @@ fn the_flag_wins_and_logs_figures_and_readiness_say_the_roles(
         metrics.contains("airside_process_info{roles=\"auth,search\",version=\""),
         "{metrics}"
     );
-    let mut command = folder.command(&["health"]);
-    let health: Said = command
-        .env("AIRSIDE_HTTP_LISTEN", &address)
-        .output()
-        .unwrap()
-        .into();
+    let health = asked(&folder, &address);
     assert_eq!(health.code, 0, "{}", health.err);
     assert!(
         health.out.contains("\"roles\":[\"auth\",\"search\"]"),
@@ -76,12 +81,7 @@ fn the_flag_wins_and_logs_figures_and_readiness_say_the_roles(
     for line in err.split_inclusive('\n') {
         assert!(line.ends_with(in_the_log), "{line}");
     }
-    let mut command = folder.command(&["health"]);
-    let health: Said = command
-        .env("AIRSIDE_HTTP_LISTEN", &address)
-        .output()
-        .unwrap()
-        .into();
+    let health = asked(&folder, &address);
     assert_eq!(health.code, 1, "nobody is there");
 }
 
@@ -102,6 +102,8 @@ fn a_process_without_keys_says_what_it_waits_for() {
             "AIRSIDE_AUTH_JWKS_URL",
             "http://127.0.0.1:1/.well-known/jwks.json",
         )
+        .env("SSL_CERT_FILE", folder.path("nothing"))
+        .env("SSL_CERT_DIR", folder.path("nothing"))
         .spawn()
         .unwrap();
     let (child, address) = started(child);
@@ -111,12 +113,7 @@ fn a_process_without_keys_says_what_it_waits_for() {
         "{ready}"
     );
     assert!(get(&address, "/healthz").contains(" 200 OK"));
-    let mut command = folder.command(&["health"]);
-    let health: Said = command
-        .env("AIRSIDE_HTTP_LISTEN", &address)
-        .output()
-        .unwrap()
-        .into();
+    let health = asked(&folder, &address);
     assert_eq!(health.code, 1, "{}", health.out);
     let Said { err, .. } = child.wait_with_output().unwrap().into();
     assert!(
