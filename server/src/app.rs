@@ -10,7 +10,9 @@ use tokio::task::JoinHandle;
 use crate::bus::SharedBus;
 use crate::bus::memory::MemoryBus;
 use crate::cache::SharedCache;
+use crate::cache::layered::LayeredCache;
 use crate::cache::memory::MemoryCache;
+use crate::cache::redis::RedisCache;
 use crate::clock::SharedClock;
 use crate::config::Settings;
 use crate::data_folder::DataFolder;
@@ -39,6 +41,8 @@ use crate::http::health::{Dependency, Readiness};
 use crate::http::metrics::Metrics;
 use crate::http::outermost::Outermost;
 use crate::http::router::{self, Features, Measure, Operations};
+use crate::redis::failures::RedisFailures;
+use crate::redis::{AddressError, Redis};
 use crate::roles::set::{Roles, ServiceRole};
 use crate::store::{self, OpenError, ReplicaHealth, SharedDatabase};
 
@@ -62,6 +66,9 @@ pub enum BuildError {
     /// The public keys cannot be had over HTTP at all.
     #[error("auth.jwks_url: {0}")]
     Source(#[from] SourceError),
+    /// The address of Redis cannot be used.
+    #[error(transparent)]
+    Redis(#[from] AddressError),
     /// Passwords cannot be hashed.
     #[error(transparent)]
     Hash(#[from] HashError),
@@ -121,6 +128,13 @@ impl App {
         let (signer, source) = keys(settings, folder, &clock)?;
         let database = store::open(&settings.database, folder).await?;
         let shared = Arc::clone(&database);
+        let redis = match settings.redis.address()? {
+            Some(address) if is(ServiceRole::Auth) || is(ServiceRole::Search) => {
+                Some(Redis::open(&address, &settings.redis.prefix).await)
+            }
+            _ => None,
+        };
+        let metrics = Arc::new(Metrics::of(&roles));
 
         let keys = Arc::new(PublicKeys::new(source));
         // Where they cannot be had yet the process starts all the same, and says that it is not ready.
@@ -133,7 +147,6 @@ impl App {
             Arc::clone(&revocations),
             Arc::clone(&clock),
         );
-        let metrics = Arc::new(Metrics::of(&roles));
         let passwords = if is(ServiceRole::Auth) || is(ServiceRole::Admin) {
             let passwords = Passwords::new(settings.auth.hashes_at_once.get())?;
             metrics.register(|registry| {
@@ -147,11 +160,16 @@ impl App {
         } else {
             None
         };
+        let mut throttle = Throttle::new(settings.auth.limits());
+        if let Some(redis) = &redis {
+            let counts = RedisFailures::new(Arc::clone(&redis.logins));
+            throttle = throttle.sharing(Arc::new(counts));
+        }
         let auth = signer.zip(passwords.clone()).map(|(signer, passwords)| {
             Auth::new(
                 shared.clone(),
                 passwords,
-                Throttle::new(settings.auth.limits()),
+                throttle,
                 signer,
                 Arc::clone(&revocations),
                 Arc::clone(&clock),
@@ -168,7 +186,7 @@ impl App {
                 )
             });
         let search = is(ServiceRole::Search).then(|| {
-            let cache: SharedCache = Arc::new(MemoryCache::new(CACHED_FLIGHTS, CACHED_FOR));
+            let cache = cache(redis.as_ref(), &metrics);
             Arc::new(Search::new(shared.clone(), cache, Arc::clone(&clock)))
         });
         let bookings = is(ServiceRole::Bookings).then(|| {
@@ -180,6 +198,9 @@ impl App {
         let bus: SharedBus = Arc::new(MemoryBus::default());
 
         metrics.register(|registry| database.register(registry));
+        if let Some(redis) = &redis {
+            metrics.register(|registry| redis.register(registry));
+        }
         let relays = Gauge::default();
         metrics.register(|registry| {
             registry.register(
@@ -216,6 +237,7 @@ impl App {
                     roles: roles.clone(),
                     database: database.clone(),
                     keys: Arc::clone(&keys),
+                    redis,
                 }),
             },
         );
@@ -244,6 +266,17 @@ impl App {
             clock,
         })
     }
+}
+
+/// Seats and fares in memory, before those that processes share.
+fn cache(redis: Option<&Redis>, metrics: &Metrics) -> SharedCache {
+    let memory = MemoryCache::new(CACHED_FLIGHTS, CACHED_FOR);
+    let Some(redis) = redis else {
+        return Arc::new(memory);
+    };
+    let behind = RedisCache::new(Arc::clone(&redis.cache), CACHED_FOR);
+    metrics.register(|registry| behind.register(registry));
+    Arc::new(LayeredCache::new(memory, behind))
 }
 
 /// What signs access tokens, where this process does, and where the public keys come from.
@@ -277,6 +310,7 @@ struct Needs {
     roles: Roles,
     database: SharedDatabase,
     keys: Arc<PublicKeys>,
+    redis: Option<Redis>,
 }
 
 #[async_trait]
@@ -298,6 +332,10 @@ impl Dependency for Needs {
 
     fn roles(&self) -> &Roles {
         &self.roles
+    }
+
+    fn redis_answers(&self) -> Option<bool> {
+        self.redis.as_ref().map(Redis::answers)
     }
 }
 

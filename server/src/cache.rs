@@ -1,10 +1,13 @@
 //! The cache: bytes by key, forgotten when events say so, and never older than asked.
 
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
+pub mod layered;
 pub mod memory;
+pub mod redis;
 
 /// A cached value.
 pub type Value = Arc<[u8]>;
@@ -20,8 +23,13 @@ pub enum Found {
 
 /// The right to put a value: void once the key was invalidated after the miss, so that what was read before a change
 /// never covers what the change made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Lease(pub(crate) u64);
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Lease {
+    /// In the process's memory.
+    own: u64,
+    /// In what processes share; none where that could not be asked.
+    shared: Option<NonZeroU64>,
+}
 
 /// Bytes by key. A cache that cannot be reached finds nothing and forgets nothing: callers go on with the source.
 #[async_trait]
@@ -108,6 +116,21 @@ pub(crate) mod contract {
         cache.invalidate(&[2]).await;
         cache.put(vec![(2, early, value("stale"))]).await;
         assert!(matches!(cache.get(&[2]).await[0], Found::Miss(_)));
+    }
+
+    /// What two processes have on the same shared cache: what one puts the other finds, and what one invalidates the other
+    /// does not put.
+    pub(crate) async fn is_shared(one: &dyn Cache, other: &dyn Cache) {
+        let early = lease(one, 1).await;
+        one.put(vec![(1, early, value("a"))]).await;
+        assert_eq!(other.get(&[1]).await, [Found::Hit(value("a"))]);
+        one.invalidate(&[1]).await;
+        let late = lease(other, 1).await;
+        one.put(vec![(1, early, value("stale"))]).await;
+        assert!(matches!(other.get(&[1]).await[0], Found::Miss(_)));
+        one.invalidate(&[1]).await;
+        other.put(vec![(1, late, value("stale"))]).await;
+        assert!(matches!(one.get(&[1]).await[0], Found::Miss(_)));
     }
 
     /// Readers that fill the cache from a source that changes: once the last change was invalidated, nothing older is

@@ -17,12 +17,14 @@ use crate::http::proxies::TrustedProxies;
 use crate::http::request_log::Logged;
 use crate::roles::set::Roles;
 
+pub use self::redis::RedisSettings;
 pub use auth::{AuthSettings, JwksUrl};
 pub use database::DatabaseSettings;
 
 mod auth;
 mod database;
 pub(crate) mod list;
+mod redis;
 
 /// A file with every setting, its default and its meaning.
 pub const EXAMPLE: &str = include_str!("config/example.toml");
@@ -32,7 +34,7 @@ const PREFIX: &str = "AIRSIDE_";
 
 /// What starts so and is no setting of a section: flags of the server, and of the console that may have started it, and
 /// what `scripts/services` says to tests.
-const OF_OTHERS: [&str; 7] = [
+const OF_OTHERS: [&str; 8] = [
     "data_dir",
     "config",
     "server",
@@ -40,6 +42,7 @@ const OF_OTHERS: [&str; 7] = [
     "services",
     "test_postgres",
     "test_replicas",
+    "test_redis",
 ];
 
 /// All settings in force.
@@ -52,6 +55,8 @@ pub struct Settings {
     pub http: HttpSettings,
     /// Where state lives.
     pub database: DatabaseSettings,
+    /// What processes share beside it.
+    pub redis: RedisSettings,
     /// How events reach all processes.
     pub events: EventSettings,
     /// Logging in.
@@ -252,6 +257,7 @@ impl Settings {
     pub fn shown(&self) -> String {
         let mut shown = self.clone();
         shown.database = self.database.shown();
+        shown.redis = self.redis.shown();
         toml::to_string(&shown).unwrap_or_default()
     }
 }

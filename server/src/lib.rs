@@ -14,6 +14,7 @@ pub mod features;
 pub mod formats;
 pub mod http;
 pub mod outbox;
+pub mod redis;
 pub mod reference;
 pub mod roles;
 pub mod store;

@@ -48,6 +48,20 @@ impl MemoryCache {
         }
     }
 
+    /// How long values are kept.
+    pub(super) const fn longest(&self) -> Duration {
+        self.longest
+    }
+
+    /// Puts a value that is of no use after an instant.
+    pub(super) fn keep(&self, key: u64, lease: Lease, value: Value, until: Instant) {
+        let invalidations = self.invalidations(key);
+        let _changing = invalidations.changing.lock();
+        if invalidations.count.load(Ordering::Acquire) == lease.own {
+            self.values.insert(key, (until, value));
+        }
+    }
+
     fn invalidations(&self, key: u64) -> &Invalidations {
         // Multiplication spreads keys that differ in their low or high bits only.
         let spread = key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 52;
@@ -62,7 +76,10 @@ impl Cache for MemoryCache {
         keys.iter()
             .map(|key| {
                 // The counter first: an invalidation between the two makes the lease void, not the value stale.
-                let lease = Lease(self.invalidations(*key).count.load(Ordering::Acquire));
+                let lease = Lease {
+                    own: self.invalidations(*key).count.load(Ordering::Acquire),
+                    shared: None,
+                };
                 match self.values.get(key) {
                     Some((until, value)) if now < until => Found::Hit(value),
                     _ => Found::Miss(lease),
@@ -74,11 +91,7 @@ impl Cache for MemoryCache {
     async fn put(&self, entries: Vec<(u64, Lease, Value)>) {
         let until = Instant::now() + self.longest;
         for (key, lease, value) in entries {
-            let invalidations = self.invalidations(key);
-            let _changing = invalidations.changing.lock();
-            if invalidations.count.load(Ordering::Acquire) == lease.0 {
-                self.values.insert(key, (until, value));
-            }
+            self.keep(key, lease, value, until);
         }
     }
 

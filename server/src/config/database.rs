@@ -161,7 +161,7 @@ fn is_postgres(url: &str) -> bool {
 }
 
 /// An address whose passwords are hidden, in front of the host and among the parameters.
-fn without_password(url: &str) -> String {
+pub(super) fn without_password(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else {
         return url.to_owned();
     };

@@ -76,6 +76,9 @@ fn the_environment_wins_over_the_file_over_the_defaults() {
 #[case("", &[("AIRSIDE_DATABASE_REPLICA_MAX_LAG", "soon")], "database.replica_max_lag: write it as 5s")]
 #[case("", &[("AIRSIDE_DATABASE_REPLICA_MAX_LAG", "0s")], "database.replica_max_lag: write it as 5s")]
 #[case("", &[("AIRSIDE_DATABASE_REPLICA_MAX_LAG", "-5s")], "database.replica_max_lag: write it as 5s")]
+#[case("", &[("AIRSIDE_REDIS_URL", "redis://:secret@a?db=1")], "redis.url: write it as redis://user:password@host:6379/0")]
+#[case("[redis]\nurl = \"http://:secret@a\"", &[], "redis.url: write it as redis://")]
+#[case("", &[("AIRSIDE_REDIS_PREFIX", "{a}")], "redis.prefix: is 1 to 64 of")]
 #[case("", &[("AIRSIDE_LOG_REQUESTS", "some")], "log.requests: unknown variant `some`")]
 #[case("roles = [\"auth\", \"agent\"]", &[], "roles: there is no role `agent`")]
 #[case("roles = []", &[], "roles: name one role at least")]
@@ -187,4 +190,21 @@ fn passwords_are_not_shown(#[case] url: &str, #[case] expected: &str) {
     assert_eq!(settings.database.shown().url, [expected]);
     assert_eq!(settings.database.shown().replica_urls, [expected]);
     assert!(settings.shown().contains(expected));
+}
+
+#[rstest]
+#[case("redis://:secret@db:6379/1", "redis://:***@db:6379/1")]
+#[case(
+    "redis+sentinel://u:secret@a,b/main?sentinel_password=secret",
+    "redis+sentinel://u:***@a,b/main?sentinel_password=***"
+)]
+fn an_address_of_redis_is_taken_and_its_passwords_are_not_shown(
+    #[case] url: &str,
+    #[case] expected: &str,
+) {
+    let settings = load("", &[("AIRSIDE_REDIS_URL", url)]).unwrap();
+    assert_eq!(settings.redis.url, url);
+    let shown = settings.shown();
+    assert!(shown.contains(expected), "{shown}");
+    assert!(!shown.contains("secret"), "{shown}");
 }

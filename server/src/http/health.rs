@@ -46,6 +46,11 @@ pub trait Dependency: Send + Sync + 'static {
 
     /// Which services the process is.
     fn roles(&self) -> &Roles;
+
+    /// Whether Redis answers, without which requests are answered all the same; `None` where there is none.
+    fn redis_answers(&self) -> Option<bool> {
+        None
+    }
 }
 
 /// `GET /healthz`: the process lives.
@@ -56,7 +61,7 @@ pub(super) fn alive() -> Response {
 }
 
 /// `GET /readyz`: requests are welcome, and what they need answers. It says which services the process is, and tells of
-/// replicas.
+/// replicas and Redis.
 pub(super) async fn ready(readiness: &Readiness, needs: &dyn Dependency) -> Result<Response> {
     if !readiness.is_open() {
         let problem = ProblemAnswer::new(Code::Unavailable, "the server is starting or stopping");
@@ -77,6 +82,9 @@ pub(super) async fn ready(readiness: &Readiness, needs: &dyn Dependency) -> Resu
             })
         };
         body["replicas"] = replicas.into_iter().map(replica).collect::<Value>();
+    }
+    if let Some(answers) = needs.redis_answers() {
+        body["redis"] = json!(if answers { "ok" } else { "does not answer" });
     }
     Ok(Response::builder()
         .content_type("application/json")

@@ -18,6 +18,7 @@ mod migration;
 mod preload;
 mod process;
 mod proxy;
+mod redis;
 mod reimport;
 mod replicas;
 mod roles;

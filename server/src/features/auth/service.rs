@@ -91,7 +91,7 @@ impl Auth {
         request_id: &str,
     ) -> Result<Tokens, AuthError> {
         let now = self.clock.now();
-        let attempt = match self.throttle.attempt(&login.username, address, now) {
+        let attempt = match self.throttle.attempt(&login.username, address, now).await {
             Ok(attempt) => attempt,
             Err(wait) => {
                 // Once a user or address is over its limit nothing more is written: the log cannot be flooded.
@@ -144,7 +144,7 @@ impl Auth {
         if !started {
             return Err(AuthError::Wrong);
         }
-        attempt.succeeded();
+        attempt.succeeded().await;
         self.tokens(account.user, session, secret, now)
     }
 
