@@ -148,8 +148,17 @@ impl Sqlite {
                     Ok(!connection.is_in_transaction())
                 })
             })
-            // Who has the turn asks for itself: SQLite lets ever more time pass between two looks.
-            .connect_with(options.clone().busy_timeout(Duration::ZERO))
+            .after_connect(|connection, _| {
+                Box::pin(async move {
+                    // Who has the turn asks for itself: SQLite lets ever more time pass between two looks. It is asked to
+                    // wait while the connection is made, since another process that ends may have the file locked.
+                    sqlx::query("PRAGMA busy_timeout = 0")
+                        .execute(connection)
+                        .await?;
+                    Ok(())
+                })
+            })
+            .connect_with(options.clone())
             .await?;
         let log = Arc::new(Log::fold(options.clone(), turns.clone()).await?);
         let readers = SqlitePoolOptions::new()

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions, Connection, SqliteConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, SqliteConnection};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -44,7 +44,14 @@ impl Log {
         options: SqliteConnectOptions,
         turns: Turns,
     ) -> Result<Self, sqlx::Error> {
-        let connection = options.busy_timeout(READERS).connect().await?;
+        let mut connection = options.connect().await?;
+        // Only now: while the connection is made, another process that ends may have the file locked for longer.
+        sqlx::raw_sql(AssertSqlSafe(format!(
+            "PRAGMA busy_timeout = {}",
+            READERS.as_millis()
+        )))
+        .execute(&mut connection)
+        .await?;
         let written = Arc::new(Notify::new());
         let stop = CancellationToken::new();
         let folding = Folding { connection, turns };
