@@ -111,8 +111,8 @@ async fn run(tx: &mut PgTransaction<'_>, commands: &[Command]) -> Result<Vec<Out
         return Ok(batch.finish(Vec::new())?);
     }
     let wanted = Wanted::by(&batch.open);
-    locks::take(tx, &wanted).await?;
-    let (facts, ids) = facts::read(tx, &wanted).await?;
+    let locked = locks::take(tx, &wanted).await?;
+    let (facts, ids) = facts::read(tx, &wanted, &locked).await?;
     let decisions = decide(&facts, &batch.open);
     let changes = changes(&batch.open, &decisions);
     if !changes.is_empty() {

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use airside_common::flight::{FlightId, SeatNumber};
+use airside_common::flight::{Cabin, FlightId, SeatNumber};
 use airside_common::locator::Locator;
 use jiff::Timestamp;
 use sqlx::PgTransaction;
@@ -17,10 +17,11 @@ use crate::store::rows::instant::StoredInstant;
 /// Draws of locators before a batch gives up; each meets a taken one less than once in a hundred.
 const DRAWS: u32 = 20;
 
-/// The facts, and a number for each booking that may be made.
+/// The facts, and a number for each booking that may be made. Of the cabins to be booked those are there that are locked.
 pub(super) async fn read(
     tx: &mut PgTransaction<'_>,
     wanted: &Wanted,
+    locked: &HashSet<(FlightId, Cabin)>,
 ) -> Result<(Facts, Vec<i64>), sqlx::Error> {
     let (now, ids) = now_and_ids(tx, wanted.creates).await?;
     let bookings = if wanted.bookings.is_empty() {
@@ -28,9 +29,15 @@ pub(super) async fn read(
     } else {
         reading::by_locators(&mut **tx, &wanted.bookings).await?
     };
+    let mut flights = read_flights(tx, &wanted.flights).await?;
+    for (id, cabin) in wanted.cabins.iter().filter(|at| !locked.contains(at)) {
+        if let Some(flight) = flights.get_mut(id) {
+            flight.cabins[cabin.index()] = None;
+        }
+    }
     let facts = Facts {
         now,
-        flights: read_flights(tx, &wanted.flights).await?,
+        flights,
         bookings: bookings
             .into_iter()
             .map(|stored| (stored.booking.locator, stored))

@@ -1,13 +1,23 @@
 //! The locks of a batch, in the one order in which everybody takes them.
 
+use std::collections::HashSet;
+
+use airside_common::flight::{Cabin, FlightId};
 use airside_common::locator::Locator;
 use sqlx::PgTransaction;
 
+use crate::store::rows::bookings::unreadable;
 use crate::store::rows::bookings::wanted::Wanted;
 
 /// Locks the bookings that are named, by their numbers, then the inventory of all that the batch may touch, by flight and
-/// cabin: what is to be booked, and what these bookings hold.
-pub(super) async fn take(tx: &mut PgTransaction<'_>, wanted: &Wanted) -> Result<(), sqlx::Error> {
+/// cabin: what is to be booked, and what these bookings hold. Answers the cabins that are locked.
+///
+/// A cabin that is not among them was not there to be locked, and is not sold by this batch, also if it is there a moment
+/// later: another change may take it away again, or another process sell it.
+pub(super) async fn take(
+    tx: &mut PgTransaction<'_>,
+    wanted: &Wanted,
+) -> Result<HashSet<(FlightId, Cabin)>, sqlx::Error> {
     let bookings: Vec<i64> = if wanted.bookings.is_empty() {
         Vec::new()
     } else {
@@ -31,8 +41,8 @@ pub(super) async fn take(tx: &mut PgTransaction<'_>, wanted: &Wanted) -> Result<
         })
         .unzip();
     // Only who holds a booking's lock changes its segments: these are its last.
-    sqlx::query(
-        "SELECT 1 FROM inventory i
+    let locked: Vec<(i64, i16)> = sqlx::query_as(
+        "SELECT i.flight_id, i.cabin FROM inventory i
          WHERE (i.flight_id, i.cabin) IN (
              SELECT flight_id, cabin FROM unnest($1::bigint[], $2::smallint[]) AS w (flight_id, cabin)
              UNION
@@ -43,7 +53,16 @@ pub(super) async fn take(tx: &mut PgTransaction<'_>, wanted: &Wanted) -> Result<
     .bind(flights)
     .bind(cabins)
     .bind(bookings)
-    .execute(&mut **tx)
+    .fetch_all(&mut **tx)
     .await?;
-    Ok(())
+    locked
+        .into_iter()
+        .map(|(flight, cabin)| {
+            let cabin = usize::try_from(cabin)
+                .ok()
+                .and_then(|at| Cabin::ALL.get(at))
+                .ok_or_else(|| unreadable("inventory.cabin"))?;
+            Ok((FlightId::from_raw(flight), *cabin))
+        })
+        .collect()
 }

@@ -6,6 +6,8 @@ struct Waiting {
     fixture: Bookings,
     ada: Caller,
     command: Command,
+    /// Commands of the same batch.
+    also: Vec<Command>,
     /// What the batch waits for.
     other: sqlx::PgTransaction<'static>,
 }
@@ -17,6 +19,7 @@ async fn one_flight() -> Waiting {
     fixture.flight(1, 1545, 48, 6).await;
     Waiting {
         command: contract::create(&ada, "k", 1, |_| {}),
+        also: Vec::new(),
         other: fixture.database().write().await.unwrap(),
         fixture,
         ada,
@@ -34,7 +37,7 @@ impl Waiting {
     /// Starts the batch, lets the other transaction commit once the batch waits, and answers the batch's outcome.
     async fn outcome(self) -> Outcome {
         let store = self.fixture.database().clone();
-        let batch = [self.command];
+        let batch: Vec<Command> = std::iter::once(self.command).chain(self.also).collect();
         let running = tokio::spawn(async move { store.execute(&batch).await });
         somebody_waits(&self.fixture).await;
         self.other.commit().await.unwrap();
@@ -132,4 +135,21 @@ async fn who_waits_for_a_lock_too_long_is_told_so() {
     assert!(matches!(outcome, Err(StoreError::Locked(_))), "{outcome:?}");
     case.other.rollback().await.unwrap();
     assert_eq!(case.fixture.counters(1).await, (6, 0));
+}
+
+/// It was not there to be locked: what was read of it later does not hold until the commit.
+#[tokio::test]
+async fn a_cabin_that_came_meanwhile_is_not_sold() {
+    let mut case = one_flight().await;
+    let economy = contract::create(&case.ada, "k2", 1, |_| {});
+    case.command = contract::create(&case.ada, "k", 1, |body| {
+        body["segments"][0]["cabin"] = "first".into();
+    });
+    case.others(
+        "SELECT 1 FROM inventory FOR UPDATE;
+         INSERT INTO inventory VALUES (1, 0, 4, 0, 90000, 'USD')",
+    )
+    .await;
+    case.also = vec![economy];
+    assert_eq!(contract::word(&case.outcome().await), "invalid_request");
 }
