@@ -1,9 +1,10 @@
 //! What is known of a request before its endpoint is called.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, OnceLock};
 
+use arrayvec::ArrayString;
 use poem::http::HeaderValue;
 use poem::{FromRequest, Request, RequestBody, Result};
 
@@ -18,43 +19,37 @@ const LONGEST_ID: usize = 64;
 /// The name of one request: the client's own if it sent a fit `X-Request-Id`, else a random one.
 ///
 /// An endpoint that takes one as an argument gets its request's.
-#[derive(Clone, PartialEq, Eq)]
-pub struct RequestId(HeaderValue);
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct RequestId(ArrayString<LONGEST_ID>);
 
 impl RequestId {
     /// A random one.
     pub fn random() -> Self {
-        let text = format!("{:016x}", rand::random::<u64>());
-        // Sixteen hexadecimal digits are always a fit header value.
-        Self(
-            HeaderValue::from_maybe_shared(text.into_bytes())
-                .unwrap_or(HeaderValue::from_static("0")),
-        )
+        let mut id = ArrayString::new();
+        // Sixteen digits fit.
+        let _ = write!(id, "{:016x}", rand::random::<u64>());
+        Self(id)
     }
 
     /// The client's own if it has 1 to 64 of `A-Z a-z 0-9 . _ -`, else a random one.
     pub fn from_client(value: Option<&HeaderValue>) -> Self {
-        let fit = |value: &&HeaderValue| {
-            (1..=LONGEST_ID).contains(&value.len())
-                && value
-                    .as_bytes()
-                    .iter()
-                    .all(|b| b.is_ascii_alphanumeric() || b"._-".contains(b))
-        };
+        let is_fit = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
         value
-            .filter(fit)
-            .map_or_else(Self::random, |value| Self(value.clone()))
+            .and_then(|value| value.to_str().ok())
+            .filter(|text| !text.is_empty() && text.bytes().all(is_fit))
+            .and_then(|text| ArrayString::from(text).ok())
+            .map_or_else(Self::random, Self)
     }
 
     /// The id as text.
     pub fn as_str(&self) -> &str {
-        // Only ASCII was let in.
-        self.0.to_str().unwrap_or_default()
+        &self.0
     }
 
     /// The id as a header's value.
     pub fn header_value(&self) -> HeaderValue {
-        self.0.clone()
+        // Only what is fit for a header was let in.
+        HeaderValue::from_str(&self.0).unwrap_or(HeaderValue::from_static("0"))
     }
 }
 
@@ -72,7 +67,7 @@ impl fmt::Debug for RequestId {
 
 impl<'a> FromRequest<'a> for RequestId {
     async fn from_request(request: &'a Request, _body: &mut RequestBody) -> Result<Self> {
-        Ok(RequestContext::of(request)?.id.clone())
+        Ok(RequestContext::of(request)?.id)
     }
 }
 

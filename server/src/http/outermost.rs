@@ -77,7 +77,7 @@ impl Outermost {
         let method = request.method().clone();
         let path = (self.logged != Logged::None).then(|| request.uri().clone());
         request.extensions_mut().insert(RequestContext {
-            id: id.clone(),
+            id,
             address,
             verifier: Arc::clone(&self.verifier),
             route: Arc::clone(&route),
