@@ -99,7 +99,8 @@ pub(crate) fn write_weeks(path: &Path, weeks: Range<i64>) -> Vec<FlightPlan> {
     plans
 }
 
-struct Nothing;
+/// Listens to nothing; the file has no bad row.
+pub(crate) struct Nothing;
 
 impl Watch for Nothing {
     fn rejected(&mut self, rejection: Rejection) -> Result<(), ImportError> {

@@ -15,6 +15,7 @@ mod import;
 mod load;
 mod place;
 mod postgres;
+mod postgres_import;
 mod process;
 mod report;
 mod rounds;
@@ -29,12 +30,13 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 type Measure = (&'static str, fn(&mut Report));
 
 /// The measures by name.
-const MEASURES: [Measure; 6] = [
+const MEASURES: [Measure; 7] = [
     ("search", search::measure),
     ("bookings", bookings::measure),
     ("import", import::measure),
     ("beside", beside_import::measure),
     ("postgres", postgres::measure),
+    ("postgres-import", postgres_import::measure),
     ("console", console::measure),
 ];
 

@@ -23,7 +23,7 @@ use super::report::{Aim, Report};
 use super::rounds::{in_turn, median};
 
 /// Where PostgreSQL is: `scripts/services` starts one.
-const ADDRESS: &str = "AIRSIDE_TEST_POSTGRES";
+pub(crate) const ADDRESS: &str = "AIRSIDE_TEST_POSTGRES";
 const ROUNDS: usize = 3;
 const ROUND: Duration = Duration::from_secs(3);
 /// Connections of the pool, the best of 8, 16, 32 and 64 for the statement.
@@ -83,7 +83,7 @@ async fn shop_in(url: &str) -> Shop {
 }
 
 /// A database of its own, which waits for the disk at each commit, as servers of others do.
-async fn empty_database(address: &str, name: &str) -> String {
+pub(crate) async fn empty_database(address: &str, name: &str) -> String {
     let mut url = address.to_owned();
     let mut server = address
         .parse::<PgConnectOptions>()
