@@ -24,6 +24,7 @@ pub(crate) mod audit;
 mod auth;
 mod bookings;
 mod calls;
+mod copy;
 mod flights;
 pub(crate) mod idempotency;
 mod migrate;

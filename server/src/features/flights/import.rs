@@ -121,7 +121,8 @@ pub async fn import(
     reader: impl Read + Send + 'static,
     watch: &mut dyn Watch,
 ) -> Result<ImportReport, ImportError> {
-    let (sender, mut blocks) = mpsc::channel(4);
+    // While the store takes the most that it ever does at once, the next is read.
+    let (sender, mut blocks) = mpsc::channel(MOST / BLOCK);
     let reading = tokio::task::spawn_blocking(move || read(reader, &sender));
     let mut report = ImportReport::default();
     let mut merger = Merger::new(store, clock, How::Merge(Expect::Known));
@@ -184,7 +185,7 @@ struct Merger<'a> {
 
 /// What happens to flights that exist.
 enum How {
-    /// They become what the file says; most of the next rows are thought to be so.
+    /// They become what the file says; what the next rows are thought to be.
     Merge(Expect),
     /// They stay.
     AddMissing,
@@ -244,7 +245,7 @@ impl<'a> Merger<'a> {
             }
         }
         if let How::Merge(expect) = &mut self.how {
-            *expect = if new * 2 > rows.len() {
+            *expect = if new == rows.len() {
                 Expect::New
             } else {
                 Expect::Known

@@ -214,9 +214,9 @@ pub trait FlightStore: Send + Sync + 'static {
 /// What the rows of a file are thought to be; only speed depends on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expect {
-    /// Mostly flights that do not exist yet.
+    /// Flights that do not exist yet.
     New,
-    /// Mostly flights that exist.
+    /// Flights of which some exist.
     Known,
 }
 

@@ -297,6 +297,16 @@ pub(crate) async fn a_merge_tells_what_became_of_each_row(fixture: &impl Fixture
             RowOutcome::Unchanged
         ]
     );
+    let third = [row(4, 9, 2), row(2, 10, 3), row(1, 8, 4)];
+    let merged = store.merge(&third, Expect::New, now()).await.unwrap();
+    assert_eq!(
+        merged,
+        [
+            RowOutcome::Created,
+            RowOutcome::Updated,
+            RowOutcome::Unchanged
+        ]
+    );
     let all = store
         .list(&FlightFilter::default(), None, 10)
         .await
@@ -307,7 +317,7 @@ pub(crate) async fn a_merge_tells_what_became_of_each_row(fixture: &impl Fixture
         .collect();
     assert_eq!(
         seen,
-        [(1, 1), (3, 1), (2, 2)],
+        [(1, 1), (3, 1), (4, 1), (2, 3)],
         "by departure, then by identity"
     );
     assert_eq!(store.merge(&[], Expect::New, now()).await.unwrap(), []);

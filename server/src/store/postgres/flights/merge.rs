@@ -9,7 +9,9 @@ use sqlx::{PgConnection, PgTransaction};
 use super::super::{Postgres, outbox};
 use super::locks::lock_keys;
 use super::reading::{NaturalKeys, by_ids, by_keys, facts};
-use super::writes::{insert_cabins, insert_flights, new_ids, update_flights};
+use super::writes::{
+    Copied, copy_flights, insert_cabins, insert_flights, key_order, new_ids, update_flights,
+};
 use crate::features::flights::decide::{self, Merge};
 use crate::features::flights::import::RowOutcome;
 use crate::features::flights::store::{Expect, FlightRecord, PlannedRow};
@@ -29,7 +31,7 @@ pub(super) async fn add_missing(
         chunk.outcomes[at] = Some(RowOutcome::Unchanged);
     }
     if !chunk.open().is_empty() {
-        chunk.insert(&mut tx, &chunk.open()).await?;
+        let tx = chunk.insert(tx, chunk.open()).await?;
         chunk.commit(database, tx).await?;
     }
     // Keys that were taken meanwhile belong to flights that stay as they are.
@@ -61,7 +63,7 @@ pub(super) async fn merge(
         return Ok(chunk.into_outcomes());
     }
     // New flights first: their keys come before all locks.
-    chunk.insert(&mut tx, &new).await?;
+    let mut tx = chunk.insert(tx, new).await?;
     chunk.update(&mut tx).await?;
     chunk.commit(database, tx).await?;
     Ok(chunk.into_outcomes())
@@ -135,28 +137,34 @@ impl<'a> Chunk<'a> {
     /// Inserts the flights of rows; those whose key turns out to be taken stay without an outcome.
     async fn insert(
         &mut self,
-        tx: &mut PgTransaction<'_>,
-        new: &[usize],
-    ) -> Result<(), sqlx::Error> {
+        mut tx: PgTransaction<'static>,
+        mut new: Vec<usize>,
+    ) -> Result<PgTransaction<'static>, sqlx::Error> {
         if new.is_empty() {
-            return Ok(());
+            return Ok(tx);
         }
-        let ids = new_ids(tx, new.iter().map(|at| &self.rows[*at].plan)).await?;
-        let flights: Vec<_> = ids
-            .iter()
-            .zip(new)
-            .map(|(id, at)| (*id, &self.rows[*at].plan))
-            .collect();
-        let written = insert_flights(tx, &flights, self.now).await?;
-        let made = flights.iter().filter(|(id, _)| written.contains(&id.raw()));
-        insert_cabins(tx, made.copied()).await?;
-        for (id, at) in ids.iter().zip(new) {
+        new.sort_unstable_by_key(|at| key_order(&self.rows[*at].plan));
+        let plans = new.iter().map(|at| &self.rows[*at].plan);
+        let ids = new_ids(&mut tx, plans.clone()).await?;
+        let flights: Vec<_> = ids.into_iter().zip(plans).collect();
+        let (mut tx, copied) = copy_flights(tx, &flights, self.now).await?;
+        let written = match copied {
+            Copied::All => flights.iter().map(|(id, _)| id.raw()).collect(),
+            Copied::None => {
+                // Row by row, past those whose key is taken.
+                let written = insert_flights(&mut tx, &flights, self.now).await?;
+                let made = flights.iter().filter(|(id, _)| written.contains(&id.raw()));
+                insert_cabins(&mut tx, made.copied()).await?;
+                written
+            }
+        };
+        for ((id, _), at) in flights.iter().zip(new) {
             if written.contains(&id.raw()) {
-                self.outcomes[*at] = Some(RowOutcome::Created);
+                self.outcomes[at] = Some(RowOutcome::Created);
                 self.touched.push(*id);
             }
         }
-        Ok(())
+        Ok(tx)
     }
 
     /// Locks the flights of rows without an outcome, decides about them, and writes those that change.

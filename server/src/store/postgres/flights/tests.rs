@@ -12,8 +12,8 @@ use crate::features::flights::store::{
 use crate::features::users::store::contract::entry;
 use crate::store::contract::Fixture;
 use crate::store::contract::processes::{agent, now};
-use crate::store::postgres::Postgres;
 use crate::store::postgres::tests::OnServer;
+use crate::store::postgres::{MOST_CONNECTIONS, Postgres};
 
 #[tokio::test]
 async fn a_flight_leaves_its_events_and_its_name_in_the_audit_log() {
@@ -223,6 +223,43 @@ async fn somebody_waits(database: &Postgres) {
         }
         tokio::task::yield_now().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_merge_that_nobody_waits_for_any_more_leaves_its_connection_to_others() {
+    let fixture = OnServer::new().await;
+    let here = fixture.database();
+    // Another importer, which has the key of a flight.
+    let mut other = here.write().await.unwrap();
+    insert_flights(&mut other, &[(FlightId::new(1, 1), &at(1))], now())
+        .await
+        .unwrap();
+    let row = [PlannedRow {
+        line: 2,
+        plan: at(1),
+    }];
+    tokio::select! {
+        merged = here.merge(&row, Expect::New, now()) => panic!("{merged:?}"),
+        () = somebody_waits(here) => {}
+    }
+    other.rollback().await.unwrap();
+    let mut all = Vec::new();
+    for n in 0..i64::from(MOST_CONNECTIONS) {
+        let mut connection = here.primary().acquire().await.unwrap();
+        let answer: i64 = sqlx::query_scalar("SELECT $1")
+            .bind(n)
+            .fetch_one(&mut *connection)
+            .await
+            .unwrap();
+        assert_eq!(answer, n, "each statement has its own answer");
+        all.push(connection);
+    }
+    drop(all);
+    assert_eq!(
+        flights(here).await,
+        [],
+        "nothing of a chunk that was not committed"
+    );
 }
 
 /// What a batch of bookings does to a cabin, before its commit.

@@ -3,8 +3,9 @@
 use airside_common::flight::FlightId;
 use jiff::Timestamp;
 use rustc_hash::FxHashSet;
-use sqlx::PgTransaction;
+use sqlx::{Acquire, PgTransaction};
 
+use super::super::copy::CopyRows;
 use crate::features::flights::store::{CabinTerms, FlightPlan, FlightRecord};
 use crate::store::rows::decode;
 use crate::store::rows::flights::day;
@@ -16,11 +17,13 @@ pub(super) async fn new_ids(
     plans: impl ExactSizeIterator<Item = &FlightPlan>,
 ) -> Result<Vec<FlightId>, sqlx::Error> {
     let count = i64::try_from(plans.len()).map_err(decode)?;
-    let serials: Vec<i64> =
-        sqlx::query_scalar("SELECT nextval('flight_serials') FROM generate_series(1, $1)")
-            .bind(count)
-            .fetch_all(&mut **tx)
-            .await?;
+    // One row: a thousand of them take longer than what is drawn.
+    let serials: Vec<i64> = sqlx::query_scalar(
+        "SELECT ARRAY(SELECT nextval('flight_serials') FROM generate_series(1, $1))",
+    )
+    .bind(count)
+    .fetch_one(&mut **tx)
+    .await?;
     plans
         .zip(serials)
         .map(|(plan, serial)| {
@@ -28,6 +31,97 @@ pub(super) async fn new_ids(
             Ok(FlightId::new(day(plan)?, serial))
         })
         .collect()
+}
+
+const COPY_FLIGHTS: &str = "COPY flights (id, carrier, number, origin, destination, departure_date, departure, departure_offset, \
+     arrival, arrival_offset, aircraft, status, version, created_at, updated_at) FROM STDIN (FORMAT binary)";
+
+const COPY_CABINS: &str =
+    "COPY inventory (flight_id, cabin, capacity, fare_minor, currency) FROM STDIN (FORMAT binary)";
+
+/// Days from 1970 to 2000, whence PostgreSQL counts.
+const DAYS_TO_2000: i32 = 10_957;
+
+/// What became of flights that were to be copied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Copied {
+    /// They are there, with their cabins.
+    All,
+    /// A natural key of theirs is taken: none of them is there.
+    None,
+}
+
+/// Writes new flights with their cabins, all or none; they stand in the order of [`key_order`]. The transaction belongs to
+/// a task of its own meanwhile, which ends the copying even if nobody waits for it any more: a connection on which it is
+/// cut off cannot be used again, and goes back to the others all the same.
+pub(super) async fn copy_flights(
+    mut tx: PgTransaction<'static>,
+    flights: &[(FlightId, &FlightPlan)],
+    now: Timestamp,
+) -> Result<(PgTransaction<'static>, Copied), sqlx::Error> {
+    let now = StoredInstant::from(now);
+    let mut rows = CopyRows::new();
+    let mut cabins = CopyRows::new();
+    for (id, plan) in flights {
+        rows.push(&[
+            &id.raw(),
+            &plan.carrier.as_str(),
+            &i32::from(plan.number.get()),
+            &plan.origin.as_str(),
+            &plan.destination.as_str(),
+            &(day(plan)?.cast_signed() - DAYS_TO_2000),
+            &StoredInstant::from(plan.departure.instant()),
+            &plan.departure.offset().seconds(),
+            &StoredInstant::from(plan.arrival.instant()),
+            &plan.arrival.offset().seconds(),
+            &plan.aircraft.as_str(),
+            &"scheduled",
+            &1_i64,
+            &now,
+            &now,
+        ])?;
+        for (cabin, terms) in (0_i16..).zip(plan.cabins) {
+            if let Some(terms) = terms {
+                cabins.push(&[
+                    &id.raw(),
+                    &cabin,
+                    &i32::try_from(terms.capacity).map_err(decode)?,
+                    &terms.fare.minor(),
+                    &terms.fare.currency().code(),
+                ])?;
+            }
+        }
+    }
+    let copying = tokio::spawn(async move {
+        let mut attempt = tx.begin().await?;
+        let copied = match rows.copy(&mut attempt, COPY_FLIGHTS).await {
+            Ok(()) => {
+                cabins.copy(&mut attempt, COPY_CABINS).await?;
+                attempt.commit().await?;
+                Copied::All
+            }
+            Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
+                attempt.rollback().await?;
+                Copied::None
+            }
+            Err(error) => return Err(error),
+        };
+        Ok((tx, copied))
+    });
+    copying
+        .await
+        .map_err(|error| sqlx::Error::Io(error.into()))?
+}
+
+/// The order in which all who write flights take their natural keys, so that of two who want the same ones, one waits for
+/// the other.
+pub(super) fn key_order(plan: &FlightPlan) -> impl Ord + use<> {
+    (
+        plan.departure.date(),
+        plan.carrier,
+        plan.number,
+        plan.origin,
+    )
 }
 
 /// Columns of flights, an array each.
@@ -56,8 +150,7 @@ impl<'a> Columns<'a> {
 }
 
 /// Writes new flights without their cabins; those whose natural key is taken are left out. Answers the ids of those that
-/// were written. Keys are taken in one order by all who write flights, so that of two who want the same ones, one waits
-/// for the other.
+/// were written. Keys are taken in the order of [`key_order`].
 pub(super) async fn insert_flights(
     tx: &mut PgTransaction<'_>,
     flights: &[(FlightId, &FlightPlan)],
