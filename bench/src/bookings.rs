@@ -85,6 +85,11 @@ pub(crate) fn measure(report: &mut Report) {
     );
 }
 
+/// The agent who logs in to measure.
+pub(crate) const USER: &str = "ada";
+/// The agent's password.
+pub(crate) const PASSWORD: &str = "a lengthy sentence for measures";
+
 /// Flights with seats for all, and who books them.
 pub(crate) struct Shop {
     pub(crate) caller: Caller,
@@ -94,21 +99,7 @@ pub(crate) struct Shop {
 impl Shop {
     /// In a database that has neither yet.
     pub(crate) async fn open(database: &SharedDatabase) -> Self {
-        let users = app::users(database, Arc::new(SystemClock)).unwrap();
-        let new = CreateUser {
-            username: "ada".parse().unwrap(),
-            password: Secret("a lengthy sentence for measures".to_owned()),
-            role: Role::Agent,
-            office: "NYC1A0001".parse().unwrap(),
-        };
-        let user = users.create(&Author::command_line(), new).await.unwrap();
-        let caller = Caller {
-            user_id: user.id,
-            username: user.username,
-            role: user.role,
-            office: user.office,
-            session: SessionId::new(),
-        };
+        let caller = agent(database).await;
         let now = SystemClock.now();
         let rows = rows(now.to_zoned(jiff::tz::TimeZone::UTC).date());
         database.merge(&rows, Expect::New, now).await.unwrap();
@@ -153,6 +144,25 @@ impl Shop {
             fingerprint: Fingerprint::of("POST", "/v1/bookings", &body).unwrap(),
             action: Action::Create(Box::new(body)),
         }
+    }
+}
+
+/// Makes the agent in a database that has no such user yet.
+pub(crate) async fn agent(database: &SharedDatabase) -> Caller {
+    let users = app::users(database, Arc::new(SystemClock)).unwrap();
+    let new = CreateUser {
+        username: USER.parse().unwrap(),
+        password: Secret(PASSWORD.to_owned()),
+        role: Role::Agent,
+        office: "NYC1A0001".parse().unwrap(),
+    };
+    let user = users.create(&Author::command_line(), new).await.unwrap();
+    Caller {
+        user_id: user.id,
+        username: user.username,
+        role: user.role,
+        office: user.office,
+        session: SessionId::new(),
     }
 }
 

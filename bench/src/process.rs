@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
-use super::{bare, http, place};
+use super::{bare, growth, http, place};
 
 /// Milliseconds of a processor that a server at rest takes less than in [`LOOK`].
 const AT_REST: f64 = 5.0;
@@ -25,12 +25,8 @@ impl Server {
     /// The real server with the demonstration's flights, and an access token of its agent; the folder, or the database
     /// that is named, may hold more.
     pub(crate) fn demonstration(data: &Path, database: Option<&str>) -> (Self, String) {
-        let mut command = Command::new(place::program("airside-server"));
-        command
-            .arg("--data-dir")
-            .arg(data)
-            .args(["run", "--demo", "--listen", "127.0.0.1:0"])
-            .arg("--until-stdin-closes");
+        let mut command = real(data);
+        command.arg("--demo");
         if let Some(url) = database {
             command.env("AIRSIDE_DATABASE_URL", url);
         }
@@ -45,6 +41,15 @@ impl Server {
         // What it says further is read away, since a full pipe would stop it.
         std::thread::spawn(move || output.read_to_end(&mut Vec::new()));
         (server, token)
+    }
+
+    /// The real server with what is in the database that is named; it has filled its timetable.
+    pub(crate) fn serving(data: &Path, database: &str) -> Self {
+        let mut command = real(data);
+        command.env("AIRSIDE_DATABASE_URL", database);
+        let (server, mut output) = Self::start(&mut command);
+        std::thread::spawn(move || output.read_to_end(&mut Vec::new()));
+        server
     }
 
     /// The bare route that answers with constants of these sizes.
@@ -100,6 +105,19 @@ impl Drop for Server {
         // It is gone in any case.
         let _ = self.child.wait();
     }
+}
+
+/// What starts the real server.
+fn real(data: &Path) -> Command {
+    let mut command = Command::new(place::program("airside-server"));
+    command
+        .arg("--data-dir")
+        .arg(data)
+        .args(["run", "--listen", "127.0.0.1:0"])
+        .arg("--until-stdin-closes")
+        // A setting that it does not know keeps it from starting.
+        .env_remove(growth::SIZES);
+    command
 }
 
 /// Time of processors that the living threads of a process have taken so far, in milliseconds.

@@ -138,16 +138,17 @@ fn from(pool: &[Vec<u8>]) -> impl FnMut(&mut Vec<u8>) {
 
 /// Draws queries as agents and programs send them: busy routes more often, one in five with a connection in New York.
 #[derive(Clone)]
-struct Queries {
+pub(crate) struct Queries {
     random: StdRng,
     /// Origin and destination of each flight of the week.
     routes: Vec<(&'static str, &'static str)>,
-    today: Date,
+    /// The first date that is asked for, and of how many.
+    dates: (Date, i64),
     headers: String,
 }
 
 impl Queries {
-    fn new(headers: &str) -> Self {
+    pub(crate) fn new(headers: &str) -> Self {
         let routes = WEEK
             .lines()
             .skip(1)
@@ -156,14 +157,19 @@ impl Queries {
                 (cells[2], cells[3])
             })
             .collect();
+        let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC);
         Self {
             random: StdRng::seed_from_u64(1),
             routes,
-            today: jiff::Timestamp::now()
-                .to_zoned(jiff::tz::TimeZone::UTC)
-                .date(),
+            dates: (today.date() + jiff::Span::new().days(1), 56),
             headers: headers.to_owned(),
         }
+    }
+
+    /// The same for so many other dates.
+    pub(crate) fn on(mut self, first: Date, count: i64) -> Self {
+        self.dates = (first, count);
+        self
     }
 
     fn draw(&mut self) -> Vec<u8> {
@@ -172,7 +178,7 @@ impl Queries {
         request
     }
 
-    fn write(&mut self, request: &mut Vec<u8>) {
+    pub(crate) fn write(&mut self, request: &mut Vec<u8>) {
         let random = &mut self.random;
         let (origin, mut destination) = *self.routes.choose(random).unwrap();
         if random.random_bool(0.2) {
@@ -182,7 +188,8 @@ impl Queries {
                 destination = other;
             }
         }
-        let date = self.today + jiff::Span::new().days(random.random_range(1..=56));
+        let (first, count) = self.dates;
+        let date = first + jiff::Span::new().days(random.random_range(0..count));
         let passengers = [1, 1, 1, 1, 1, 1, 2, 2, 3, 4].choose(random).unwrap();
         let cabin = [
             "",
