@@ -31,7 +31,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 type Measure = (&'static str, fn(&mut Report));
 
 /// The measures by name.
-const MEASURES: [Measure; 7] = [
+const MEASURES: [Measure; 8] = [
     ("search", search::measure),
     ("bookings", bookings::measure),
     ("import", import::measure),
