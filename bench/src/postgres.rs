@@ -116,17 +116,23 @@ async fn statements(pool: &PgPool, user: &Arc<str>, flights: &[FlightId], client
         let (pool, user) = (pool.clone(), Arc::clone(&user));
         let flight = flights[rand::random_range(0..flights.len())];
         async move {
-            let locator = Locator::random(&mut rand::rng());
-            let booked = sqlx::query(BOOKING)
-                .bind(&*user)
-                .bind(Uuid::new_v4().to_string())
-                .bind([0_u8; 32])
-                .bind(ANSWER)
-                .bind(locator.as_str())
-                .bind(flight.raw())
-                .execute(&pool)
-                .await
-                .unwrap();
+            let booked = loop {
+                let locator = Locator::random(&mut rand::rng());
+                let booked = sqlx::query(BOOKING)
+                    .bind(&*user)
+                    .bind(Uuid::new_v4().to_string())
+                    .bind([0_u8; 32])
+                    .bind(ANSWER)
+                    .bind(locator.as_str())
+                    .bind(flight.raw())
+                    .execute(&pool)
+                    .await;
+                match booked {
+                    // One of some ten thousand others has this locator.
+                    Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {}
+                    booked => break booked.unwrap(),
+                }
+            };
             assert_eq!(booked.rows_affected(), 1);
         }
     })
