@@ -2,13 +2,9 @@
 //! without a log, and from there by one statement a table to where they belong, all in one transaction.
 
 use std::fmt::Write as _;
-use std::fs::File;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use airside_common::flight::FlightId;
-use airside_server::clock::SystemClock;
-use airside_server::features::flights::import::{ImportReport, import};
 use airside_server::features::flights::store::FlightPlan;
 use airside_server::store::Database as _;
 use airside_server::store::postgres::Postgres;
@@ -16,13 +12,11 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{ConnectOptions, Connection};
 use tokio::runtime::Runtime;
 
-use super::import::{Nothing, write_weeks};
+use super::import::{beside_bare, imported, write_weeks};
 use super::place::Folder;
 use super::postgres::{ADDRESS, empty_database};
 use super::report::{Aim, Report};
-use super::rounds::{in_turn, median};
 
-const ROUNDS: usize = 3;
 /// How often the real week is repeated, where nothing else is said: about a million rows.
 const WEEKS: i64 = 77;
 /// Says otherwise, for a try.
@@ -41,66 +35,38 @@ pub(crate) fn measure(report: &mut Report) {
     let path = folder.join("flights.csv");
     let plans = write_weeks(&path, 0..weeks);
     eprintln!("  {} rows", plans.len());
-    let a_second = |took: Duration| plans.len() as f64 / took.as_secs_f64();
-
-    let mut again = Vec::new();
-    let (ours, others) = in_turn(
-        ROUNDS,
+    beside_bare(
+        report,
+        &format!("PostgreSQL, import of {} rows", plans.len()),
+        (plans.len(), Aim::Ratio(0.8)),
         || {
-            let (first, second) = runtime.block_on(imported(&address, &path, plans.len() as u64));
-            again.push(a_second(second));
-            a_second(first)
+            runtime.block_on(async {
+                let (url, connection) = prepared(&address).await;
+                connection.close().await.unwrap();
+                let open = async || Postgres::open(&url).await.unwrap();
+                imported(open, &path, plans.len() as u64).await
+            })
         },
-        || a_second(runtime.block_on(inserted(&address, &plans))),
-    );
-    let bare = median(others);
-    let name = format!("PostgreSQL, import of {} rows", plans.len());
-    report.beside(&name, "rows/s", (median(ours), bare), Aim::Ratio(0.8));
-    report.beside(
-        "  the same file again",
-        "rows/s",
-        (median(again), bare),
-        Aim::None,
+        || runtime.block_on(inserted(&address, &plans)),
     );
 }
 
-/// An empty database with the tables, and nothing left to do from what was before.
-async fn prepared(address: &str) -> (Postgres, PgConnection) {
+/// The address of an empty database with the tables, and a connection to it; nothing is left to do from what was before.
+async fn prepared(address: &str) -> (String, PgConnection) {
     let url = empty_database(address, "airside_bench").await;
-    let database = Postgres::open(&url).await.unwrap();
+    Postgres::open(&url).await.unwrap().close().await;
     let options: PgConnectOptions = url.parse().unwrap();
     let mut connection = options.connect().await.unwrap();
     sqlx::raw_sql("CHECKPOINT")
         .execute(&mut connection)
         .await
         .unwrap();
-    (database, connection)
-}
-
-/// How long the import into an empty database takes, and the same again into what it made, each until its last commit.
-async fn imported(address: &str, path: &Path, rows: u64) -> (Duration, Duration) {
-    let (database, connection) = prepared(address).await;
-    connection.close().await.unwrap();
-    let mut took = [Duration::ZERO; 2];
-    let mut reports = [ImportReport::default(); 2];
-    for (took, report) in took.iter_mut().zip(&mut reports) {
-        let begun = Instant::now();
-        let file = File::open(path).unwrap();
-        *report = import(&database, &SystemClock, file, &mut Nothing)
-            .await
-            .unwrap();
-        *took = begun.elapsed();
-    }
-    database.close().await;
-    assert_eq!(reports[0].created, rows);
-    assert_eq!(reports[1].unchanged, rows);
-    (took[0], took[1])
+    (url, connection)
 }
 
 /// How long the bare way takes: no look for what is there, no events, no limit to how long others wait.
 async fn inserted(address: &str, plans: &[FlightPlan]) -> Duration {
-    let (database, mut connection) = prepared(address).await;
-    database.close().await;
+    let (_, mut connection) = prepared(address).await;
     sqlx::raw_sql(
         "CREATE UNLOGGED TABLE new_flights AS TABLE flights WITH NO DATA;
          CREATE UNLOGGED TABLE new_inventory AS TABLE inventory WITH NO DATA",

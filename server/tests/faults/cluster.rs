@@ -1,19 +1,20 @@
 //! PostgreSQL of a test's own: a primary, and replicas that follow it.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
-use tokio::process::Command;
 use tokio::time::timeout;
+
+use crate::started::Started;
 
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Servers by the names that `scripts/services` gives them: `postgres`, `replica-1`, `replica-2`.
 pub(crate) struct Cluster {
-    folder: PathBuf,
+    started: Started,
     primary: String,
     replicas: Vec<String>,
 }
@@ -22,28 +23,18 @@ impl Cluster {
     /// A primary with so many replicas.
     pub(crate) async fn start(replicas: usize) -> Self {
         let names = ["postgres", "replica-1", "replica-2"];
-        let mut command = Command::new(script());
-        command.arg("start").args(&names[..=replicas]);
-        // Nothing of what it prints may keep this from reading to the end.
-        let output = timeout(PATIENCE, command.output()).await.unwrap().unwrap();
-        assert!(output.status.success(), "{output:?}");
-        let said = String::from_utf8(output.stdout).unwrap();
-        let value = |name: &str| -> Option<String> {
-            let prefix = format!("export {name}=");
-            let line = said.lines().find_map(|line| line.strip_prefix(&prefix));
-            line.map(str::to_owned)
-        };
-        let replicas = value("AIRSIDE_TEST_REPLICAS").unwrap_or_default();
+        let started = Started::start(&names[..=replicas]).await;
+        let replicas = started.value("AIRSIDE_TEST_REPLICAS").unwrap_or_default();
         Self {
-            folder: value("AIRSIDE_SERVICES").unwrap().into(),
-            primary: value("AIRSIDE_TEST_POSTGRES").unwrap(),
+            primary: started.value("AIRSIDE_TEST_POSTGRES").unwrap().to_owned(),
             replicas: replicas.split(',').map(str::to_owned).collect(),
+            started,
         }
     }
 
     /// The folder of all that the servers keep.
     pub(crate) fn folder(&self) -> &Path {
-        &self.folder
+        self.started.folder()
     }
 
     /// The address of a server.
@@ -61,18 +52,9 @@ impl Cluster {
         format!("{server}/{database}")
     }
 
-    fn pid(&self, name: &str) -> Pid {
-        let lines = std::fs::read_to_string(self.folder.join("pids")).unwrap();
-        let line = lines
-            .lines()
-            .find(|line| line.split(' ').next() == Some(name));
-        let pid = line.unwrap().split(' ').nth(1).unwrap();
-        Pid::from_raw(pid.parse().unwrap())
-    }
-
     /// Sends a signal to a server, and waits until it has ended.
     pub(crate) async fn end(&self, name: &str, signal: Signal) {
-        let pid = self.pid(name);
+        let pid = self.started.pid(name);
         kill(pid, signal).unwrap();
         let ended = async {
             while is_alive(pid) {
@@ -84,15 +66,12 @@ impl Cluster {
 
     /// Starts a server that has ended on the port that it had.
     pub(crate) async fn again(&self, name: &str) {
-        let mut command = Command::new(script());
-        command.arg("again").arg(&self.folder).arg(name);
-        let output = timeout(PATIENCE, command.output()).await.unwrap().unwrap();
-        assert!(output.status.success(), "{output:?}");
+        self.started.again(name).await;
     }
 
     /// Stops a server with all its processes in the middle of whatever they do, or lets them go on.
     pub(crate) fn freeze(&self, name: &str, signal: Signal) {
-        let server = self.pid(name);
+        let server = self.started.pid(name);
         // First the one that makes new ones.
         kill(server, signal).unwrap();
         for process in children(server) {
@@ -124,20 +103,6 @@ impl Cluster {
             .unwrap();
         connection.close().await.unwrap();
     }
-}
-
-impl Drop for Cluster {
-    fn drop(&mut self) {
-        let stopped = std::process::Command::new(script())
-            .arg("stop")
-            .arg(&self.folder)
-            .status();
-        assert!(stopped.is_ok_and(|status| status.success()));
-    }
-}
-
-fn script() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/services")
 }
 
 /// The state and the parent of a process.

@@ -28,6 +28,8 @@ mod services;
 mod sessions;
 mod several_servers;
 mod slow_client;
+mod started;
 mod stop;
 mod storm;
 mod unknown_commit;
+mod waiting;

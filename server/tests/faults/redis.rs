@@ -1,50 +1,36 @@
 //! Redis that is shared by servers, killed, frozen and started again without anything in it.
 
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use rstest::rstest;
 use serde_json::json;
 use tempfile::NamedTempFile;
-use tokio::process::Command;
-use tokio::time::timeout;
 
 use crate::process::{Client, Place, Server, Store};
+use crate::started::Started;
+use crate::waiting::until;
 
 /// By when an event has arrived; seats are looked up anew only after 30 seconds.
 const SOON: Duration = Duration::from_secs(15);
-const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A Redis of this test's own.
 struct PrivateRedis {
-    folder: PathBuf,
+    started: Started,
     url: String,
 }
 
 impl PrivateRedis {
     async fn start() -> Self {
-        let said = services(&["start", "redis"]).await;
-        let value = |name: &str| -> String {
-            let prefix = format!("export {name}=");
-            let line = said.lines().find_map(|line| line.strip_prefix(&prefix));
-            line.unwrap().to_owned()
-        };
+        let started = Started::start(&["redis"]).await;
         Self {
-            folder: value("AIRSIDE_SERVICES").into(),
-            url: value("AIRSIDE_TEST_REDIS"),
+            url: started.value("AIRSIDE_TEST_REDIS").unwrap().to_owned(),
+            started,
         }
     }
 
-    fn pid(&self) -> Pid {
-        let line = std::fs::read_to_string(self.folder.join("pids")).unwrap();
-        let pid = line.split(' ').nth(1).unwrap();
-        Pid::from_raw(pid.parse().unwrap())
-    }
-
     fn signal(&self, signal: Signal) {
-        kill(self.pid(), signal).unwrap();
+        kill(self.started.pid("redis"), signal).unwrap();
     }
 
     /// Has it write all that it holds to the disk, from where it starts again.
@@ -57,41 +43,8 @@ impl PrivateRedis {
 
     /// Starts it on the port that it had, with what was saved.
     async fn again(&self) {
-        services(&["again", self.folder.to_str().unwrap(), "redis"]).await;
+        self.started.again("redis").await;
     }
-}
-
-impl Drop for PrivateRedis {
-    fn drop(&mut self) {
-        let stopped = std::process::Command::new(script())
-            .arg("stop")
-            .arg(&self.folder)
-            .status();
-        assert!(stopped.is_ok_and(|status| status.success()));
-    }
-}
-
-fn script() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/services")
-}
-
-async fn services(arguments: &[&str]) -> String {
-    let mut command = Command::new(script());
-    let output = timeout(PATIENCE, command.args(arguments).output());
-    let output = output.await.unwrap().unwrap();
-    assert!(output.status.success(), "{output:?}");
-    String::from_utf8(output.stdout).unwrap()
-}
-
-async fn until(what: &str, holds: impl AsyncFn() -> bool) {
-    let waiting = async {
-        while !holds().await {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    timeout(SOON, waiting)
-        .await
-        .unwrap_or_else(|_| panic!("not in {SOON:?}: {what}"));
 }
 
 /// Two servers on one database and one Redis, with a client of each.
@@ -155,9 +108,11 @@ impl Pair {
             assert_eq!(status, 201, "{booking}");
             let left = SEATS - self.booked;
             for (n, client) in self.clients.iter().enumerate() {
-                until(&format!("server {n} shows {left} seats"), async || {
-                    self.seats(client).await == left
-                })
+                until(
+                    SOON,
+                    &format!("server {n} shows {left} seats"),
+                    async || self.seats(client).await == left,
+                )
                 .await;
             }
         }
@@ -166,7 +121,7 @@ impl Pair {
     /// What each says of Redis; all are ready.
     async fn redis_is(&self, said: &str) {
         for client in &self.clients {
-            until(&format!("Redis is {said}"), async || {
+            until(SOON, &format!("Redis is {said}"), async || {
                 let (status, ready) = client.get("/readyz").await;
                 assert_eq!(status, 200, "{ready}");
                 ready["redis"] == said

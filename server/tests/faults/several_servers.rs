@@ -13,22 +13,11 @@ use sqlx::{Connection, PgConnection};
 use tokio::time::timeout;
 
 use crate::process::{Client, PASSWORD, Place, Server, Store};
+use crate::waiting::until;
 
 /// By when an event has arrived: far later than it does, and before anything else could have told.
 const SOON: Duration = Duration::from_secs(15);
 const PATIENCE: Duration = Duration::from_mins(1);
-
-/// Waits until something holds.
-async fn until(within: Duration, what: &str, holds: impl AsyncFn() -> bool) {
-    let waiting = async {
-        while !holds().await {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    timeout(within, waiting)
-        .await
-        .unwrap_or_else(|_| panic!("not in {within:?}: {what}"));
-}
 
 /// Servers on one database, with an admin `root`.
 struct Fleet {

@@ -68,6 +68,15 @@ async fn now_and_ids(
     Ok((now.timestamp()?, ids))
 }
 
+/// Flights with their cabins. `OFFSET 0` has the cabins of each flight looked up: where nobody has analysed the tables yet,
+/// the planner would read all of them and join what it finds, under the locks of the batch.
+pub(super) const FLIGHTS: &str =
+    "SELECT f.id, f.carrier, f.number, f.origin, f.destination, f.departure, f.departure_offset, f.arrival,
+        f.arrival_offset, f.aircraft, f.status, i.cabin, i.capacity, i.sold, i.fare_minor, i.currency
+     FROM flights f
+     LEFT JOIN LATERAL (SELECT * FROM inventory WHERE flight_id = f.id OFFSET 0) i ON TRUE
+     WHERE f.id = ANY($1)";
+
 async fn read_flights(
     tx: &mut PgTransaction<'_>,
     ids: &[FlightId],
@@ -76,18 +85,10 @@ async fn read_flights(
         return Ok(HashMap::new());
     }
     let ids: Vec<i64> = ids.iter().map(|id| id.raw()).collect();
-    // `OFFSET 0` has each flight's cabins looked up: where nobody has analysed the tables yet, the planner reads all of them
-    // and joins what it finds, under the locks of the batch.
-    let rows: Vec<FlightRow> = sqlx::query_as(
-        "SELECT f.id, f.carrier, f.number, f.origin, f.destination, f.departure, f.departure_offset, f.arrival,
-                f.arrival_offset, f.aircraft, f.status, i.cabin, i.capacity, i.sold, i.fare_minor, i.currency
-         FROM flights f
-         LEFT JOIN LATERAL (SELECT * FROM inventory WHERE flight_id = f.id OFFSET 0) i ON TRUE
-         WHERE f.id = ANY($1)",
-    )
-    .bind(ids)
-    .fetch_all(&mut **tx)
-    .await?;
+    let rows: Vec<FlightRow> = sqlx::query_as(FLIGHTS)
+        .bind(ids)
+        .fetch_all(&mut **tx)
+        .await?;
     flights(rows)
 }
 

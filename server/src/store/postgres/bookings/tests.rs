@@ -201,6 +201,34 @@ async fn a_locator_that_exists_is_drawn_again() {
     assert!(draws.borrow().is_empty(), "drawn until two were free");
 }
 
+/// As it is after the first import: thousands of flights, and no statistics of them.
+#[tokio::test]
+async fn the_facts_of_a_batch_are_looked_up_where_nobody_has_analysed_the_tables() {
+    let fixture = Bookings::new().await;
+    fixture
+        .change(
+            "ALTER TABLE flights SET (autovacuum_enabled = off);
+             ALTER TABLE inventory SET (autovacuum_enabled = off);
+             INSERT INTO flights
+             SELECT i, 'UA', i % 9999 + 1, 'JFK', 'ORD', DATE '2099-01-01' + i / 9999, to_timestamp(0), 0,
+                    to_timestamp(3600), 0, '738', 'scheduled', 1, to_timestamp(0), to_timestamp(0)
+             FROM generate_series(1, 20000) AS i;
+             INSERT INTO inventory SELECT i, 3, 100, 0, 10000, 'USD' FROM generate_series(1, 20000) AS i",
+        )
+        .await;
+    let explain = sqlx::AssertSqlSafe(format!("EXPLAIN {}", facts::FLIGHTS));
+    let plan: Vec<String> = sqlx::query_scalar(explain)
+        .bind((1..=32_i64).collect::<Vec<_>>())
+        .fetch_all(&fixture.database().primary())
+        .await
+        .unwrap();
+    let plan = plan.join("\n");
+    assert!(
+        plan.contains("inventory_pkey") && !plan.contains("Seq Scan"),
+        "{plan}"
+    );
+}
+
 /// A commit that the server refuses has not happened; one whose session ended may have.
 #[tokio::test]
 async fn a_commit_that_was_refused_is_told_from_one_that_nobody_knows_of() {

@@ -225,15 +225,20 @@ async fn somebody_waits(database: &Postgres) {
     }
 }
 
+/// Another importer, which has taken the key of flight 1 and goes on to others.
+async fn importer_with_the_first_key(database: &Postgres) -> sqlx::PgTransaction<'static> {
+    let mut importer = database.write().await.unwrap();
+    insert_flights(&mut importer, &[(FlightId::new(1, 1), &at(1))], now())
+        .await
+        .unwrap();
+    importer
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_merge_that_nobody_waits_for_any_more_leaves_its_connection_to_others() {
     let fixture = OnServer::new().await;
     let here = fixture.database();
-    // Another importer, which has the key of a flight.
-    let mut other = here.write().await.unwrap();
-    insert_flights(&mut other, &[(FlightId::new(1, 1), &at(1))], now())
-        .await
-        .unwrap();
+    let other = importer_with_the_first_key(here).await;
     let row = [PlannedRow {
         line: 2,
         plan: at(1),
@@ -317,11 +322,7 @@ async fn what_is_sold_while_a_change_waits_binds_it() {
 async fn natural_keys_are_taken_in_one_order_whatever_the_files() {
     let fixture = OnServer::new().await;
     let here = fixture.database();
-    // Another importer, between the first key and the second.
-    let mut other = here.write().await.unwrap();
-    insert_flights(&mut other, &[(FlightId::new(1, 1), &at(1))], now())
-        .await
-        .unwrap();
+    let mut other = importer_with_the_first_key(here).await;
     let rows = [2, 1].map(|number| PlannedRow {
         line: 2,
         plan: at(number),
