@@ -14,7 +14,7 @@ use crate::cache::layered::LayeredCache;
 use crate::cache::memory::MemoryCache;
 use crate::cache::redis::RedisCache;
 use crate::clock::SharedClock;
-use crate::config::Settings;
+use crate::config::{DatabaseSettings, Settings};
 use crate::data_folder::DataFolder;
 use crate::features::audit::api::AuditApi;
 use crate::features::auth::api::AuthApi;
@@ -186,7 +186,7 @@ impl App {
                 )
             });
         let search = is(ServiceRole::Search).then(|| {
-            let cache = cache(redis.as_ref(), &metrics);
+            let cache = cache(redis.as_ref(), &settings.database, &metrics);
             Arc::new(Search::new(shared.clone(), cache, Arc::clone(&clock)))
         });
         let bookings = is(ServiceRole::Bookings).then(|| {
@@ -269,12 +269,14 @@ impl App {
 }
 
 /// Seats and fares in memory, before those that processes share.
-fn cache(redis: Option<&Redis>, metrics: &Metrics) -> SharedCache {
+fn cache(redis: Option<&Redis>, database: &DatabaseSettings, metrics: &Metrics) -> SharedCache {
     let memory = MemoryCache::new(CACHED_FLIGHTS, CACHED_FOR);
     let Some(redis) = redis else {
         return Arc::new(memory);
     };
-    let behind = RedisCache::new(Arc::clone(&redis.cache), CACHED_FOR);
+    // Once more what a replica may lag: it is looked at now and then.
+    let lag = (!database.replica_urls.is_empty()).then(|| database.replica_max_lag * 2);
+    let behind = RedisCache::new(Arc::clone(&redis.cache), CACHED_FOR).behind(lag);
     metrics.register(|registry| behind.register(registry));
     Arc::new(LayeredCache::new(memory, behind))
 }

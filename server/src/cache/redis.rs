@@ -5,6 +5,10 @@
 //! An invalidation removes the entry, and so does Redis where it runs out of memory or is started again: whatever is lost
 //! voids leases, and never revives one. Everything is void under another epoch, which is how a process forgets what it
 //! could not name while Redis was gone.
+//!
+//! Where some of what is put was read from replicas, an invalidation leaves an empty entry for as long as a replica may lag,
+//! or an empty epoch where everything is forgotten: under these nobody gets a lease, since a process that has not heard of
+//! the change yet may read from before it.
 
 use std::num::NonZeroU64;
 use std::sync::{Arc, LazyLock};
@@ -39,7 +43,9 @@ end
 local found = redis.call('MGET', unpack(KEYS, 2))
 for i = 1, #KEYS - 1 do
   local entry = found[i]
-  if entry and string.sub(entry, 1, 8) == epoch then
+  if epoch == '' or entry == '' then
+    found[i] = ''
+  elseif entry and string.sub(entry, 1, 8) == epoch then
     found[i] = string.sub(entry, 9)
   else
     redis.call('SET', KEYS[i + 1], epoch .. ARGV[1], 'PX', ARGV[2])
@@ -58,7 +64,7 @@ static PUT: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"
 local epoch = redis.call('GET', KEYS[1])
-if not epoch then return 0 end
+if not epoch or epoch == '' then return 0 end
 local time = redis.call('TIME')
 local now = string.format('%013.0f', time[1] * 1000 + math.floor(time[2] / 1000))
 for i = 2, #KEYS do
@@ -72,11 +78,28 @@ return 1
     )
 });
 
-static INVALIDATE: LazyLock<Script> =
-    LazyLock::new(|| Script::new("return redis.call('DEL', unpack(KEYS))"));
+/// Removes entries, or leaves empty ones for so many milliseconds.
+static INVALIDATE: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        r"
+if ARGV[1] == '0' then return redis.call('DEL', unpack(KEYS)) end
+for i = 1, #KEYS do
+  redis.call('SET', KEYS[i], '', 'PX', ARGV[1])
+end
+return #KEYS
+",
+    )
+});
 
-static FORGET: LazyLock<Script> =
-    LazyLock::new(|| Script::new("return redis.call('SET', KEYS[1], ARGV[1])"));
+/// Begins another epoch, at once or in so many milliseconds.
+static FORGET: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        r"
+if ARGV[1] == '0' then return redis.call('SET', KEYS[1], ARGV[2]) end
+return redis.call('SET', KEYS[1], '', 'PX', ARGV[1])
+",
+    )
+});
 
 /// What Redis says of a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,6 +114,8 @@ pub(super) enum Looked {
 pub struct RedisCache {
     link: Arc<Link>,
     longest: Duration,
+    /// How long nobody puts what was invalidated.
+    blind: Option<Duration>,
     hits: Counter,
     misses: Counter,
 }
@@ -101,9 +126,17 @@ impl RedisCache {
         Self {
             link,
             longest,
+            blind: None,
             hits: Counter::default(),
             misses: Counter::default(),
         }
+    }
+
+    /// The same of values that may have been read where changes arrive so much later.
+    #[must_use]
+    pub const fn behind(mut self, lag: Option<Duration>) -> Self {
+        self.blind = lag;
+        self
     }
 
     /// Adds its figures.
@@ -218,11 +251,12 @@ impl Cache for RedisCache {
     }
 
     async fn invalidate(&self, keys: &[u64]) {
+        let blind = self.blind.map_or(0, milliseconds);
         let mut scripts = Vec::new();
         if keys.len() > MOST_NAMED {
             let mut script = FORGET.prepare_invoke();
             script.key(self.link.key(EPOCH));
-            script.arg(&rand::random::<[u8; LEASE]>()[..]);
+            script.arg(blind).arg(&rand::random::<[u8; LEASE]>()[..]);
             scripts.push(script);
         } else {
             for keys in keys.chunks(AT_ONCE) {
@@ -230,6 +264,7 @@ impl Cache for RedisCache {
                 for key in keys {
                     script.key(self.name(*key));
                 }
+                script.arg(blind);
                 scripts.push(script);
             }
         }
@@ -244,6 +279,10 @@ impl Cache for RedisCache {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
+    use rstest::rstest;
+
     use super::*;
     use crate::cache::contract;
     use crate::redis::real::{fresh, open, prefix};
@@ -328,10 +367,47 @@ mod tests {
         };
         // As if it had been started again, or had run out of memory.
         let mut script = INVALIDATE.prepare_invoke();
-        script.key(cache.link.key(EPOCH)).key(cache.name(1));
+        script.key(cache.link.key(EPOCH)).key(cache.name(1)).arg(0);
         cache.link.run::<()>(&script).await.unwrap();
         cache.put(vec![(1, lease, Value::from([1]))]).await;
         assert!(matches!(cache.get(&[1]).await[0], Found::Miss(_)));
+    }
+
+    /// Of what has changed while no process was there nobody was told.
+    #[tokio::test]
+    async fn what_was_put_before_a_process_came_is_void() {
+        let prefix = prefix();
+        let first = RedisCache::new(open(&prefix).await.cache, MINUTE);
+        let Found::Miss(lease) = first.get(&[1]).await.remove(0) else {
+            panic!("it is there")
+        };
+        first.put(vec![(1, lease, Value::from([1]))]).await;
+        assert!(matches!(first.get(&[1]).await[0], Found::Hit(_)));
+        let second = RedisCache::new(open(&prefix).await.cache, MINUTE);
+        assert!(matches!(second.get(&[1]).await[0], Found::Miss(_)));
+    }
+
+    /// A process that has not heard of the change yet, and reads from a replica that has not got it either.
+    #[rstest]
+    #[case::one(1)]
+    #[case::more_than_are_named(MOST_NAMED as u64 + 1)]
+    #[tokio::test]
+    async fn behind_replicas_nobody_puts_until_they_have_the_change(#[case] changed: u64) {
+        let lag = Duration::from_secs(2);
+        let cache = cache(MINUTE).await.behind(Some(lag));
+        let changed: Vec<u64> = (1..=changed).collect();
+        let begun = Instant::now();
+        cache.invalidate(&changed).await;
+        let lease = loop {
+            match cache.get(&[1]).await.remove(0) {
+                Found::Miss(lease) if lease.shared.is_some() => break lease,
+                Found::Miss(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+                Found::Hit(_) => panic!("nobody has put it"),
+            }
+        };
+        assert!(begun.elapsed() >= lag);
+        cache.put(vec![(1, lease, Value::from([1]))]).await;
+        assert!(matches!(cache.get(&[1]).await[0], Found::Hit(_)));
     }
 
     #[tokio::test]

@@ -14,7 +14,7 @@ use super::link::Connection;
 /// How an address is written.
 const FORMS: &str = "write it as redis://user:password@host:6379/0, rediss://… (TLS), \
      redis+sentinel://user:password@host:26379,host:26379/service/0 or redis+cluster://user:password@host:6379,host:6379 \
-     (with TLS rediss+sentinel://… and rediss+cluster://…), with %40 for an @ in a password; the only parameter is \
+     (with TLS rediss+sentinel://… and rediss+cluster://…), with %40 for an @ and %2F for a / in a password; the only parameter is \
      sentinel_password";
 
 /// Why an address is not taken. It is not repeated, since it may hold a password.
@@ -71,6 +71,10 @@ impl Address {
             sentinel_password = Some(value.into_owned());
         }
         let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+        // An @ behind a slash stands behind a password with a slash in it, of which a part would be taken for the host.
+        if path.contains('@') {
+            return None;
+        }
         let (credentials, hosts) = match authority.rsplit_once('@') {
             Some((credentials, hosts)) => (format!("{credentials}@"), hosts),
             None => (String::new(), authority),
@@ -130,7 +134,8 @@ impl Address {
                 Servers::Sentinels(Arc::new(Mutex::new(client)))
             }
             "cluster" if path.is_empty() => {
-                let mut builder = ClusterClientBuilder::new(servers(6379, "")?);
+                // Whoever asks tries again, and has to know of each failure.
+                let mut builder = ClusterClientBuilder::new(servers(6379, "")?).retries(0);
                 if let Some(tls) = tls {
                     builder = builder.tls(tls);
                 }
@@ -189,6 +194,7 @@ mod tests {
     #[case::no_check_of_certificates("rediss://a#insecure")]
     #[case::no_number("redis://a/x")]
     #[case::no_port("redis://a:port")]
+    #[case::a_slash_in_a_password("redis+sentinel://u:12/secret@a/main")]
     fn it_is_not_taken(#[case] text: &str) {
         let error = text.parse::<Address>().err().unwrap().to_string();
         assert!(!error.contains("secret"), "{error}");

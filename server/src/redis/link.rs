@@ -22,8 +22,10 @@ use super::address::Address;
 
 /// How long Redis is left alone after a failure.
 const REST: Duration = Duration::from_secs(1);
-/// How long the task that looks after the connection waits for an answer.
+/// How long the start, and the task that looks after the connection, wait for an answer.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// How long a new connection may take: a host that is dark takes a second of it, and several may be asked.
+const CONNECT: Duration = Duration::from_secs(5);
 
 /// What a link is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,8 +124,19 @@ enum Way {
     Closed,
 }
 
+impl Way {
+    /// Closed, where an answer came too late.
+    fn slow(connection: Connection) -> Self {
+        match connection {
+            one @ Connection::One(_) => Self::Slow(one),
+            // This one connects anew by itself, and may then be one to a server that has what was forgotten.
+            Connection::Cluster(_) => Self::Closed,
+        }
+    }
+}
+
 impl Link {
-    /// Connects, once within a second, and as long as this lives whenever the connection is lost.
+    /// Connects, waiting for it no longer than a second, and as long as this lives whenever the connection is lost.
     pub(super) async fn open(
         address: Address,
         prefix: &str,
@@ -140,7 +153,10 @@ impl Link {
             errors: Counter::default(),
             open: Gauge::default(),
         });
-        let is_open = link.reopen().await;
+        let is_open = timeout(PATIENCE, link.reopen()).await.unwrap_or_else(|_| {
+            link.log(&mut link.state.lock(), &Fault::TooLate);
+            false
+        });
         let closed = Arc::clone(&link.closed);
         tokio::spawn(keep(Arc::downgrade(&link), closed, is_open));
         link
@@ -180,7 +196,7 @@ impl Link {
         let mut state = self.state.lock();
         state.owes = true;
         state.way = match std::mem::take(&mut state.way) {
-            Way::Open(connection) => Way::Slow(connection),
+            Way::Open(connection) => Way::slow(connection),
             other => other,
         };
         self.open.set(0);
@@ -210,8 +226,7 @@ impl Link {
             };
             (connection.clone(), state.opened)
         };
-        let ping = redis::cmd("PING");
-        match within(PATIENCE, ping.exec_async(&mut connection)).await {
+        match self.probe(&mut connection, PATIENCE).await {
             Ok(()) => true,
             Err(fault) => {
                 self.close(opened, &fault);
@@ -225,14 +240,14 @@ impl Link {
         let mut state = self.state.lock();
         if state.opened == opened {
             state.way = match (std::mem::take(&mut state.way), fault) {
-                (Way::Open(connection), Fault::TooLate) => Way::Slow(connection),
+                (Way::Open(connection), Fault::TooLate) => Way::slow(connection),
                 (Way::Open(_), Fault::Redis(_)) => Way::Closed,
                 (other, _) => other,
             };
             self.open.set(0);
             self.closed.notify_one();
+            self.log(&mut state, fault);
         }
-        self.log(&mut state, fault);
     }
 
     fn log(&self, state: &mut State, fault: &Fault) {
@@ -243,18 +258,18 @@ impl Link {
 
     /// Opens the way if Redis can be written to.
     async fn reopen(&self) -> bool {
-        let (kept, opened_before) = {
+        let kept = {
             let mut state = self.state.lock();
             match std::mem::take(&mut state.way) {
-                Way::Slow(connection) => (Some(connection), true),
-                Way::Closed => (None, state.opened > 0),
+                Way::Slow(connection) => Some(connection),
+                Way::Closed => None,
                 open @ Way::Open(_) => {
                     state.way = open;
                     return true;
                 }
             }
         };
-        match self.connect(kept, opened_before).await {
+        match self.connect(kept).await {
             Ok(()) => true,
             Err(fault) => {
                 self.log(&mut self.state.lock(), &fault);
@@ -263,17 +278,18 @@ impl Link {
         }
     }
 
-    async fn connect(&self, kept: Option<Connection>, opened_before: bool) -> Result<(), Fault> {
+    async fn connect(&self, kept: Option<Connection>) -> Result<(), Fault> {
         let mut forget = false;
         let mut connection = if let Some(mut kept) = kept
-            && self.probe(&mut kept).await.is_ok()
+            && self.probe(&mut kept, self.patience).await.is_ok()
         {
             kept
         } else {
-            let mut new = within(PATIENCE, self.address.connect()).await?;
-            self.probe(&mut new).await?;
-            // Another server, or the same that was started again, may hold what was forgotten meanwhile.
-            forget = opened_before;
+            let mut new = within(CONNECT, self.address.connect()).await?;
+            self.probe(&mut new, self.patience).await?;
+            // Another server, or the same that was started again, may hold what was forgotten meanwhile; so may any, if
+            // nobody was there to hear of it before this process.
+            forget = true;
             new
         };
         loop {
@@ -299,11 +315,12 @@ impl Link {
         }
     }
 
-    /// Whether writes are taken: neither a server that only follows another nor one that is full is of use.
-    async fn probe(&self, connection: &mut Connection) -> Result<(), Fault> {
+    /// Whether writes are taken in time: neither a server that only follows another nor one that is full or slower than
+    /// those who ask can wait is of use.
+    async fn probe(&self, connection: &mut Connection, patience: Duration) -> Result<(), Fault> {
         let mut write = redis::cmd("SET");
         write.arg(self.key("written")).arg(1).arg("EX").arg(60);
-        within(PATIENCE, write.exec_async(connection)).await
+        within(patience, write.exec_async(connection)).await
     }
 
     /// Makes everything void that is under the epoch of before. Failed logins are not forgotten.

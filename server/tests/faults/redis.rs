@@ -256,6 +256,10 @@ async fn what_was_forgotten_stays_so_when_redis_starts_from_old_data() {
     let redis = PrivateRedis::start().await;
     let mut pair = Pair::start(&redis.url).await;
     pair.redis_is("ok").await;
+    // One that looks for nothing until the end, and so asks Redis first then.
+    let third = pair.place.beside();
+    let server = third.start().await;
+    let client = server.login("ada").await;
     assert_eq!(pair.seats(&pair.clients[0]).await, SEATS);
     redis.save().await;
     pair.sell().await;
@@ -263,10 +267,10 @@ async fn what_was_forgotten_stays_so_when_redis_starts_from_old_data() {
     pair.redis_is("does not answer").await;
     redis.again().await;
     pair.redis_is("ok").await;
-    // A server that knows nothing yet asks Redis first.
-    let third = pair.place.beside();
-    let server = third.start().await;
-    let client = server.login("ada").await;
+    until(SOON, "the third finds Redis", async || {
+        client.get("/readyz").await.1["redis"] == "ok"
+    })
+    .await;
     assert_eq!(pair.seats(&client).await, SEATS - pair.booked);
     server.stop().await;
     pair.stop().await;

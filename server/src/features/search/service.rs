@@ -453,7 +453,11 @@ impl Search {
             for (id, found) in wanted.iter().zip(self.cache.get(&keys).await) {
                 match found {
                     Found::Hit(value) => match Offer::decode(&value) {
-                        Some(offer) => offers.know(*id, offer),
+                        // Another process may have read it, by a clock of its own; it was cached for no longer.
+                        Some(mut offer) => {
+                            offer.as_of = offer.as_of.clamp(now - CACHED_FOR, now);
+                            offers.know(*id, offer);
+                        }
                         None => missing.push(*id),
                     },
                     Found::Miss(lease) => {

@@ -404,6 +404,34 @@ async fn an_answer_of_cached_seats_holds_for_half_a_minute_and_no_seats_are_olde
     assert!(kept(&search, &first).is_none() && kept(&search, &second).is_none());
 }
 
+#[rstest]
+#[case::behind(0, 1800)]
+#[case::ahead(1800, 0)]
+#[tokio::test]
+async fn seats_that_were_read_by_another_clock_are_of_use(#[case] its: u64, #[case] own: u64) {
+    let (shelf, ..) = search_at_noon().await;
+    let cache = Arc::new(MemoryCache::new(1000, CACHED_FOR));
+    let asked = query(r#"{"max_stops": 0}"#);
+    for seconds in [its, own] {
+        let clock = Arc::new(Noon::default());
+        clock.0.store(seconds, Ordering::Relaxed);
+        let search = Search::keeping(KEPT_BYTES, shelf.clone(), cache.clone(), clock.clone());
+        search.load().await.unwrap();
+        let as_of = answer(&search, &asked).await.unwrap().as_of;
+        let now = clock.now();
+        assert!(
+            (now - CACHED_FOR..=now).contains(&as_of),
+            "{as_of} at {now}"
+        );
+        assert!(kept(&search, &asked).is_some());
+    }
+    assert_eq!(
+        shelf.looks.load(Ordering::Relaxed),
+        1,
+        "the second found what the first had read"
+    );
+}
+
 #[tokio::test]
 async fn answers_are_kept_up_to_so_many_bytes() {
     let (shelf, clock, _) = search_at_noon().await;
