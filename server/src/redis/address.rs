@@ -194,7 +194,7 @@ mod tests {
     #[case::no_check_of_certificates("rediss://a#insecure")]
     #[case::no_number("redis://a/x")]
     #[case::no_port("redis://a:port")]
-    #[case::a_slash_in_a_password("redis+sentinel://u:12/secret@a/main")]
+    #[case::a_slash_in_a_password("redis+sentinel://u:12/secret@a/0")]
     fn it_is_not_taken(#[case] text: &str) {
         let error = text.parse::<Address>().err().unwrap().to_string();
         assert!(!error.contains("secret"), "{error}");
