@@ -256,7 +256,7 @@ impl FlightStore for Sqlite {
 
     /// Nobody else writes meanwhile; the limit is 50 ms, and a disk is not always as fast as it was.
     fn pace(&self) -> Duration {
-        Duration::from_millis(20)
+        Duration::from_millis(22)
     }
 
     async fn add_missing(
