@@ -12,6 +12,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgDatabaseError, PgSeverity};
 use sqlx::{Connection, PgPool, PgTransaction, Postgres as Db};
 
+use super::idempotency::Answers;
 use super::replicas::MayBeOld;
 use super::{Postgres, idempotency, position};
 use crate::consistency;
@@ -112,14 +113,14 @@ async fn run(tx: &mut PgTransaction<'_>, commands: &[Command]) -> Result<Vec<Out
     }
     let wanted = Wanted::by(&batch.open);
     let locked = locks::take(tx, &wanted).await?;
-    let (facts, ids) = facts::read(tx, &wanted, &locked).await?;
+    let draw = || Locator::random(&mut rand::rng());
+    let (facts, ids) = facts::read(tx, &wanted, &locked, draw).await?;
     let decisions = decide(&facts, &batch.open);
     let changes = changes(&batch.open, &decisions);
-    if !changes.is_empty() {
-        writes::write(tx, facts.now, &Written::of(&changes, ids, facts.now)?).await?;
-    }
+    let written = Written::of(&changes, ids, facts.now)?;
     let outcomes = decisions.iter().map(|decision| &decision.outcome);
-    idempotency::keep(tx, batch.open.iter().zip(outcomes)).await?;
+    let answers = Answers::of(batch.open.iter().zip(outcomes));
+    writes::write(tx, facts.now, &written, answers).await?;
     Ok(batch.finish(decisions)?)
 }
 

@@ -9,7 +9,6 @@ use sqlx::PgTransaction;
 use crate::features::bookings::command::{Command, Outcome};
 use crate::features::bookings::store::StoreError;
 use crate::store::rows::bookings::answers::AnswerRow;
-use crate::store::rows::bookings::unreadable;
 use crate::store::rows::instant::StoredInstant;
 
 /// Claims the keys of commands for this transaction. Answers the records of those that are known, by the commands'
@@ -60,59 +59,45 @@ pub(crate) async fn claim(
     }
 }
 
-/// Keeps the answers of commands whose keys were claimed; a key without an answer to be kept is free again.
-pub(crate) async fn keep<'a>(
-    tx: &mut PgTransaction<'_>,
-    answered: impl Iterator<Item = (&'a Command, &'a Outcome)>,
-) -> Result<(), sqlx::Error> {
-    let (mut kept, mut free) = (Vec::new(), Vec::new());
-    for (command, outcome) in answered {
-        match outcome {
-            Outcome::Answered(answer) => kept.push((command, answer)),
-            Outcome::Refused(_) => free.push(command),
+/// What becomes of keys that were claimed, column by column: each has its answer, or is free again where there is none to be
+/// kept.
+#[derive(Default)]
+pub(crate) struct Answers<'a> {
+    pub(crate) users: Vec<String>,
+    pub(crate) keys: Vec<&'a str>,
+    pub(crate) statuses: Vec<Option<i32>>,
+    pub(crate) bodies: Vec<Option<&'a str>>,
+    pub(crate) locators: Vec<Option<String>>,
+    pub(crate) versions: Vec<Option<i64>>,
+}
+
+impl<'a> Answers<'a> {
+    pub(crate) fn of(answered: impl Iterator<Item = (&'a Command, &'a Outcome)>) -> Self {
+        let mut answers = Self::default();
+        for (command, outcome) in answered {
+            let answer = match outcome {
+                Outcome::Answered(answer) => Some(answer),
+                Outcome::Refused(_) => None,
+            };
+            let subject = answer.and_then(|answer| answer.subject);
+            answers.users.push(command.caller.user_id.to_string());
+            answers.keys.push(command.key.as_str());
+            answers.statuses.push(answer.map(|a| i32::from(a.status)));
+            answers.bodies.push(answer.map(|a| a.body.as_str()));
+            answers
+                .locators
+                .push(subject.map(|(locator, _)| locator.to_string()));
+            answers
+                .versions
+                .push(subject.map(|(_, version)| version.cast_signed()));
         }
+        answers
     }
-    if !kept.is_empty() {
-        let (users, keys) = names(kept.iter().map(|(command, _)| *command));
-        let filled = sqlx::query(
-            "UPDATE idempotency SET status = a.status, body = a.body, locator = a.locator, version = a.version
-             FROM unnest($1::text[], $2::text[], $3::integer[], $4::text[], $5::text[], $6::bigint[])
-                  AS a (user_id, key, status, body, locator, version)
-             WHERE idempotency.user_id = a.user_id AND idempotency.key = a.key",
-        )
-        .bind(users)
-        .bind(keys)
-        .bind(kept.iter().map(|(_, a)| i32::from(a.status)).collect::<Vec<_>>())
-        .bind(kept.iter().map(|(_, a)| a.body.as_str()).collect::<Vec<_>>())
-        .bind(
-            kept.iter()
-                .map(|(_, a)| a.subject.map(|(locator, _)| locator.to_string()))
-                .collect::<Vec<_>>(),
-        )
-        .bind(
-            kept.iter()
-                .map(|(_, a)| a.subject.map(|(_, version)| version.cast_signed()))
-                .collect::<Vec<_>>(),
-        )
-        .execute(&mut **tx)
-        .await?
-        .rows_affected();
-        if filled != kept.len() as u64 {
-            return Err(unreadable("an idempotency key that was claimed is gone"));
-        }
+
+    /// How many have an answer.
+    pub(crate) fn kept(&self) -> usize {
+        self.statuses.iter().flatten().count()
     }
-    if !free.is_empty() {
-        let (users, keys) = names(free);
-        sqlx::query(
-            "DELETE FROM idempotency i USING unnest($1::text[], $2::text[]) AS f (user_id, key)
-             WHERE i.user_id = f.user_id AND i.key = f.key",
-        )
-        .bind(users)
-        .bind(keys)
-        .execute(&mut **tx)
-        .await?;
-    }
-    Ok(())
 }
 
 /// Forgets keys that were first used before a moment, at most `limit`; answers how many there were. It waits for nobody.

@@ -39,17 +39,12 @@ pub(crate) async fn append(
     if events.is_empty() {
         return Ok(());
     }
-    let payloads: Vec<String> = events
-        .iter()
-        .map(serde_json::to_string)
-        .collect::<Result<_, _>>()
-        .map_err(|error| sqlx::Error::Encode(error.into()))?;
     sqlx::query(
         "INSERT INTO outbox (payload, created_at)
          SELECT payload, $1 FROM unnest($2::text[]) WITH ORDINALITY AS e (payload, at) ORDER BY at",
     )
     .bind(StoredInstant::from(now))
-    .bind(payloads)
+    .bind(payloads(events)?)
     .execute(&mut **tx)
     .await?;
     sqlx::query("SELECT pg_notify($1, '')")
@@ -57,6 +52,14 @@ pub(crate) async fn append(
         .execute(&mut **tx)
         .await?;
     Ok(())
+}
+
+/// Events as they stand in the outbox.
+pub(super) fn payloads(events: &[Event]) -> Result<Vec<String>, sqlx::Error> {
+    let payloads = events.iter().map(serde_json::to_string);
+    payloads
+        .collect::<Result<_, _>>()
+        .map_err(|error| sqlx::Error::Encode(error.into()))
 }
 
 /// Committed events that were not relayed yet.

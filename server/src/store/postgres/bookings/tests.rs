@@ -1,4 +1,5 @@
 use std::cell::RefCell;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use airside_common::event::Event;
@@ -193,11 +194,16 @@ async fn a_locator_that_exists_is_drawn_again() {
     let (first, second) = ("AAAAAA".parse().unwrap(), "BBBBBB".parse().unwrap());
     let draws = RefCell::new(vec![second, first, first, taken, taken]);
     let mut tx = fixture.database().write().await.unwrap();
-    let mut free = facts::free_locators(&mut tx, 2, || draws.borrow_mut().pop().unwrap())
-        .await
-        .unwrap();
-    free.sort_unstable();
-    assert_eq!(free, [first, second]);
+    let wanted = Wanted {
+        creates: 2,
+        ..Wanted::default()
+    };
+    let draw = || draws.borrow_mut().pop().unwrap();
+    let locked = HashSet::new();
+    let read = facts::read(&mut tx, &wanted, &locked, draw);
+    let (mut facts, _) = read.await.unwrap();
+    facts.locators.sort_unstable();
+    assert_eq!(facts.locators, [first, second]);
     assert!(draws.borrow().is_empty(), "drawn until two were free");
 }
 
@@ -216,9 +222,13 @@ async fn the_facts_of_a_batch_are_looked_up_where_nobody_has_analysed_the_tables
              INSERT INTO inventory SELECT i, 3, 100, 0, 10000, 'USD' FROM generate_series(1, 20000) AS i",
         )
         .await;
-    let explain = sqlx::AssertSqlSafe(format!("EXPLAIN {}", facts::FLIGHTS));
+    let explain = sqlx::AssertSqlSafe(format!("EXPLAIN {}", facts::FACTS));
     let plan: Vec<String> = sqlx::query_scalar(explain)
+        .bind(0_i64)
         .bind((1..=32_i64).collect::<Vec<_>>())
+        .bind(Vec::<i64>::new())
+        .bind(Vec::<String>::new())
+        .bind(Vec::<String>::new())
         .fetch_all(&fixture.database().primary())
         .await
         .unwrap();

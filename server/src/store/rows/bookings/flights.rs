@@ -4,13 +4,14 @@ use std::collections::HashMap;
 
 use airside_common::flight::{AircraftCode, FlightId, FlightNumber};
 use airside_common::money::{Money, parse_currency};
+use serde::Deserialize;
 
 use super::unreadable;
 use crate::features::bookings::decide::{CabinFacts, FlightFacts};
 use crate::store::rows::instant::StoredInstant;
 
-/// A flight with one of its cabins, if it has any.
-#[derive(sqlx::FromRow)]
+/// A flight with one of its cabins, if it has any; instants in JSON are in microseconds.
+#[derive(sqlx::FromRow, Deserialize)]
 pub(crate) struct FlightRow {
     id: i64,
     carrier: String,

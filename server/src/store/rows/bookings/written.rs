@@ -166,6 +166,9 @@ fn event(command: &Command, change: &Change) -> Event {
 }
 
 fn events(changes: &[(&Command, &Change)]) -> Vec<Event> {
+    if changes.is_empty() {
+        return Vec::new();
+    }
     let mut events: Vec<Event> = changes
         .iter()
         .map(|(command, change)| event(command, change))
