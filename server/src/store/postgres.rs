@@ -205,6 +205,18 @@ impl Postgres {
         serving.unless_replaced(work(serving.pool.clone())).await
     }
 
+    /// The same for work that finds its rows by keys.
+    pub(super) async fn look_up<T, R>(
+        &self,
+        work: impl FnOnce(PgPool) -> R,
+    ) -> Result<T, sqlx::Error>
+    where
+        R: Future<Output = Result<T, sqlx::Error>>,
+    {
+        let serving = self.primary.serving();
+        serving.unless_replaced(work(serving.lookups.clone())).await
+    }
+
     /// Connections to the server that takes the writes; each statement of theirs is one consistent look.
     pub(crate) fn primary(&self) -> PgPool {
         self.primary.serving().pool.clone()
@@ -219,7 +231,7 @@ impl Database for Postgres {
     }
 
     async fn outbox_depth(&self) -> Result<i64, StoreError> {
-        Ok(outbox::depth(&self.primary()).await?)
+        Ok(outbox::depth(&self.primary.serving().lookups).await?)
     }
 
     fn schema_version(&self) -> i64 {
@@ -229,7 +241,8 @@ impl Database for Postgres {
     async fn close(&self) {
         self.calls.close();
         self.watch.0.abort();
-        self.primary().close().await;
+        let serving = self.primary.serving();
+        tokio::join!(serving.pool.close(), serving.lookups.close());
     }
 
     fn replicas(&self) -> Vec<ReplicaHealth> {

@@ -92,7 +92,7 @@ impl Outbox for Postgres {
             .fetch_one(&pool)
             .await
         };
-        Ok(self.on_primary(present).await?)
+        Ok(self.look_up(present).await?)
     }
 
     async fn read_after(&self, position: i64, limit: u32) -> Result<Page, OutboxError> {
@@ -113,7 +113,7 @@ impl Outbox for Postgres {
             .fetch_all(&pool)
             .await
         };
-        let rows: Vec<OutboxRow> = self.on_primary(read).await?;
+        let rows: Vec<OutboxRow> = self.look_up(read).await?;
         Ok(page(rows)?)
     }
 
@@ -124,7 +124,7 @@ impl Outbox for Postgres {
     async fn lead(&self) -> Result<Option<Box<dyn Leader>>, OutboxError> {
         let server = self.primary.serving();
         let asked = async {
-            let mut candidate = server.pool.acquire().await?;
+            let mut candidate = server.lookups.acquire().await?;
             let locked: bool = sqlx::query_scalar("SELECT pg_try_advisory_lock($1)")
                 .bind(RELAY_LOCK)
                 .fetch_one(&mut *candidate)

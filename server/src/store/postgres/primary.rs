@@ -23,10 +23,24 @@ pub(super) fn name(options: &PgConnectOptions) -> String {
     }
 }
 
+/// What sessions are told that find all rows by keys. The planner goes by how large tables were when somebody counted last,
+/// and keeps a plan: on tables that grow it would go on to read from end to end what has become large. One plan is as good
+/// for all keys, so it is made once.
+const LOOKUPS: [(&str, &str); 3] = [
+    ("enable_seqscan", "off"),
+    ("enable_mergejoin", "off"),
+    ("plan_cache_mode", "force_generic_plan"),
+];
+
+/// Such sessions of a process: for the batches of the one writer, and for the outbox.
+const MOST_LOOKUPS: u32 = 4;
+
 /// Connections to the server that takes the writes now.
 #[derive(Debug)]
 pub(super) struct Serving {
     pub(super) pool: PgPool,
+    /// For statements that find their rows by keys and are asked for all the time.
+    pub(super) lookups: PgPool,
     pub(super) options: PgConnectOptions,
     candidate: usize,
     timeline: u32,
@@ -42,6 +56,7 @@ impl Serving {
     ) -> Self {
         Self {
             pool: pool(options.clone(), history, MOST_CONNECTIONS),
+            lookups: pool(options.clone().options(LOOKUPS), history, MOST_LOOKUPS),
             options,
             candidate,
             timeline,
@@ -73,9 +88,9 @@ impl Serving {
     /// Nobody gets a connection any more, and who waits for this server stops.
     fn retire(&self) {
         self.replaced.cancel();
-        let pool = self.pool.clone();
-        // It ends when the last connection does, which may take its time.
-        tokio::spawn(async move { pool.close().await });
+        let (pool, lookups) = (self.pool.clone(), self.lookups.clone());
+        // They end when the last connection does, which may take its time.
+        tokio::spawn(async move { tokio::join!(pool.close(), lookups.close()) });
     }
 }
 

@@ -27,6 +27,13 @@ pub(super) struct OnServer {
     fresh: FreshDatabase,
 }
 
+impl OnServer {
+    /// Its address.
+    pub(super) fn url(&self) -> String {
+        self.fresh.url()
+    }
+}
+
 #[async_trait]
 impl Fixture for OnServer {
     type Database = Postgres;

@@ -19,10 +19,7 @@ const DRAWS: u32 = 20;
 
 /// All that is asked for each batch, in one look: the database's time in milliseconds, numbers of bookings (what a refused
 /// command leaves is a gap), flights with their cabins, and which of the seats and locators wanted are taken.
-///
-/// `OFFSET 0` has the cabins of each flight looked up: where nobody has analysed the tables yet, the planner would read all
-/// of them and join what it finds, under the locks of the batch.
-pub(super) const FACTS: &str = "
+const FACTS: &str = "
     SELECT date_trunc('milliseconds', clock_timestamp()),
            ARRAY(SELECT nextval('bookings_id_seq') FROM generate_series(1, $1)),
            (SELECT coalesce(json_agg(f), '[]')::text FROM (
@@ -30,7 +27,7 @@ pub(super) const FACTS: &str = "
                        f.departure_offset, micros(f.arrival) AS arrival, f.arrival_offset, f.aircraft, f.status, i.cabin,
                        i.capacity, i.sold, i.fare_minor, i.currency
                 FROM flights f
-                LEFT JOIN LATERAL (SELECT * FROM inventory WHERE flight_id = f.id OFFSET 0) i ON TRUE
+                LEFT JOIN inventory i ON i.flight_id = f.id
                 WHERE f.id = ANY($2)) f),
            (SELECT coalesce(json_agg(json_build_array(s.flight_id, s.seat)), '[]')::text
             FROM unnest($3::bigint[], $4::text[]) AS w (flight_id, seat)
