@@ -98,8 +98,18 @@ pub(crate) fn log_in(address: SocketAddr, user: &str, password: &str) -> String 
     })
 }
 
+/// The text that a path answers.
+pub(crate) fn text(address: SocketAddr, path: &str) -> String {
+    text_with(address, path, |_| true)
+}
+
 /// Asks again and again until an answer contains a text.
 pub(crate) fn wait_for(address: SocketAddr, path: &str, text: &str) {
+    text_with(address, path, |answer| answer.contains(text));
+}
+
+/// Asks again and again until an answer is right.
+fn text_with(address: SocketAddr, path: &str, right: impl Fn(&str) -> bool) -> String {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -109,14 +119,15 @@ pub(crate) fn wait_for(address: SocketAddr, path: &str, text: &str) {
         let mut connection = Connection::open(address).await.unwrap();
         loop {
             let answer = connection.exchange(request.as_bytes()).await.unwrap();
-            if String::from_utf8_lossy(answer.body).contains(text) {
-                return;
+            let answer = String::from_utf8_lossy(answer.body);
+            if right(&answer) {
+                return answer.into_owned();
             }
             tokio::time::sleep(BREATH).await;
         }
     };
     runtime.block_on(async {
         let waited = tokio::time::timeout(LONG_PATIENCE, asking).await;
-        waited.unwrap();
-    });
+        waited.unwrap()
+    })
 }

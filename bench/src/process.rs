@@ -1,5 +1,6 @@
 //! A server in a process of its own, and what the system says of a process.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
@@ -43,10 +44,12 @@ impl Server {
         (server, token)
     }
 
-    /// The real server with what is in the database that is named; it has filled its timetable.
-    pub(crate) fn serving(data: &Path, database: &str) -> Self {
+    /// The real server with what is in the database that is named, and with other settings; it has filled its timetable.
+    pub(crate) fn serving(data: &Path, database: &str, settings: &[(&str, &OsStr)]) -> Self {
         let mut command = real(data);
-        command.env("AIRSIDE_DATABASE_URL", database);
+        command
+            .env("AIRSIDE_DATABASE_URL", database)
+            .envs(settings.iter().copied());
         let (server, mut output) = Self::start(&mut command);
         std::thread::spawn(move || output.read_to_end(&mut Vec::new()));
         server

@@ -28,42 +28,16 @@ pub(crate) fn measure(report: &mut Report) {
     // Until it has told itself of all flights that it has just loaded, no answer holds for long.
     http::wait_for(server.address, "/metrics", "airside_outbox_depth 0\n");
     server.wait_for_rest();
-    let mut queries = Queries::new(&format!(
-        "host: {}\r\nauthorization: Bearer {token}",
-        server.address
-    ));
-    let pool: Vec<Vec<u8>> = (0..DIFFERENT).map(|_| queries.draw()).collect();
-
-    // Each once: the answers are made, and tell how large they are.
-    let mut one_by_one = pool.iter().cycle();
-    let first = load(&server).run_to(DIFFERENT, &mut |request| {
-        request.extend_from_slice(one_by_one.next().unwrap());
-    });
-    let size = first.sizes.iter().sum::<usize>() / first.sizes.len();
-    let largest = first.sizes.iter().max().unwrap();
-    eprintln!("  {DIFFERENT} queries, {size} bytes an answer in the mean, at most {largest}");
-    let bare = Server::bare(&[size]);
-
-    let (ours, others) = in_turn(
-        ROUNDS,
-        || round(&server, &mut from(&pool)),
-        || round(&bare, &mut from(&pool)),
-    );
-    told(
-        report,
-        &format!("search, {DIFFERENT} different queries"),
-        &ours,
-        &others,
-        Aim::Ratio(0.8),
-    );
+    let searches = Searches::made(&server, &token);
+    searches.repeated(report, "search", &server, Aim::Ratio(0.8));
 
     // The same load on constants that are as many and as large as the answers: what of the difference is their bytes,
     // which come from memory where the one constant stays in the processor's cache.
-    let many = Server::bare(&first.sizes);
+    let many = Server::bare(&searches.sizes);
     let (others, one) = in_turn(
         ROUNDS,
-        || round(&many, &mut from(&pool)),
-        || round(&bare, &mut from(&pool)),
+        || round(&many, &mut from(&searches.pool)),
+        || round(&searches.bare, &mut from(&searches.pool)),
     );
     told(
         report,
@@ -74,19 +48,80 @@ pub(crate) fn measure(report: &mut Report) {
     );
     drop(many);
 
-    let mut again = queries.clone();
-    let (ours, others) = in_turn(
-        ROUNDS,
-        || round(&server, &mut |request| queries.write(request)),
-        || round(&bare, &mut |request| again.write(request)),
-    );
-    told(report, "search, every query new", &ours, &others, Aim::None);
+    searches.ever_new(report, "search", &server);
     report.alone(
         "server's resident memory after it",
         "MiB",
         mebibytes(server.id(), "VmRSS"),
         Aim::None,
     );
+}
+
+/// Queries that were each answered once, and the bare route that answers a constant of the mean size.
+pub(crate) struct Searches {
+    queries: Queries,
+    pool: Vec<Vec<u8>>,
+    sizes: Vec<usize>,
+    bare: Server,
+}
+
+impl Searches {
+    /// Each is sent once: the answers are made, and tell how large they are.
+    pub(crate) fn made(server: &Server, token: &str) -> Self {
+        let mut queries = Queries::new(&format!(
+            "host: {}\r\nauthorization: Bearer {token}",
+            server.address
+        ));
+        let pool: Vec<Vec<u8>> = (0..DIFFERENT).map(|_| queries.draw()).collect();
+        let sizes = asked_once(server, &pool);
+        let size = sizes.iter().sum::<usize>() / sizes.len();
+        let largest = sizes.iter().max().unwrap();
+        eprintln!("  {DIFFERENT} queries, {size} bytes an answer in the mean, at most {largest}");
+        Self {
+            queries,
+            pool,
+            sizes,
+            bare: Server::bare(&[size]),
+        }
+    }
+
+    /// The queries of the pool, in random order.
+    pub(crate) fn repeated(&self, report: &mut Report, name: &str, server: &Server, aim: Aim) {
+        let (ours, others) = in_turn(
+            ROUNDS,
+            || round(server, &mut from(&self.pool)),
+            || round(&self.bare, &mut from(&self.pool)),
+        );
+        let name = format!("{name}, {DIFFERENT} different queries");
+        told(report, &name, &ours, &others, aim);
+    }
+
+    /// Queries that never come again.
+    pub(crate) fn ever_new(&self, report: &mut Report, name: &str, server: &Server) {
+        let mut queries = self.queries.clone();
+        let mut again = self.queries.clone();
+        let (ours, others) = in_turn(
+            ROUNDS,
+            || round(server, &mut |request| queries.write(request)),
+            || round(&self.bare, &mut |request| again.write(request)),
+        );
+        let name = format!("{name}, every query new");
+        told(report, &name, &ours, &others, Aim::None);
+    }
+
+    /// Has another server answer the queries of the pool once.
+    pub(crate) fn make(&self, server: &Server) {
+        asked_once(server, &self.pool);
+    }
+}
+
+/// The sizes of the answers.
+fn asked_once(server: &Server, pool: &[Vec<u8>]) -> Vec<usize> {
+    let mut one_by_one = pool.iter().cycle();
+    let asked = load(server).run_to(DIFFERENT, &mut |request| {
+        request.extend_from_slice(one_by_one.next().unwrap());
+    });
+    asked.sizes
 }
 
 fn told(report: &mut Report, name: &str, ours: &[Round], others: &[Round], aim: Aim) {

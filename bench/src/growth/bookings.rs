@@ -110,7 +110,7 @@ impl Filled {
     }
 
     fn serve(&self, folder: &Folder, name: &str) -> (Server, String) {
-        let server = Server::serving(&folder.join(name), &self.url);
+        let server = Server::serving(&folder.join(name), &self.url, &[]);
         let token = http::log_in(server.address, USER, PASSWORD);
         http::wait_for(server.address, "/metrics", "airside_outbox_depth 0\n");
         server.wait_for_rest();

@@ -86,7 +86,7 @@ fn searched(
     until: Option<Duration>,
 ) {
     let begun = Instant::now();
-    let server = Server::serving(&folder.join("data"), url);
+    let server = Server::serving(&folder.join("data"), url, &[]);
     let listening = Instant::now();
     let mut told = |name: &str, unit, value| report.alone(name, unit, value, Aim::None);
     told(

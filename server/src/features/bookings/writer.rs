@@ -1,4 +1,5 @@
-//! The one task that writes bookings: a bounded queue in front, one transaction for all that waits.
+//! The one task that writes bookings: a bounded queue in front, one transaction for all that waits, and a second one beside it
+//! where the database can do both and enough wait.
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
@@ -11,8 +12,8 @@ use airside_common::booking::OperationKey;
 use airside_common::consistency::ConsistencyToken;
 use airside_common::user::UserId;
 use futures_util::FutureExt;
-use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinHandle;
+use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
 
 use super::command::{Command, Outcome};
@@ -52,6 +53,8 @@ pub enum WriteError {
 #[derive(Debug, Clone)]
 pub struct Writer {
     queue: mpsc::Sender<Queued>,
+    /// Told of each command that is queued.
+    arrived: Arc<Notify>,
     patience: Duration,
 }
 
@@ -82,10 +85,12 @@ impl Writer {
         patience: Duration,
     ) -> (Self, JoinHandle<()>) {
         let (sender, receiver) = mpsc::channel(queue);
-        let task = tokio::spawn(run(receiver, store, patience));
+        let arrived = Arc::new(Notify::new());
+        let task = tokio::spawn(run(receiver, Arc::clone(&arrived), store, patience));
         (
             Self {
                 queue: sender,
+                arrived,
                 patience,
             },
             task,
@@ -113,6 +118,7 @@ impl Writer {
                 mpsc::error::TrySendError::Full(_) => WriteError::Busy,
                 mpsc::error::TrySendError::Closed(_) => WriteError::Unavailable,
             })?;
+        self.arrived.notify_one();
         let answered = match tokio::time::timeout(self.patience, &mut outcome).await {
             Ok(answered) => answered,
             Err(_) if !claimed.swap(true, Ordering::AcqRel) => return Err(WriteError::Busy),
@@ -142,12 +148,36 @@ impl Work {
     }
 }
 
-async fn run(mut queue: mpsc::Receiver<Queued>, store: Arc<dyn BookingStore>, patience: Duration) {
+/// So many commands are worth a batch of their own while another one is at work: fewer go faster with those that will have
+/// come until it ends.
+const WORTHWHILE: usize = BATCH / 4;
+
+async fn run(
+    mut queue: mpsc::Receiver<Queued>,
+    arrived: Arc<Notify>,
+    store: Arc<dyn BookingStore>,
+    patience: Duration,
+) {
+    let at_once = store.batches_at_once();
     let mut waiting = Vec::with_capacity(BATCH);
-    while queue.recv_many(&mut waiting, BATCH).await > 0 {
-        let work = gather(waiting.drain(..), patience);
-        if !work.is_empty() {
-            carry_out(work, &*store).await;
+    let mut at_work = JoinSet::new();
+    loop {
+        let at_rest = at_work.is_empty();
+        let has_room = at_work.len() < at_once;
+        if at_rest || (has_room && queue.len() >= WORTHWHILE) {
+            if queue.recv_many(&mut waiting, BATCH).await == 0 {
+                break;
+            }
+            let work = gather(waiting.drain(..), patience);
+            if !work.is_empty() {
+                let store = Arc::clone(&store);
+                at_work.spawn(async move { carry_out(work, &*store).await });
+            }
+        } else {
+            tokio::select! {
+                _ = at_work.join_next() => {}
+                () = arrived.notified(), if has_room => {}
+            }
         }
     }
 }

@@ -33,6 +33,11 @@ mod writes;
 
 #[async_trait]
 impl BookingStore for Postgres {
+    fn batches_at_once(&self) -> usize {
+        // One is decided while the other waits for the disk.
+        2
+    }
+
     async fn execute(&self, batch: &[Command]) -> Result<Vec<Outcome>, StoreError> {
         let serving = self.primary.serving();
         // The writer writes one batch after the other: it must not wait for a server that will never answer.

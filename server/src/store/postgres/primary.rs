@@ -5,6 +5,7 @@
 //! for the search to begin, and a primary that was replaced and comes back is not written to.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use futures_util::future::join_all;
@@ -14,6 +15,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::standing::{History, NotPrimary, Silent, Standing, ask};
 use super::{CONNECT, MOST_CONNECTIONS, OpenError, migrate};
+
+/// How long a connection is taken to live after its last answer; no server is restarted in less.
+const FRESH: Duration = Duration::from_millis(50);
 
 /// Host and port of a server, which are no secret.
 pub(super) fn name(options: &PgConnectOptions) -> String {
@@ -104,8 +108,17 @@ pub(super) fn pool(
     PgPoolOptions::new()
         .max_connections(most_connections)
         .acquire_timeout(CONNECT)
-        // One round trip, and after a restart of the server nobody is given a connection that is dead.
-        .test_before_acquire(true)
+        // After a restart of the server nobody is given a connection that is dead.
+        .test_before_acquire(false)
+        .before_acquire(|connection, found| {
+            Box::pin(async move {
+                // It has just answered, and asking again is a round trip.
+                if found.idle_for > FRESH {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
         .after_connect(move |connection, _| {
             let history = Arc::clone(&history);
             Box::pin(async move {

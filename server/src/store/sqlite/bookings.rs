@@ -23,6 +23,10 @@ mod writes;
 
 #[async_trait]
 impl BookingStore for Sqlite {
+    fn batches_at_once(&self) -> usize {
+        1
+    }
+
     async fn execute(&self, batch: &[Command]) -> Result<Vec<Outcome>, StoreError> {
         let mut tx = self.write().await?;
         let outcomes = run(&mut tx, batch).await?;

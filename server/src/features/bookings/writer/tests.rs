@@ -17,13 +17,19 @@ use crate::features::bookings::store::{Filter, Page};
 /// Runs a batch when a permit is given; answers with the key; a key may say what goes wrong.
 #[derive(Debug)]
 struct FakeStore {
+    at_once: usize,
     permits: Semaphore,
     batches: Mutex<Vec<Vec<String>>>,
 }
 
 impl FakeStore {
     fn new(permits: usize) -> Arc<Self> {
+        Self::with(1, permits)
+    }
+
+    fn with(at_once: usize, permits: usize) -> Arc<Self> {
         Arc::new(Self {
+            at_once,
             permits: Semaphore::new(permits),
             batches: Mutex::default(),
         })
@@ -36,6 +42,10 @@ impl FakeStore {
 
 #[async_trait]
 impl BookingStore for FakeStore {
+    fn batches_at_once(&self) -> usize {
+        self.at_once
+    }
+
     async fn execute(&self, batch: &[Command]) -> Result<Vec<Outcome>, StoreError> {
         let keys: Vec<String> = batch.iter().map(|c| c.key.to_string()).collect();
         self.batches.lock().unwrap().push(keys.clone());
@@ -152,6 +162,38 @@ async fn what_waits_is_one_transaction() {
     }
     let sizes: Vec<usize> = store.batches().iter().map(Vec::len).collect();
     assert_eq!(sizes, [1, 64, 36]);
+}
+
+/// A batch at work that does not end, and others behind it.
+#[tokio::test]
+async fn a_second_batch_begins_beside_the_first_once_enough_wait() {
+    let store = FakeStore::with(2, 0);
+    let (writer, task) = Writer::start(Arc::clone(&store) as Arc<dyn BookingStore>);
+    let mut sent = Vec::new();
+    for (more, sizes, waiting) in [
+        (1, &[1][..], 0),
+        (WORTHWHILE - 1, &[1], WORTHWHILE - 1),
+        (1, &[1, WORTHWHILE], 0),
+        (BATCH, &[1, WORTHWHILE], BATCH),
+    ] {
+        for _ in 0..more {
+            let (writer, command) = (writer.clone(), command(&format!("key-{}", sent.len()), 1));
+            sent.push(tokio::spawn(async move { writer.submit(command).await }));
+        }
+        // In the one thread all have had their turn by then, whatever they wait for.
+        for _ in 0..1_000 {
+            tokio::task::yield_now().await;
+        }
+        let begun: Vec<usize> = store.batches().iter().map(Vec::len).collect();
+        assert_eq!((begun.as_slice(), writer.waiting()), (sizes, waiting));
+    }
+    // What was taken is written to the end, also when nobody can send more.
+    drop(writer);
+    store.permits.add_permits(3);
+    for (at, sent) in sent.into_iter().enumerate() {
+        assert_eq!(sent.await.unwrap(), Ok(answered(format!("key-{at}"))));
+    }
+    task.await.unwrap();
 }
 
 #[tokio::test]
