@@ -5,6 +5,7 @@ pub mod consumers;
 mod cursor;
 pub mod dominance;
 pub mod itineraries;
+pub mod kept;
 mod offers;
 pub mod query;
 pub mod service;

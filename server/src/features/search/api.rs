@@ -11,7 +11,8 @@ use poem::{IntoResponse, Request, Response};
 use poem_openapi::param::Query;
 use poem_openapi::{ApiResponse, OpenApi};
 
-use super::service::{Answer, Search, SearchError};
+use super::kept::Answer;
+use super::service::{Search, SearchError};
 use crate::clock::SharedClock;
 use crate::http::authentication::{AgentAuth, recalled};
 use crate::http::body::JsonBytes;

@@ -10,6 +10,7 @@ use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
 use super::itineraries::{Leg, Legs};
+use super::kept::Seen;
 use crate::features::flights::store::CabinTerms;
 
 /// Seats and fares of a flight, and when they were read.
@@ -71,7 +72,7 @@ pub(super) struct Offers {
     places: FxHashMap<FlightId, u32>,
     asked: Vec<Offer>,
     pub(super) oldest: Option<Timestamp>,
-    pub(super) made_of: Vec<(u32, u32)>,
+    pub(super) made_of: Vec<Seen>,
 }
 
 impl Offers {

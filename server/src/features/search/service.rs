@@ -4,7 +4,6 @@
 //! answers are kept by the text of their query and given again while nothing that they were made of has changed.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use airside_common::api::search::{
@@ -13,15 +12,13 @@ use airside_common::api::search::{
 use airside_common::flight::{Cabin, FlightId, FlightStatus};
 use airside_common::time::Instant;
 use arc_swap::ArcSwap;
-use hyper::body::Bytes;
 use jiff::Timestamp;
-use quick_cache::sync::{Cache as Quick, DefaultLifecycle};
-use quick_cache::{DefaultHashBuilder, Weighter};
 use rustc_hash::FxHashMap;
 
 use super::cursor::{self, Key, key};
 use super::dominance::{Fronts, stops};
 use super::itineraries::{Legs, Walk};
+use super::kept::{Answer, KeptAnswers};
 use super::offers::{Offer, Offers, Seat, is_open, seat, total};
 use super::query::{InvalidParameter, route};
 use super::store::{FlightOffers, ScheduledFlight, SearchStore};
@@ -31,21 +28,13 @@ use crate::clock::SharedClock;
 use crate::reference::reference;
 use crate::store::StoreError;
 
-/// How old availability may get where no event says that it changed: a lost event heals by then.
-pub const OLDEST_AVAILABILITY: Duration = Duration::from_mins(1);
-
-/// How long seats and fares are taken from the cache: half of that, so that an answer made of them holds for the other
-/// half. An answer is as old as the oldest of its flights, and of a hundred flights one is always about to expire.
+/// How long seats and fares are taken from the cache: half of how old they may get
+/// ([`OLDEST_AVAILABILITY`](super::kept::OLDEST_AVAILABILITY)), so that an answer made of them holds for the other half.
+/// An answer is as old as the oldest of its flights, and of a hundred flights one is always about to expire.
 pub const CACHED_FOR: Duration = Duration::from_secs(30);
 
 /// Bytes of the answers that are kept: some thousands of long ones.
 const KEPT_BYTES: u64 = 192 << 20;
-/// About the bytes of one: it says how many there will be.
-const USUAL_BYTES: u64 = 16 << 10;
-/// Counters of changes of flights' seats; flights share them, so that a change may also end a neighbour's answers.
-const COUNTERS: usize = 1 << 16;
-/// What the count of all changes never stands at.
-const NEVER: u64 = u64::MAX;
 /// Flights of one look into the store.
 const LOOK: usize = 2000;
 /// Rows of one page of the schedule while the timetable is built.
@@ -59,38 +48,7 @@ pub struct Search {
     timetable: ArcSwap<Timetable>,
     /// One change of the timetable at a time; readers do not take it.
     changing: tokio::sync::Mutex<()>,
-    changes: Box<[AtomicU32]>,
-    /// Counts all changes, each after its flights' own counters.
-    change: AtomicU64,
-    /// By the text of the query. Clients choose it, so that its hash is one that they cannot foresee.
-    answers: Quick<Box<str>, Arc<Answer>, ByBytes>,
-}
-
-/// An answer, ready to be sent.
-#[derive(Debug)]
-pub struct Answer {
-    /// The JSON of an [`ItineraryPage`].
-    pub bytes: Bytes,
-    /// When the oldest availability in it was read.
-    pub as_of: Timestamp,
-    generation: u64,
-    /// The first minute in which it no longer holds, because a flight in it has departed.
-    until: Minute,
-    /// Counters of all flights that it was made of, with what they stood at before anything was read.
-    made_of: Box<[(u32, u32)]>,
-    /// What all changes stood at when these counters were last compared: while nothing changes, one look is enough.
-    compared_at: AtomicU64,
-}
-
-/// Weighs an answer by about how many bytes it takes to keep it, with the text of its query.
-#[derive(Debug, Clone)]
-struct ByBytes;
-
-impl Weighter<Box<str>, Arc<Answer>> for ByBytes {
-    fn weight(&self, asked: &Box<str>, answer: &Arc<Answer>) -> u64 {
-        let bytes = answer.bytes.len() + size_of_val(&*answer.made_of) + size_of::<Answer>();
-        (bytes + asked.len() + size_of::<Box<str>>()) as u64
-    }
+    answers: KeptAnswers,
 }
 
 /// Why there is no answer.
@@ -107,31 +65,13 @@ pub enum SearchError {
 impl Search {
     /// A search with an empty timetable; [`Search::load`] fills it.
     pub fn new(store: Arc<dyn SearchStore>, cache: SharedCache, clock: SharedClock) -> Self {
-        Self::keeping(KEPT_BYTES, store, cache, clock)
-    }
-
-    /// A search that keeps answers of so many bytes.
-    fn keeping(
-        bytes: u64,
-        store: Arc<dyn SearchStore>,
-        cache: SharedCache,
-        clock: SharedClock,
-    ) -> Self {
         Self {
             store,
             cache,
             clock,
             timetable: ArcSwap::from_pointee(Timetable::empty(reference())),
             changing: tokio::sync::Mutex::new(()),
-            changes: (0..COUNTERS).map(|_| AtomicU32::new(0)).collect(),
-            change: AtomicU64::new(0),
-            answers: Quick::with(
-                usize::try_from(bytes / USUAL_BYTES).unwrap_or(usize::MAX),
-                bytes,
-                ByBytes,
-                DefaultHashBuilder::default(),
-                DefaultLifecycle::default(),
-            ),
+            answers: KeptAnswers::new(KEPT_BYTES),
         }
     }
 
@@ -187,10 +127,7 @@ impl Search {
         self.store.changed(flights);
         // First the cache, then the counters: an answer that saw the new counter has read after the invalidation.
         self.cache.invalidate(&keys).await;
-        for id in flights {
-            self.changes[counter(*id)].fetch_add(1, Ordering::AcqRel);
-        }
-        self.change.fetch_add(1, Ordering::AcqRel);
+        self.answers.changed(flights);
     }
 
     /// Compares the timetable with the store by version, mends what differs and drops what has departed; answers how
@@ -242,30 +179,8 @@ impl Search {
 
     /// The answer that was made before to a query of this text, if nothing has changed since.
     pub fn kept(&self, asked: &str) -> Option<Arc<Answer>> {
-        let answer = self.answers.get(asked)?;
-        let now = self.clock.now();
-        let holds = answer.generation == self.timetable.load().generation()
-            && minute(now).is_some_and(|now| now < answer.until)
-            && now.duration_since(answer.as_of).unsigned_abs() < OLDEST_AVAILABILITY
-            && self.is_unchanged(&answer);
-        holds.then_some(answer)
-    }
-
-    /// Whether no flight that an answer was made of has changed since.
-    fn is_unchanged(&self, answer: &Answer) -> bool {
-        // Before the counters: what changes between the two is seen the next time.
-        let change = self.change.load(Ordering::Acquire);
-        if answer.compared_at.load(Ordering::Relaxed) == change {
-            return true;
-        }
-        let is_unchanged = answer
-            .made_of
-            .iter()
-            .all(|(at, seen)| self.changes[*at as usize].load(Ordering::Acquire) == *seen);
-        if is_unchanged {
-            answer.compared_at.store(change, Ordering::Relaxed);
-        }
-        is_unchanged
+        self.answers
+            .find(asked, &self.timetable.load(), self.clock.now())
     }
 
     /// Answers a query, which was asked by this text.
@@ -278,7 +193,7 @@ impl Search {
             return Ok(answer);
         }
         let answer = Arc::new(self.make(query).await?);
-        self.answers.insert(asked.into(), Arc::clone(&answer));
+        self.answers.keep(asked, Arc::clone(&answer));
         Ok(answer)
     }
 
@@ -338,16 +253,13 @@ impl Search {
         };
         // Texts and numbers always serialise.
         let bytes = serde_json::to_vec(&page).unwrap_or_default();
-        Ok(Answer {
-            // No more than they fill, since they are kept: what has grown and shrinks stays where it is, up to twice as
-            // large.
-            bytes: Bytes::copy_from_slice(&bytes),
+        Ok(Answer::new(
+            &bytes,
             as_of,
-            generation: timetable.generation(),
+            &timetable,
             until,
-            made_of: offers.made_of.as_slice().into(),
-            compared_at: AtomicU64::new(NEVER),
-        })
+            &offers.made_of,
+        ))
     }
 
     /// In an order that time alone gives, without those that one with fewer stops and with seats dominates.
@@ -439,9 +351,7 @@ impl Search {
             for leg in legs {
                 let id = leg.flight.id();
                 if offers.ask(id, now) {
-                    let at = counter(id);
-                    let seen = self.changes[at].load(Ordering::Acquire);
-                    offers.made_of.push((u32::try_from(at).unwrap_or(0), seen));
+                    offers.made_of.push(self.answers.seen(id));
                     wanted.push(id);
                 }
             }
@@ -482,12 +392,6 @@ impl Search {
         }
         Ok(())
     }
-}
-
-fn counter(id: FlightId) -> usize {
-    // Days are in the upper half, serials in the lower; multiplication mixes both into the top bits.
-    let mixed = id.raw().cast_unsigned().wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48;
-    usize::try_from(mixed).unwrap_or(0) % COUNTERS
 }
 
 fn whole_second(at: Timestamp) -> Timestamp {

@@ -1,8 +1,11 @@
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use super::*;
 use crate::cache::memory::MemoryCache;
 use crate::clock::Clock;
 use crate::features::flights::store::CabinTerms;
 use crate::features::search::consumers::react;
+use crate::features::search::kept::OLDEST_AVAILABILITY;
 use crate::features::search::timetable::tests::{flight, named};
 use airside_common::event::Event;
 use airside_common::money::{Currency, Money};
@@ -415,7 +418,7 @@ async fn seats_that_were_read_by_another_clock_are_of_use(#[case] its: u64, #[ca
     for seconds in [its, own] {
         let clock = Arc::new(Noon::default());
         clock.0.store(seconds, Ordering::Relaxed);
-        let search = Search::keeping(KEPT_BYTES, shelf.clone(), cache.clone(), clock.clone());
+        let search = Search::new(shelf.clone(), cache.clone(), clock.clone());
         search.load().await.unwrap();
         let as_of = answer(&search, &asked).await.unwrap().as_of;
         let now = clock.now();
@@ -430,37 +433,6 @@ async fn seats_that_were_read_by_another_clock_are_of_use(#[case] its: u64, #[ca
         1,
         "the second found what the first had read"
     );
-}
-
-#[tokio::test]
-async fn answers_are_kept_up_to_so_many_bytes() {
-    let (shelf, clock, _) = search_at_noon().await;
-    let keeping = async |bytes| {
-        let cache = Arc::new(MemoryCache::new(1000, CACHED_FOR));
-        let search = Search::keeping(bytes, shelf.clone(), cache, clock.clone());
-        search.load().await.unwrap();
-        search
-    };
-    let asked = |limit: u8| query(&format!(r#"{{"limit": {limit}}}"#));
-    let whole = keeping(KEPT_BYTES).await;
-    let mut weights = 0;
-    for limit in 1..=100 {
-        let answer = answer(&whole, &asked(limit)).await.unwrap();
-        weights += ByBytes.weight(&text(&asked(limit)).into(), &answer);
-    }
-    assert_eq!(whole.answers.weight(), weights);
-    assert!((1..=100).all(|limit| kept(&whole, &asked(limit)).is_some()));
-
-    let bytes = weights / 4;
-    let bounded = keeping(bytes).await;
-    let mut long = 0;
-    for limit in 1..=100 {
-        long += answer(&bounded, &asked(limit)).await.unwrap().bytes.len() as u64;
-    }
-    assert!(long > bytes, "they do not fit");
-    let kept = bounded.answers.iter();
-    let kept: u64 = kept.map(|(_, answer)| answer.bytes.len() as u64).sum();
-    assert!((1..=bytes).contains(&kept), "{kept} of {bytes}");
 }
 
 #[tokio::test]
