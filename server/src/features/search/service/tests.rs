@@ -31,6 +31,8 @@ struct Shelf {
     flights: Mutex<Vec<ScheduledFlight>>,
     seats: Mutex<FxHashMap<FlightId, u32>>,
     looks: AtomicU64,
+    /// Whoever has read seats waits for it before telling them.
+    telling: tokio::sync::Mutex<()>,
 }
 
 #[async_trait]
@@ -68,7 +70,8 @@ impl SearchStore for Shelf {
 
     async fn offers(&self, ids: &[FlightId]) -> Result<Vec<FlightOffers>, StoreError> {
         self.looks.fetch_add(1, Ordering::Relaxed);
-        let seats = self.seats.lock();
+        let seats = self.seats.lock().clone();
+        let _telling = self.telling.lock().await;
         Ok(ids
             .iter()
             .map(|id| {
@@ -515,7 +518,7 @@ async fn events_may_come_twice_late_and_around_a_comparison() {
     assert!(search.timetable().generation() > generation);
 }
 
-/// Seats are read anew after an event, also where a reader of the time before comes late, and where the event comes twice.
+/// Seats are read anew after an event, also where the event comes twice.
 #[tokio::test]
 async fn seats_of_before_an_event_are_not_kept() {
     let (shelf, search) = search().await;
@@ -537,4 +540,26 @@ async fn seats_of_before_an_event_are_not_kept() {
     assert_eq!(shown().await, 7);
     search.reconcile_all().await.unwrap();
     assert_eq!(shown().await, 6);
+}
+
+/// Whoever read before a change and tells after it: what it read is kept neither as an answer nor as seats.
+#[tokio::test]
+async fn an_answer_that_a_change_overtakes_is_not_kept() {
+    let (shelf, search) = search().await;
+    let asked = query(r#"{"max_stops": 0}"#);
+    let id = shelf.flights.lock()[0].id;
+    let first = |page: &ItineraryPage| page.items[0].segments[0].cabins[1].available;
+    let telling = shelf.telling.lock().await;
+    let (overtaken, ()) = tokio::join!(page(&search, asked.clone()), async {
+        while shelf.looks.load(Ordering::Relaxed) == 0 {
+            tokio::task::yield_now().await;
+        }
+        shelf.seats.lock().insert(id, 4);
+        let changed = Event::InventoryChanged { flights: vec![id] };
+        react(&search, &changed).await.unwrap();
+        drop(telling);
+    });
+    assert_eq!(first(&overtaken), 9, "it read before the change");
+    assert!(kept(&search, &asked).is_none());
+    assert_eq!(first(&page(&search, asked).await), 4);
 }
