@@ -1,5 +1,7 @@
 //! What the document says of every operation beside what its endpoint says: the errors it may answer, and its place.
 
+use std::collections::BTreeSet;
+
 use airside_common::api::problem::{Code, Problem};
 use poem::http::Method;
 use poem_openapi::registry::{
@@ -7,6 +9,7 @@ use poem_openapi::registry::{
     MetaResponse, MetaSchema, MetaSchemaRef, Registry,
 };
 use poem_openapi::types::Type;
+use serde_json::Value;
 
 /// The operations with all their errors, each error by its status, and grouped by what they are about.
 pub(super) fn complete(mut apis: Vec<MetaApi>) -> Vec<MetaApi> {
@@ -126,6 +129,44 @@ pub(super) fn allow_null(registry: &mut Registry) {
             }
         }
     }
+}
+
+/// The document in which what only requests are made of takes no fields but its own: those are refused, and the library has
+/// no word for it. What answers are made of too stays open, since answers may get more fields.
+pub(super) fn close_requests(document: &str) -> serde_json::Result<String> {
+    let mut document: Value = serde_json::from_str(document)?;
+    let (mut asked, mut answered) = (BTreeSet::new(), BTreeSet::new());
+    for operation in members(&document["paths"]).flat_map(members) {
+        schemas(&document, &operation["requestBody"], &mut asked);
+        schemas(&document, &operation["responses"], &mut answered);
+    }
+    for name in asked.difference(&answered) {
+        let schema = &mut document["components"]["schemas"][name];
+        if schema["type"] == "object" {
+            schema["additionalProperties"] = Value::Bool(false);
+        }
+    }
+    serde_json::to_string_pretty(&document)
+}
+
+/// The names of all schemas that a part of the document refers to, and of those that they refer to.
+fn schemas(document: &Value, part: &Value, found: &mut BTreeSet<String>) {
+    let named = part["$ref"].as_str();
+    if let Some(name) = named.and_then(|at| at.strip_prefix("#/components/schemas/"))
+        && found.insert(name.to_owned())
+    {
+        schemas(document, &document["components"]["schemas"][name], found);
+    }
+    for inner in members(part) {
+        schemas(document, inner, found);
+    }
+}
+
+/// The values in an object or an array.
+fn members(value: &Value) -> impl Iterator<Item = &Value> {
+    let fields = value.as_object().into_iter().flat_map(|o| o.values());
+    let items = value.as_array().into_iter().flatten();
+    fields.chain(items)
 }
 
 /// What an operation is about.

@@ -113,6 +113,36 @@ async fn nulls_are_described() {
     assert!(schemas["Problem"]["properties"]["errors"]["nullable"].is_null());
 }
 
+/// Bodies take no fields but those that are described, and say so; answers are free to get more.
+#[test]
+fn what_only_requests_are_made_of_is_closed() {
+    let schemas = DOCUMENT["components"]["schemas"].as_object().unwrap();
+    let is_closed = |name: &str| schemas[name]["additionalProperties"] == json!(false);
+    let closed: Vec<&String> = schemas.keys().filter(|name| is_closed(name)).collect();
+    assert_eq!(
+        closed,
+        [
+            "CabinPlan",
+            "CreateBooking",
+            "CreateFlight",
+            "CreateUser",
+            "LoginRequest",
+            "NewSegment",
+            "PatchFlight",
+            "PatchUser",
+            "RefreshRequest",
+        ]
+    );
+    let operations = DOCUMENT["paths"].as_object().unwrap().values();
+    let operations = operations.flat_map(|methods| methods.as_object().unwrap().values());
+    let bodies = operations.filter_map(|operation| operation.get("requestBody"));
+    for body in bodies {
+        let named = &body["content"]["application/json"]["schema"]["$ref"];
+        let (_, name) = named.as_str().unwrap().rsplit_once('/').unwrap();
+        assert!(is_closed(name), "{name}");
+    }
+}
+
 #[tokio::test]
 async fn head_is_answered_like_get() {
     let app = TestApp::new().await;
