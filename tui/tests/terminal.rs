@@ -46,7 +46,7 @@ fn fill_in(terminal: &mut Terminal) {
     terminal.waits_for("1 found");
     terminal.types("<enter>");
     terminal.waits_for("New booking");
-    terminal.types("<tab>john<tab>smith<tab><tab><tab>j@example.com");
+    terminal.types("john<tab>smith<tab><tab><tab>j@example.com");
     terminal.waits_for("j@example.com");
 }
 
@@ -86,7 +86,7 @@ fn the_demonstration_books_keeps_the_booking_and_takes_its_server_along() {
     terminal.waits_for("nonstop");
     terminal.types("<enter>");
     terminal.waits_for("New booking");
-    terminal.types("mr<tab>john<tab>smith<tab><tab><tab>j@example.com<enter>");
+    terminal.types("john<tab>smith<tab><tab><tab>j@example.com<enter>");
     terminal.waits_for("confirmed");
     terminal.waits_for(" booked");
     terminal.types("<f3>");

@@ -199,7 +199,7 @@ impl Desk {
     /// A form for John Smith on the first itinerary, filled in and not sent.
     pub(crate) fn filled_in(items: Vec<Itinerary>) -> Self {
         let mut desk = Self::agent().searched(items);
-        desk.types("<enter>mr<tab>john<tab>smith<tab><tab><tab>j@example.com");
+        desk.types("<enter><backtab>mr<tab>john<tab>smith<tab><tab><tab>j@example.com");
         desk
     }
 

@@ -68,7 +68,7 @@ impl BookingForm {
         for _ in 0..party.max(1) {
             form.add_passenger();
         }
-        form.form.focus_on(&field_name(0, "title"));
+        form.begin(0);
         form
     }
 
@@ -190,8 +190,8 @@ impl BookingForm {
         ];
         let after = at * fields.len();
         self.form.fields.splice(after..after, fields);
-        self.form.focus = after;
         self.number_rows();
+        self.begin(at);
     }
 
     /// Takes a line out, unless it is the only one.
@@ -216,8 +216,13 @@ impl BookingForm {
             .map(|((s, p), seat)| ((s, if p > passenger { p - 1 } else { p }), seat))
             .collect();
         self.number_rows();
-        self.form
-            .focus_on(&field_name(passenger.min(self.party - 1), "title"));
+        self.begin(passenger.min(self.party - 1));
+    }
+
+    /// Moves the focus to where a passenger's line is begun: at the first field that must be filled in. The title stands
+    /// before it and may stay empty.
+    fn begin(&mut self, passenger: usize) {
+        self.form.focus_on(&field_name(passenger, "given_name"));
     }
 
     fn number_rows(&mut self) {

@@ -110,7 +110,7 @@ fn a_taken_seat_and_one_of_another_cabin_are_refused_by_name() {
 #[test]
 fn a_party_chooses_one_after_another_on_one_flight_after_another() {
     let mut desk = Desk::filled_in(vec![connection()]);
-    desk.types("<f6><tab>mary<tab>jones<f7>");
+    desk.types("<f6>mary<tab>jones<f7>");
     for serial in [201, 202] {
         let flight = FlightId::new(20_000, serial);
         desk.happens(Event::Seats {
@@ -146,7 +146,7 @@ fn a_seat_is_given_up() {
 #[test]
 fn the_seats_of_a_passenger_go_with_the_line() {
     let mut desk = Desk::filled_in(vec![direct(101)]);
-    desk.types("<f6><tab>mary<tab>jones<f7>");
+    desk.types("<f6>mary<tab>jones<f7>");
     let flight = FlightId::new(20_000, 101);
     desk.happens(Event::Seats {
         flight,
