@@ -12,6 +12,7 @@ pub mod lookup;
 
 static AIRPORTS: &str = include_str!("../data/airports.csv");
 static AIRLINES: &str = include_str!("../data/airlines.csv");
+static METROPOLITAN: &str = include_str!("../data/metropolitan.csv");
 
 /// The zone of airports whose own is not in the zone database.
 static UNKNOWN: TimeZone = TimeZone::UTC;
@@ -39,7 +40,7 @@ struct AirportEntry {
     airport: Airport,
     city: CityIndex,
     zone: u16,
-    /// City and name, folded for comparison.
+    /// Codes, city and name, folded for comparison.
     folded: lookup::Folded,
 }
 
@@ -52,18 +53,23 @@ struct Zone {
 
 /// The reference data of this build.
 pub fn reference() -> &'static Reference {
-    static REFERENCE: LazyLock<Reference> = LazyLock::new(|| Reference::read(AIRPORTS, AIRLINES));
+    static REFERENCE: LazyLock<Reference> =
+        LazyLock::new(|| Reference::read(AIRPORTS, AIRLINES, METROPOLITAN));
     &REFERENCE
 }
 
 impl Reference {
     /// Rows that do not parse are left out; the tests see to it that the compiled-in data have none.
-    fn read(airports: &str, airlines: &str) -> Self {
+    fn read(airports: &str, airlines: &str, metropolitan: &str) -> Self {
         let mut zones: Vec<Zone> = Vec::new();
         let mut zone_of = FxHashMap::default();
         let mut cities = FxHashMap::default();
         let mut entries = Vec::new();
         let rows = |text| csv::Reader::from_reader(str::as_bytes(text)).into_records();
+        let metropolitan: FxHashMap<AirportCode, String> = rows(metropolitan)
+            .flatten()
+            .filter_map(|row| Some((row.get(1)?.parse().ok()?, row.get(0)?.to_owned())))
+            .collect();
         for row in rows(airports).flatten() {
             let (Some(Ok(code)), Some(name), Some(city), Some(country), Some(zone)) = (
                 row.get(0).map(str::parse),
@@ -95,7 +101,12 @@ impl Reference {
             let city_index = *cities.entry(place).or_insert(CityIndex(next_city));
             let code: AirportCode = code;
             entries.push(AirportEntry {
-                folded: lookup::Folded::new(code, city, name),
+                folded: lookup::Folded::new(
+                    code,
+                    metropolitan.get(&code).map_or("", String::as_str),
+                    city,
+                    name,
+                ),
                 airport: Airport {
                     code,
                     name: name.to_owned(),
@@ -194,6 +205,15 @@ mod tests {
         );
         for zone in &reference().zones {
             assert!(TimeZone::get(&zone.name).is_ok(), "{}", zone.name);
+        }
+    }
+
+    #[test]
+    fn every_metropolitan_code_is_of_airports() {
+        for row in METROPOLITAN.trim().lines().skip(1) {
+            let (code, airport) = row.split_once(',').unwrap();
+            let found = reference().search(code);
+            assert!(found.iter().any(|a| a.code.as_str() == airport), "{row}");
         }
     }
 

@@ -8,14 +8,17 @@ use super::Reference;
 #[derive(Debug)]
 pub(super) struct Folded {
     code: String,
+    /// The code that a city of several airports has for all of them; empty where it has none.
+    metropolitan: String,
     city: String,
     name: String,
 }
 
 impl Folded {
-    pub(super) fn new(code: AirportCode, city: &str, name: &str) -> Self {
+    pub(super) fn new(code: AirportCode, metropolitan: &str, city: &str, name: &str) -> Self {
         Self {
             code: code.as_str().to_ascii_lowercase(),
+            metropolitan: metropolitan.to_ascii_lowercase(),
             city: fold(city),
             name: fold(name),
         }
@@ -25,12 +28,14 @@ impl Folded {
     fn rank(&self, query: &str) -> Option<u8> {
         if self.code == query {
             Some(0)
-        } else if self.city.starts_with(query) {
+        } else if !query.is_empty() && self.metropolitan == query {
             Some(1)
-        } else if self.code.starts_with(query) {
+        } else if self.city.starts_with(query) {
             Some(2)
-        } else if self.name.starts_with(query) {
+        } else if self.code.starts_with(query) {
             Some(3)
+        } else if self.name.starts_with(query) {
+            Some(4)
         } else {
             let words = || {
                 [&self.code, &self.city, &self.name]
@@ -40,14 +45,14 @@ impl Folded {
             query
                 .split_whitespace()
                 .all(|asked| words().any(|word| word.starts_with(asked)))
-                .then_some(4)
+                .then_some(5)
         }
     }
 }
 
 impl Reference {
-    /// The airports that fit what was typed, best first: the code itself, then cities, codes and names that begin with
-    /// it, then those where every typed word begins a word. Everything fits an empty query.
+    /// The airports that fit what was typed, best first: the code itself, of the airport or of all the city's airports,
+    /// then cities, codes and names that begin with it, then those where every typed word begins a word. Everything fits an empty query.
     pub fn search(&self, query: &str) -> Vec<&Airport> {
         let query = fold(query.trim());
         let mut found: Vec<(u8, &Airport)> = self
@@ -112,6 +117,19 @@ mod tests {
     fn the_best_match_is_first(#[case] query: &str, #[case] code: &str) {
         let found = reference().search(query);
         assert_eq!(found[0].code.as_str(), code);
+    }
+
+    #[rstest]
+    #[case("NYC", &["JFK", "LGA"])]
+    #[case("mil", &["BGY", "LIN", "MXP"])]
+    #[case("DXB", &["DXB", "DWC"])]
+    fn the_airports_of_a_citys_code_come_behind_the_airport_that_has_it(
+        #[case] query: &str,
+        #[case] codes: &[&str],
+    ) {
+        let found = reference().search(query).into_iter();
+        let found: Vec<&str> = found.map(|airport| airport.code.as_str()).collect();
+        assert_eq!(&found[..codes.len()], codes);
     }
 
     #[test]

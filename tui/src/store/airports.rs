@@ -1,7 +1,7 @@
 //! Airports that the server has named, and which of them fit what is typed.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use airside_common::airport::{Airport, AirportCode};
 use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
@@ -20,10 +20,15 @@ thread_local! {
 pub(crate) struct Airports {
     known: BTreeMap<AirportCode, Airport>,
     asked: HashSet<String>,
+    /// What the server found by a text. It knows more than what is shown of an airport, such as a city's own code.
+    found: HashMap<String, Vec<AirportCode>>,
 }
 
 impl Airports {
-    pub(crate) fn add(&mut self, airports: Vec<Airport>) {
+    /// What the server has answered about a text.
+    pub(crate) fn add(&mut self, text: &str, airports: Vec<Airport>) {
+        let codes = airports.iter().map(|airport| airport.code).collect();
+        self.found.insert(text.to_lowercase(), codes);
         for airport in airports {
             self.known.insert(airport.code, airport);
         }
@@ -58,15 +63,27 @@ impl Airports {
     pub(crate) fn clear(&mut self) {
         self.known.clear();
         self.asked.clear();
+        self.found.clear();
     }
 
-    /// What fits a text, best first: the exact code, then by code, city and name, loosely.
+    /// Whether a code is known to be no airport's: it may be that of a city.
+    pub(crate) fn lacks(&self, code: AirportCode) -> bool {
+        let found = self.found.get(&code.as_str().to_lowercase());
+        found.is_some_and(|found| !found.contains(&code)) && !self.known.contains_key(&code)
+    }
+
+    /// What fits a text, best first: the exact code, then what the server alone could find by a code, then by code, city
+    /// and name, loosely.
     pub(crate) fn matches(&self, text: &str) -> Vec<Airport> {
         let text = text.split(" · ").next().unwrap_or_default().trim();
         if text.is_empty() {
             return Vec::new();
         }
         let exact = text.parse::<AirportCode>().ok();
+        let found = self.found.get(&text.to_lowercase());
+        let told = |airport: &Airport| {
+            exact.is_some() && found.is_some_and(|codes| codes.contains(&airport.code))
+        };
         let pattern = Pattern::parse(text, CaseMatching::Ignore, Normalization::Smart);
         MATCHER.with_borrow_mut(|slot| {
             let matcher = slot.get_or_insert_with(|| Matcher::new(Config::DEFAULT));
@@ -76,7 +93,9 @@ impl Airports {
                 .values()
                 .filter_map(|airport| {
                     let line = format!("{} {} {}", airport.code, airport.city, airport.name);
-                    let score = pattern.score(Utf32Str::new(&line, &mut buffer), matcher)?;
+                    let score = pattern
+                        .score(Utf32Str::new(&line, &mut buffer), matcher)
+                        .or_else(|| told(airport).then_some(5_000))?;
                     let first = u32::from(exact == Some(airport.code)) * 10_000;
                     let starts = airport
                         .city

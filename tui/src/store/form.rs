@@ -245,8 +245,8 @@ impl Form {
         self.parse(name, parse).map(Some)
     }
 
-    /// The airport of a field: what is written as a code, else the highlighted match.
-    pub(crate) fn airport(&mut self, name: &str) -> Option<AirportCode> {
+    /// The airport of a field: what is written as an airport's code, else the highlighted match.
+    pub(crate) fn airport(&mut self, name: &str, airports: &Airports) -> Option<AirportCode> {
         let field = self.field_mut(name)?;
         let Value::Airport { input, matches, at } = &field.value else {
             return None;
@@ -259,7 +259,8 @@ impl Form {
             let first = text.split_whitespace().next().unwrap_or_default();
             let written = (first.len() == 3 && (text.len() == 3 || input.value().contains(" · ")))
                 .then(|| first.parse().ok())
-                .flatten();
+                .flatten()
+                .filter(|code| !airports.lacks(*code));
             let highlighted = matches.get(*at).map(|a| a.code);
             match (written, *at) {
                 (Some(code), 0) => Some(code),

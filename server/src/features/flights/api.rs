@@ -170,6 +170,8 @@ impl FlightsApi {
     }
 
     /// Airports by code, city or name
+    ///
+    /// The code of a city that has several airports, such as `NYC`, finds them all.
     #[expect(clippy::unused_async, reason = "endpoints are asynchronous")]
     #[oai(path = "/airports", method = "get", operation_id = "listAirports")]
     async fn airports(

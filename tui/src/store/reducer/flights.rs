@@ -172,7 +172,7 @@ impl Step<'_> {
             Command::Back => Flow::Close,
             Command::Accept if !form.sending => {
                 let today = self.state.today();
-                if let Some(body) = form.body(today) {
+                if let Some(body) = form.body(&self.state.airports, today) {
                     form.sending = true;
                     form.reason = None;
                     self.effects.push(Effect::CreateFlight(Box::new(body)));

@@ -23,8 +23,8 @@ impl Step<'_> {
         let today = self.state.today();
         let form = &mut search.form;
         form.clear_errors();
-        let origin = form.airport("origin");
-        let destination = form.airport("destination");
+        let origin = form.airport("origin", &self.state.airports);
+        let destination = form.airport("destination", &self.state.airports);
         form.settle();
         let date = form.parse("date", |text| dates::parse(text, today));
         if let (Some(from), Some(to)) = (origin, destination)
@@ -83,7 +83,7 @@ impl Step<'_> {
         match result {
             Ok(airports) => {
                 self.reached();
-                self.state.airports.add(airports);
+                self.state.airports.add(query, airports);
                 let state = &mut *self.state;
                 if let Some(form) = state.layers.last_mut().and_then(Layer::form_mut) {
                     // Only where something is typed that has no completion chosen yet.

@@ -11,6 +11,7 @@ use super::Loading;
 use super::results::{Narrow, Narrowed};
 use crate::dates;
 use crate::effects::http::calls::FlightFilter;
+use crate::store::airports::Airports;
 use crate::store::form::{Field, Form};
 use crate::store::list::ListCursor;
 
@@ -145,14 +146,14 @@ impl FlightForm {
     }
 
     /// The request; `None` where a field is wrong, which is kept at the field.
-    pub(crate) fn body(&mut self, today: Date) -> Option<CreateFlight> {
+    pub(crate) fn body(&mut self, airports: &Airports, today: Date) -> Option<CreateFlight> {
         self.form.clear_errors();
         let form = &mut self.form;
         form.settle();
         let carrier = form.parse("carrier", str::parse);
         let number = form.parse("number", str::parse);
-        let origin = form.airport("origin");
-        let destination = form.airport("destination");
+        let origin = form.airport("origin", airports);
+        let destination = form.airport("destination", airports);
         let departure = moment(form, "departure", today);
         let arrival = moment(form, "arrival", today);
         let aircraft = form.parse("aircraft", str::parse);

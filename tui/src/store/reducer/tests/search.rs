@@ -70,6 +70,23 @@ fn the_server_is_asked_once_about_a_text() {
 }
 
 #[test]
+fn a_citys_own_code_stands_for_its_airports_and_is_none() {
+    let mut desk = Desk::agent();
+    desk.types("lax<tab>nyc");
+    assert_eq!(matches(&desk), [""; 0]);
+    desk.happens(Event::Airports {
+        query: "nyc".to_owned(),
+        result: Ok(airports().into_iter().take(1).collect()),
+    });
+    assert_eq!(matches(&desk), ["JFK"]);
+    let effects = desk.types("<enter>");
+    let Some(Effect::Itineraries { query, .. }) = effects.last() else {
+        panic!("{effects:?}");
+    };
+    assert_eq!(query.destination.as_str(), "JFK");
+}
+
+#[test]
 fn an_answer_completes_what_is_typed_meanwhile() {
     let mut desk = Desk::agent();
     desk.state.airports.clear();
