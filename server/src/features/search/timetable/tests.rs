@@ -1,6 +1,7 @@
 use super::*;
 use crate::reference::reference;
 use proptest::prelude::*;
+use rstest::rstest;
 
 /// A flight of a test's schedule: departure in minutes after 2026-12-01T00:00Z.
 pub(crate) fn flight(
@@ -143,6 +144,41 @@ fn a_flight_is_compact() {
     assert!(size_of::<Entry>() <= 32, "{}", size_of::<Entry>());
 }
 
+/// Looks for the flights that depart in a window; all in minutes after the start of a day.
+fn finds(minutes: &[u32], (from, until): (u32, u32)) {
+    let start = entry(&one(1, 0)).departure;
+    let flights: Vec<Entry> = minutes
+        .iter()
+        .map(|at| entry(&one(1, i64::from(*at))))
+        .collect();
+    let window = (start + from, start + until);
+    let expected: Vec<Entry> = flights
+        .iter()
+        .filter(|flight| (window.0..window.1).contains(&flight.departure))
+        .copied()
+        .collect();
+    let found = between(&flights, window);
+    assert_eq!(found, expected, "{minutes:?} {from}..{until}");
+    let found: Vec<Entry> = departing(&flights, window).copied().collect();
+    assert_eq!(found, expected, "{minutes:?} {from}..{until}");
+}
+
+/// The edges of a route, and of each flight in it.
+#[rstest]
+#[case(&[])]
+#[case(&[7])]
+#[case(&[7, 7, 7])]
+#[case(&[1, 3, 5, 7, 9, 11])]
+#[case(&[1, 2, 3, 4, 30])]
+#[case(&[1, 27, 28, 29, 30])]
+fn the_flights_of_every_window_are_found(#[case] minutes: &[u32]) {
+    for from in 0..=32 {
+        for until in from..=32 {
+            finds(minutes, (from, until));
+        }
+    }
+}
+
 proptest! {
     /// However evenly a route is flown.
     #[test]
@@ -152,15 +188,6 @@ proptest! {
         length in 0..3000_u32,
     ) {
         minutes.sort_unstable();
-        let flights: Vec<Entry> = minutes.iter().map(|at| entry(&one(1, i64::from(*at)))).collect();
-        let start = flights.first().map_or(0, |first| first.departure - minutes[0]);
-        let window = (start + from, start + from + length);
-        let expected: Vec<Entry> = flights
-            .iter()
-            .filter(|flight| (window.0..window.1).contains(&flight.departure))
-            .copied()
-            .collect();
-        prop_assert_eq!(between(&flights, window), &expected[..]);
-        prop_assert_eq!(departing(&flights, window).copied().collect::<Vec<_>>(), expected);
+        finds(&minutes, (from, from + length));
     }
 }
