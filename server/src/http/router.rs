@@ -139,9 +139,7 @@ pub fn routes(features: Features, operations: Operations) -> Route {
 
 /// The API's document.
 pub fn document() -> String {
-    let document = described().spec();
-    // What was made of JSON a moment ago reads back.
-    description::close_requests(&document).unwrap_or(document)
+    description::close_requests(&described().spec()).expect("what was JSON a moment ago reads back")
 }
 
 /// The API with the errors of each operation: all of it is described, also where only some or none is answered.

@@ -52,7 +52,8 @@ impl Folded {
 
 impl Reference {
     /// The airports that fit what was typed, best first: the code itself, of the airport or of all the city's airports,
-    /// then cities, codes and names that begin with it, then those where every typed word begins a word. Everything fits an empty query.
+    /// then cities, codes and names that begin with it, then those where every typed word begins a word. Everything fits
+    /// an empty query.
     pub fn search(&self, query: &str) -> Vec<&Airport> {
         let query = fold(query.trim());
         let mut found: Vec<(u8, &Airport)> = self

@@ -73,8 +73,8 @@ pub struct Page {
 /// Bookings in a database. Each method is one transaction, or one consistent look.
 #[async_trait]
 pub trait BookingStore: Send + Sync + fmt::Debug + 'static {
-    /// How many batches of a process are worth carrying out at once: more than one where they wait for each other only if they
-    /// touch the same rows.
+    /// How many batches of a process are worth carrying out at once: more than one where they wait for each other only if
+    /// they touch the same rows.
     fn batches_at_once(&self) -> usize;
 
     /// Runs commands with different keys, in their order, as one transaction; one outcome for each. A key that is

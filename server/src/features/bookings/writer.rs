@@ -1,5 +1,5 @@
-//! The one task that writes bookings: a bounded queue in front, one transaction for all that waits, and a second one beside it
-//! where the database can do both and enough wait.
+//! The one task that writes bookings: a bounded queue in front, one transaction for all that waits, and a second one beside
+//! it where the database can do both and enough wait.
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
@@ -148,8 +148,8 @@ impl Work {
     }
 }
 
-/// So many commands are worth a batch of their own while another one is at work: fewer go faster with those that will have
-/// come until it ends.
+/// So many commands are worth a batch of their own while another one is at work: fewer go faster with those that will
+/// have come until it ends.
 const WORTHWHILE: usize = BATCH / 4;
 
 async fn run(
