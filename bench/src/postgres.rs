@@ -74,7 +74,8 @@ pub(crate) fn measure(report: &mut Report) {
     runtime.block_on(pool.close());
 }
 
-async fn shop_in(url: &str) -> Shop {
+/// Flights and an agent in an empty database.
+pub(crate) async fn shop_in(url: &str) -> Shop {
     let database = Postgres::open(url).await.unwrap();
     let database: SharedDatabase = Arc::new(database);
     let shop = Shop::open(&database).await;
@@ -94,6 +95,7 @@ pub(crate) async fn empty_database(address: &str, name: &str) -> String {
     for statement in [
         "ALTER SYSTEM SET fsync = on".to_owned(),
         "ALTER SYSTEM SET full_page_writes = on".to_owned(),
+        "ALTER SYSTEM SET max_wal_size = '1GB'".to_owned(),
         "SELECT pg_reload_conf()".to_owned(),
         format!("DROP DATABASE IF EXISTS {name}"),
         format!("CREATE DATABASE {name}"),

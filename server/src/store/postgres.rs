@@ -231,7 +231,7 @@ impl Database for Postgres {
     }
 
     async fn outbox_depth(&self) -> Result<i64, StoreError> {
-        Ok(outbox::depth(&self.primary.serving().lookups).await?)
+        Ok(outbox::depth(&self.primary()).await?)
     }
 
     fn schema_version(&self) -> i64 {

@@ -152,6 +152,9 @@ impl Work {
 /// have come until it ends.
 const WORTHWHILE: usize = BATCH / 4;
 
+/// A batch at work that takes longer waits for somebody else's lock: then nobody waits for its end.
+const STUCK: Duration = Duration::from_millis(50);
+
 async fn run(
     mut queue: mpsc::Receiver<Queued>,
     arrived: Arc<Notify>,
@@ -161,10 +164,11 @@ async fn run(
     let at_once = store.batches_at_once();
     let mut waiting = Vec::with_capacity(BATCH);
     let mut at_work = JoinSet::new();
+    let mut is_stuck = false;
     loop {
-        let at_rest = at_work.is_empty();
         let has_room = at_work.len() < at_once;
-        if at_rest || (has_room && queue.len() >= WORTHWHILE) {
+        let worthwhile = if is_stuck { 1 } else { WORTHWHILE };
+        if at_work.is_empty() || (has_room && queue.len() >= worthwhile) {
             if queue.recv_many(&mut waiting, BATCH).await == 0 {
                 break;
             }
@@ -175,8 +179,9 @@ async fn run(
             }
         } else {
             tokio::select! {
-                _ = at_work.join_next() => {}
+                _ = at_work.join_next() => is_stuck = false,
                 () = arrived.notified(), if has_room => {}
+                () = tokio::time::sleep(STUCK), if has_room && !queue.is_empty() => is_stuck = true,
             }
         }
     }

@@ -40,7 +40,7 @@ impl BookingStore for Postgres {
 
     async fn execute(&self, batch: &[Command]) -> Result<Vec<Outcome>, StoreError> {
         let serving = self.primary.serving();
-        // The writer writes one batch after the other: it must not wait for a server that will never answer.
+        // The writer has few batches at work: none may wait for a server that will never answer.
         let mut connection = serving.unless_replaced(serving.lookups.acquire()).await?;
         let (tx, outcomes) = serving
             .unless_replaced(async {

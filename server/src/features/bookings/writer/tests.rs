@@ -196,6 +196,32 @@ async fn a_second_batch_begins_beside_the_first_once_enough_wait() {
     task.await.unwrap();
 }
 
+/// Whoever holds a lock for long holds up those who want the same, and nobody else.
+#[tokio::test]
+async fn a_few_do_not_wait_behind_a_batch_that_is_stuck() {
+    let store = FakeStore::with(2, 0);
+    let (writer, _task) = Writer::start(Arc::clone(&store) as Arc<dyn BookingStore>);
+    let submit = |key: &'static str| {
+        let writer = writer.clone();
+        tokio::spawn(async move { writer.submit(command(key, 1)).await })
+    };
+    let stuck = submit("stuck");
+    while store.batches().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    let other = submit("other");
+    let begun = async {
+        while store.batches().len() < 2 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, begun).await.unwrap();
+    store.permits.add_permits(2);
+    for (key, sent) in [("stuck", stuck), ("other", other)] {
+        assert_eq!(sent.await.unwrap(), Ok(answered(key.to_owned())));
+    }
+}
+
 #[tokio::test]
 async fn the_same_key_joins_the_first_and_another_body_is_refused() {
     let store = FakeStore::new(0);

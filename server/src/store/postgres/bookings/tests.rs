@@ -263,7 +263,6 @@ async fn no_batch_and_no_look_at_the_outbox_reads_a_table_from_end_to_end() {
         let page = database.read_after(position, 100).await.unwrap();
         position = page.newest;
         assert_eq!(page.events.len(), 8 + 1 + 1 + 1);
-        database.outbox_depth().await.unwrap();
     }
     database.close().await;
     assert_eq!(whole_reads(&mut other).await, before);
