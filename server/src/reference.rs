@@ -103,7 +103,7 @@ impl Reference {
             entries.push(AirportEntry {
                 folded: lookup::Folded::new(
                     code,
-                    metropolitan.get(&code).map_or("", String::as_str),
+                    metropolitan.get(&code).map(String::as_str),
                     city,
                     name,
                 ),

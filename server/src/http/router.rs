@@ -98,7 +98,7 @@ pub trait Measure: Send + Sync + 'static {
 /// Every path of a process.
 pub fn routes(features: Features, operations: Operations) -> Route {
     let service = described();
-    let docs = Docs::new(document(), service.swagger_ui_html());
+    let docs = Docs::new(closed(&service.spec()), service.swagger_ui_html());
     let Operations {
         metrics,
         measure,
@@ -139,7 +139,11 @@ pub fn routes(features: Features, operations: Operations) -> Route {
 
 /// The API's document.
 pub fn document() -> String {
-    description::close_requests(&described().spec()).expect("what was JSON a moment ago reads back")
+    closed(&described().spec())
+}
+
+fn closed(document: &str) -> String {
+    description::close_requests(document).expect("what was JSON a moment ago reads back")
 }
 
 /// The API with the errors of each operation: all of it is described, also where only some or none is answered.

@@ -8,17 +8,22 @@ use super::Reference;
 #[derive(Debug)]
 pub(super) struct Folded {
     code: String,
-    /// The code that a city of several airports has for all of them; empty where it has none.
-    metropolitan: String,
+    /// The code that a city of several airports has for all of them.
+    metropolitan: Option<String>,
     city: String,
     name: String,
 }
 
 impl Folded {
-    pub(super) fn new(code: AirportCode, metropolitan: &str, city: &str, name: &str) -> Self {
+    pub(super) fn new(
+        code: AirportCode,
+        metropolitan: Option<&str>,
+        city: &str,
+        name: &str,
+    ) -> Self {
         Self {
             code: code.as_str().to_ascii_lowercase(),
-            metropolitan: metropolitan.to_ascii_lowercase(),
+            metropolitan: metropolitan.map(str::to_ascii_lowercase),
             city: fold(city),
             name: fold(name),
         }
@@ -28,7 +33,7 @@ impl Folded {
     fn rank(&self, query: &str) -> Option<u8> {
         if self.code == query {
             Some(0)
-        } else if !query.is_empty() && self.metropolitan == query {
+        } else if self.metropolitan.as_deref() == Some(query) {
             Some(1)
         } else if self.city.starts_with(query) {
             Some(2)

@@ -205,18 +205,6 @@ impl Postgres {
         serving.unless_replaced(work(serving.pool.clone())).await
     }
 
-    /// The same for work that finds its rows by keys.
-    pub(super) async fn look_up<T, R>(
-        &self,
-        work: impl FnOnce(PgPool) -> R,
-    ) -> Result<T, sqlx::Error>
-    where
-        R: Future<Output = Result<T, sqlx::Error>>,
-    {
-        let serving = self.primary.serving();
-        serving.unless_replaced(work(serving.lookups.clone())).await
-    }
-
     /// Connections to the server that takes the writes; each statement of theirs is one consistent look.
     pub(crate) fn primary(&self) -> PgPool {
         self.primary.serving().pool.clone()

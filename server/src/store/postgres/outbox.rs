@@ -85,19 +85,18 @@ async fn give_positions(executor: impl sqlx::PgExecutor<'_>) -> Result<(), sqlx:
 #[async_trait]
 impl Outbox for Postgres {
     async fn present(&self) -> Result<i64, OutboxError> {
-        let present = |pool: PgPool| async move {
-            sqlx::query_scalar(
-                "SELECT greatest(pruned, (SELECT max(position) FROM outbox)) FROM outbox_progress",
-            )
-            .fetch_one(&pool)
-            .await
-        };
-        Ok(self.look_up(present).await?)
+        let server = self.primary.serving();
+        let present = sqlx::query_scalar(
+            "SELECT greatest(pruned, (SELECT max(position) FROM outbox)) FROM outbox_progress",
+        )
+        .fetch_one(&server.lookups);
+        Ok(server.unless_replaced(present).await?)
     }
 
     async fn read_after(&self, position: i64, limit: u32) -> Result<Page, OutboxError> {
-        let read = |pool: PgPool| async move {
-            give_positions(&pool).await?;
+        let server = self.primary.serving();
+        let read = async {
+            give_positions(&server.lookups).await?;
             sqlx::query_as(
                 "SELECT progress.pruned, greatest(progress.pruned, (SELECT max(position) FROM outbox)),
                         event.position, event.payload, event.created_at
@@ -110,10 +109,10 @@ impl Outbox for Postgres {
             )
             .bind(position)
             .bind(i64::from(limit))
-            .fetch_all(&pool)
+            .fetch_all(&server.lookups)
             .await
         };
-        let rows: Vec<OutboxRow> = self.look_up(read).await?;
+        let rows: Vec<OutboxRow> = server.unless_replaced(read).await?;
         Ok(page(rows)?)
     }
 
