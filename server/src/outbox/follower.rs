@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{Outbox, OutboxError};
@@ -13,6 +14,9 @@ const BATCH: u32 = 512;
 
 /// How long events may lie before they are seen where no call says that they are there.
 const POLL: Duration = Duration::from_secs(1);
+
+/// How long to wait from one look to the next while events come all the time: a look costs as much for many as for one.
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// How long a look may take: a connection whose other end is gone is given up.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -41,6 +45,7 @@ impl Follower {
     pub async fn run(mut self, stop: CancellationToken) {
         let mut failing = false;
         loop {
+            let next = Instant::now() + PAUSE;
             match self.step(failing).await {
                 Ok(()) => {
                     if failing {
@@ -58,6 +63,10 @@ impl Follower {
             tokio::select! {
                 () = self.outbox.appended(), if !failing => {}
                 () = tokio::time::sleep(POLL) => {}
+                () = stop.cancelled() => return,
+            }
+            tokio::select! {
+                () = tokio::time::sleep_until(next) => {}
                 () = stop.cancelled() => return,
             }
         }

@@ -167,29 +167,28 @@ impl Postgres {
         tx.commit().await?;
         if consistency::is_asked_for() {
             let asked = async { position(&mut *self.primary().acquire().await?).await };
-            consistency::reached(self.moment(asked).await);
+            // What was committed stays so where no answer comes.
+            let position = match tokio::time::timeout(standing::PATIENCE, asked).await {
+                Ok(Ok(lsn)) => Some(lsn),
+                _ => None,
+            };
+            consistency::reached(self.moment(position));
         }
         Ok(())
     }
 
-    /// The moment of a position that is asked for after a commit. What was committed stays so where no answer comes.
-    async fn moment(
-        &self,
-        position: impl Future<Output = Result<u64, sqlx::Error>>,
-    ) -> ConsistencyToken {
-        match tokio::time::timeout(standing::PATIENCE, position).await {
-            Ok(Ok(lsn)) => {
-                let history = self.primary.history();
-                let (system, timeline) = (history.system, history.timeline());
-                let position = WalPosition {
-                    system,
-                    timeline,
-                    lsn,
-                };
-                position.token()
-            }
-            _ => ConsistencyToken::unknown(),
-        }
+    /// The moment of the log's position after a commit, as far as it is known.
+    fn moment(&self, position: Option<u64>) -> ConsistencyToken {
+        let Some(lsn) = position else {
+            return ConsistencyToken::unknown();
+        };
+        let history = self.primary.history();
+        let position = WalPosition {
+            system: history.system,
+            timeline: history.timeline(),
+            lsn,
+        };
+        position.token()
     }
 
     /// Work on the server that takes the writes which nobody else limits in time: it ends when another server takes its

@@ -1,5 +1,5 @@
-//! The one task that writes bookings: a bounded queue in front, one transaction for all that waits, and a second one beside
-//! it where the database can do both and enough wait.
+//! The one task that writes bookings: a bounded queue in front, one transaction for all that waits, and others beside it
+//! where the database can do several and enough wait that want something else.
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
@@ -12,13 +12,16 @@ use airside_common::booking::OperationKey;
 use airside_common::consistency::ConsistencyToken;
 use airside_common::user::UserId;
 use futures_util::FutureExt;
-use tokio::sync::{Notify, mpsc, oneshot};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::task::{self, JoinHandle, JoinSet};
 use tokio::time::Instant;
 
 use super::command::{Command, Outcome};
 use super::store::{BATCH, BookingStore, StoreError};
 use crate::consistency;
+use line::{Claims, Line};
+
+mod line;
 
 /// Commands that may wait.
 pub const QUEUE: usize = 1024;
@@ -52,9 +55,10 @@ pub enum WriteError {
 /// Hands commands to the writer; all copies share one queue.
 #[derive(Debug, Clone)]
 pub struct Writer {
-    queue: mpsc::Sender<Queued>,
-    /// Told of each command that is queued.
-    arrived: Arc<Notify>,
+    queue: mpsc::UnboundedSender<Queued>,
+    /// One for each command that may wait.
+    places: Arc<Semaphore>,
+    length: usize,
     patience: Duration,
 }
 
@@ -62,6 +66,8 @@ pub struct Writer {
 struct Queued {
     command: Command,
     answer: Reply,
+    /// Free for another as soon as this one is taken.
+    place: OwnedSemaphorePermit,
     since: Instant,
     /// Set once, by whoever is first: the writer that takes the command, or the caller who gives it up.
     claimed: Arc<AtomicBool>,
@@ -84,13 +90,13 @@ impl Writer {
         queue: usize,
         patience: Duration,
     ) -> (Self, JoinHandle<()>) {
-        let (sender, receiver) = mpsc::channel(queue);
-        let arrived = Arc::new(Notify::new());
-        let task = tokio::spawn(run(receiver, Arc::clone(&arrived), store, patience));
+        let (sender, receiver) = mpsc::unbounded_channel();
+        let task = tokio::spawn(run(receiver, store, patience));
         (
             Self {
                 queue: sender,
-                arrived,
+                places: Arc::new(Semaphore::new(queue)),
+                length: queue,
                 patience,
             },
             task,
@@ -99,7 +105,7 @@ impl Writer {
 
     /// Commands that wait now.
     pub fn waiting(&self) -> usize {
-        self.queue.max_capacity() - self.queue.capacity()
+        self.length - self.places.available_permits()
     }
 
     /// Has a command carried out. Once it is queued it does not depend on the caller: one that hangs up cancels
@@ -107,18 +113,18 @@ impl Writer {
     pub async fn submit(&self, command: Command) -> Result<Outcome, WriteError> {
         let (answer, mut outcome) = oneshot::channel();
         let claimed = Arc::new(AtomicBool::new(false));
+        let place = Arc::clone(&self.places)
+            .try_acquire_owned()
+            .map_err(|_| WriteError::Busy)?;
         self.queue
-            .try_send(Queued {
+            .send(Queued {
                 command,
                 answer,
+                place,
                 since: Instant::now(),
                 claimed: Arc::clone(&claimed),
             })
-            .map_err(|refused| match refused {
-                mpsc::error::TrySendError::Full(_) => WriteError::Busy,
-                mpsc::error::TrySendError::Closed(_) => WriteError::Unavailable,
-            })?;
-        self.arrived.notify_one();
+            .map_err(|_| WriteError::Unavailable)?;
         let answered = match tokio::time::timeout(self.patience, &mut outcome).await {
             Ok(answered) => answered,
             Err(_) if !claimed.swap(true, Ordering::AcqRel) => return Err(WriteError::Busy),
@@ -148,40 +154,62 @@ impl Work {
     }
 }
 
-/// So many commands are worth a batch of their own while another one is at work: fewer go faster with those that will
-/// have come until it ends.
-const WORTHWHILE: usize = BATCH / 4;
+/// So many commands are worth a batch of their own while another one is at work: fewer go faster with those that will have
+/// come until it ends.
+const WORTHWHILE: usize = BATCH / 8;
 
 /// A batch at work that takes longer waits for somebody else's lock: then nobody waits for its end.
 const STUCK: Duration = Duration::from_millis(50);
 
 async fn run(
-    mut queue: mpsc::Receiver<Queued>,
-    arrived: Arc<Notify>,
+    mut queue: mpsc::UnboundedReceiver<Queued>,
     store: Arc<dyn BookingStore>,
     patience: Duration,
 ) {
     let at_once = store.batches_at_once();
-    let mut waiting = Vec::with_capacity(BATCH);
-    let mut at_work = JoinSet::new();
+    let mut line = Line::default();
+    let mut arrived = Vec::new();
+    let mut is_open = true;
+    let mut tasks = JoinSet::new();
+    let mut at_work: HashMap<task::Id, Claims> = HashMap::new();
+    // When a batch began or ended last.
+    let mut since = Instant::now();
     let mut is_stuck = false;
-    loop {
-        let has_room = at_work.len() < at_once;
-        let worthwhile = if is_stuck { 1 } else { WORTHWHILE };
-        if at_work.is_empty() || (has_room && queue.len() >= worthwhile) {
-            if queue.recv_many(&mut waiting, BATCH).await == 0 {
-                break;
-            }
-            let work = gather(waiting.drain(..), patience);
+    while is_open || !line.is_empty() || !tasks.is_empty() {
+        let has_room = tasks.len() < at_once;
+        let worthwhile = if tasks.is_empty() || is_stuck {
+            1
+        } else {
+            WORTHWHILE
+        };
+        if has_room && line.free() >= worthwhile {
+            let (taken, claims) = line.take(BATCH);
+            let work = gather(taken.into_iter(), patience);
             if !work.is_empty() {
                 let store = Arc::clone(&store);
-                at_work.spawn(async move { carry_out(work, &*store).await });
+                let task = tasks.spawn(async move { carry_out(work, &*store).await });
+                at_work.insert(task.id(), claims);
+                since = Instant::now();
             }
-        } else {
-            tokio::select! {
-                _ = at_work.join_next() => is_stuck = false,
-                () = arrived.notified(), if has_room => {}
-                () = tokio::time::sleep(STUCK), if has_room && !queue.is_empty() => is_stuck = true,
+            line.sort(at_work.values());
+            continue;
+        }
+        tokio::select! {
+            count = queue.recv_many(&mut arrived, QUEUE), if is_open => {
+                is_open = count > 0;
+                for queued in arrived.drain(..) {
+                    line.push(queued, at_work.values());
+                }
+            }
+            Some(ended) = tasks.join_next_with_id() => {
+                let id = ended.map_or_else(|error| error.id(), |(id, ())| id);
+                at_work.remove(&id);
+                line.sort(at_work.values());
+                since = Instant::now();
+                is_stuck = false;
+            }
+            () = tokio::time::sleep_until(since + STUCK), if has_room && !is_stuck && line.free() > 0 => {
+                is_stuck = true;
             }
         }
     }
@@ -200,8 +228,12 @@ fn gather(waiting: impl Iterator<Item = Queued>, patience: Duration) -> Vec<Work
             continue;
         }
         let Queued {
-            command, answer, ..
+            command,
+            answer,
+            place,
+            ..
         } = queued;
+        drop(place);
         let key = (command.caller.user_id, command.key.clone());
         match by_key.get(&key).and_then(|at| work.get_mut(*at)) {
             Some(first) if first.command.fingerprint == command.fingerprint => {

@@ -1,8 +1,8 @@
 //! Bookings in PostgreSQL.
 //!
-//! A batch is one READ COMMITTED transaction whose locks are always taken in one order: idempotency keys by user and key,
-//! bookings by their numbers, inventory by flight and cabin. What decides is read in later statements, which see all that
-//! was committed before the locks were free.
+//! A batch is one READ COMMITTED transaction whose locks are always taken in one order: bookings by their numbers, inventory
+//! by flight and cabin, and in the end, where their answers are kept, idempotency keys by user and key. What decides is read
+//! in a later statement than the locks, which sees all that was committed before they were free.
 
 use airside_common::api::bookings::HistoryEntry;
 use airside_common::locator::Locator;
@@ -10,11 +10,11 @@ use async_trait::async_trait;
 use jiff::SignedDuration;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgDatabaseError, PgSeverity};
-use sqlx::{Connection, PgPool, PgTransaction, Postgres as Db};
+use sqlx::{PgConnection, PgPool, Postgres as Db};
 
 use super::idempotency::Answers;
 use super::replicas::MayBeOld;
-use super::{Postgres, idempotency, position};
+use super::{Postgres, idempotency};
 use crate::consistency;
 use crate::features::bookings::command::{Command, Outcome};
 use crate::features::bookings::decide::{Stored, decide};
@@ -25,38 +25,49 @@ use crate::store::rows::bookings::stored::{HistoryRow, entry};
 use crate::store::rows::bookings::wanted::Wanted;
 use crate::store::rows::bookings::written::{Written, changes};
 
+mod columns;
 mod facts;
 mod integrity;
 mod locks;
 mod reading;
+mod transaction;
 mod writes;
+
+use transaction::Transaction;
+
+/// Batches of a process at once: some are decided, or wait for the disk, while others are written.
+pub(super) const BATCHES: u32 = 4;
 
 #[async_trait]
 impl BookingStore for Postgres {
     fn batches_at_once(&self) -> usize {
-        // One is decided while the other waits for the disk.
-        2
+        BATCHES as usize
     }
 
     async fn execute(&self, batch: &[Command]) -> Result<Vec<Outcome>, StoreError> {
         let serving = self.primary.serving();
         // The writer has few batches at work: none may wait for a server that will never answer.
-        let mut connection = serving.unless_replaced(serving.lookups.acquire()).await?;
-        let (tx, outcomes) = serving
-            .unless_replaced(async {
-                let mut tx = connection.begin().await?;
-                let outcomes = run(&mut tx, batch).await?;
-                Ok::<_, StoreError>((tx, outcomes))
-            })
-            .await?;
-        serving
-            .unless_replaced(tx.commit())
-            .await
-            .map_err(of_commit)?;
-        if consistency::is_asked_for() {
-            // One look for all commands, on the connection that is at hand.
-            consistency::reached(self.moment(position(&mut connection)).await);
-        }
+        let mut session = serving.unless_replaced(serving.lookups.acquire()).await?;
+        let (outcomes, position) = loop {
+            let begun = Transaction::begin(session);
+            let mut transaction = serving.unless_replaced(begun).await?;
+            let done = run(transaction.connection()?, batch);
+            match serving.unless_replaced(done).await {
+                Ok(outcomes) => {
+                    let committed = serving.unless_replaced(transaction.commit()).await;
+                    break (outcomes, committed.map_err(of_commit)?);
+                }
+                Err(error) => {
+                    session = serving.unless_replaced(transaction.roll_back()).await?;
+                    // A key that is taken is known by now, and the work begins anew.
+                    if !idempotency::is_taken(&error) {
+                        return Err(error.into());
+                    }
+                }
+            }
+        };
+        self.calls.committed();
+        consistency::reached(self.moment(position));
         Ok(outcomes)
     }
 
@@ -110,23 +121,25 @@ impl BookingStore for Postgres {
     }
 }
 
-/// Keys first, then locks, then facts, then decisions, then what they write.
-async fn run(tx: &mut PgTransaction<'_>, commands: &[Command]) -> Result<Vec<Outcome>, StoreError> {
-    let batch = Batch::new(commands, idempotency::claim(tx, commands).await?);
-    if batch.open.is_empty() {
-        return Ok(batch.finish(Vec::new())?);
-    }
-    let wanted = Wanted::by(&batch.open);
+/// Locks first, then facts, then decisions, then what they write. Commands whose keys turn out to be known are answered from
+/// their records.
+async fn run(tx: &mut PgConnection, commands: &[Command]) -> Result<Vec<Outcome>, sqlx::Error> {
+    let wanted = Wanted::by(commands);
     let locked = locks::take(tx, &wanted).await?;
     let draw = || Locator::random(&mut rand::rng());
-    let (facts, ids) = facts::read(tx, &wanted, &locked, draw).await?;
+    let known = facts::read(tx, commands, &wanted, &locked, draw).await?;
+    let batch = Batch::new(commands, known.answers);
+    if batch.open.is_empty() {
+        return batch.finish(Vec::new());
+    }
+    let (facts, ids) = (known.facts, known.ids);
     let decisions = decide(&facts, &batch.open);
     let changes = changes(&batch.open, &decisions);
-    let written = Written::of(&changes, ids, facts.now)?;
+    let written = Written::of(&changes, ids)?;
     let outcomes = decisions.iter().map(|decision| &decision.outcome);
     let answers = Answers::of(batch.open.iter().zip(outcomes));
     writes::write(tx, facts.now, &written, answers).await?;
-    Ok(batch.finish(decisions)?)
+    batch.finish(decisions)
 }
 
 /// What is known after a commit that met an error. A server that refuses it says so and has rolled back; one that ends the

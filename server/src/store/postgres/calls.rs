@@ -55,6 +55,12 @@ impl Calls {
         self.heard.notified().await;
     }
 
+    /// Says that this process has committed events without a call: whoever follows the outbox here gives them their
+    /// positions, and calls the other processes then.
+    pub(super) fn committed(&self) {
+        self.heard.notify_one();
+    }
+
     /// Ends the connection, in good order.
     pub(super) fn close(&self) {
         self.closed.cancel();

@@ -1,102 +1,79 @@
 //! Idempotency keys with the answers that were given, on an open transaction.
 //!
-//! A key is claimed before anything else is read: who comes with the same key at the same time waits until the transaction
-//! that claimed it has ended, and then finds its answer, or takes the key over where there is none.
+//! Nothing is written of a key before its answer is. Who comes with the same key at the same time meets it where both keep
+//! their answers: the second waits there until the first has ended, and then does its work again, finds the key known and
+//! answers what the first one did.
 
 use jiff::Timestamp;
 use sqlx::PgTransaction;
+use sqlx::error::DatabaseError;
 
 use crate::features::bookings::command::{Command, Outcome};
-use crate::features::bookings::store::StoreError;
-use crate::store::rows::bookings::answers::AnswerRow;
 use crate::store::rows::instant::StoredInstant;
 
-/// Claims the keys of commands for this transaction. Answers the records of those that are known, by the commands'
-/// positions.
-pub(crate) async fn claim(
-    tx: &mut PgTransaction<'_>,
-    commands: &[Command],
-) -> Result<Vec<AnswerRow>, StoreError> {
-    let mut sorted: Vec<&Command> = commands.iter().collect();
-    // Two that claim the same keys in different orders would wait for each other.
-    sorted.sort_unstable_by_key(|command| (command.caller.user_id, command.key.as_str()));
-    let (users, keys) = names(sorted.iter().copied());
-    let fingerprints: Vec<&[u8]> = sorted.iter().map(|c| c.fingerprint.0.as_slice()).collect();
-    let claimed = sqlx::query(
-        "INSERT INTO idempotency (user_id, key, fingerprint, created_at)
-         SELECT user_id, key, fingerprint, clock_timestamp()
-         FROM unnest($1::text[], $2::text[], $3::bytea[]) WITH ORDINALITY AS c (user_id, key, fingerprint, at)
-         ORDER BY at
-         ON CONFLICT DO NOTHING",
-    )
-    .bind(users)
-    .bind(keys)
-    .bind(fingerprints)
-    .execute(&mut **tx)
-    .await?
-    .rows_affected();
-    if claimed == commands.len() as u64 {
-        return Ok(Vec::new());
-    }
-    // A statement of its own: the one before began when the records that it waited for were not committed.
-    let (users, keys) = names(commands);
-    let known: Vec<AnswerRow> = sqlx::query_as(
-        "SELECT c.at - 1 AS position, i.fingerprint, i.status, i.body, i.locator, i.version
-         FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS c (user_id, key, at)
-         JOIN idempotency i ON i.user_id = c.user_id AND i.key = c.key
-         WHERE i.status IS NOT NULL",
-    )
-    .bind(users)
-    .bind(keys)
-    .fetch_all(&mut **tx)
-    .await?;
-    if claimed + known.len() as u64 == commands.len() as u64 {
-        Ok(known)
-    } else {
-        Err(StoreError::Locked(
-            "a record was forgotten just when its key came again".into(),
-        ))
+/// The primary key's constraint.
+const KEYS: &str = "idempotency_pkey";
+
+/// Whether somebody else has kept an answer to one of the keys meanwhile.
+pub(crate) fn is_taken(error: &sqlx::Error) -> bool {
+    error
+        .as_database_error()
+        .and_then(DatabaseError::constraint)
+        == Some(KEYS)
+}
+
+/// Keys as they are looked up, column by column, with what they come with now.
+pub(crate) struct KeyColumns<'a> {
+    pub(crate) users: Vec<String>,
+    pub(crate) keys: Vec<&'a str>,
+    pub(crate) fingerprints: Vec<&'a [u8]>,
+}
+
+impl<'a> KeyColumns<'a> {
+    /// The keys of commands, in their order.
+    pub(crate) fn of(commands: impl IntoIterator<Item = &'a Command>) -> Self {
+        let (mut users, mut keys, mut fingerprints) = (Vec::new(), Vec::new(), Vec::new());
+        for command in commands {
+            users.push(command.caller.user_id.to_string());
+            keys.push(command.key.as_str());
+            fingerprints.push(command.fingerprint.0.as_slice());
+        }
+        Self {
+            users,
+            keys,
+            fingerprints,
+        }
     }
 }
 
-/// What becomes of keys that were claimed, column by column: each has its answer, or is free again where there is none to be
-/// kept.
-#[derive(Default)]
+/// Answers that are to be kept, column by column.
 pub(crate) struct Answers<'a> {
-    pub(crate) users: Vec<String>,
-    pub(crate) keys: Vec<&'a str>,
-    pub(crate) statuses: Vec<Option<i32>>,
-    pub(crate) bodies: Vec<Option<&'a str>>,
+    pub(crate) to: KeyColumns<'a>,
+    pub(crate) statuses: Vec<i32>,
+    pub(crate) bodies: Vec<&'a str>,
     pub(crate) locators: Vec<Option<String>>,
     pub(crate) versions: Vec<Option<i64>>,
 }
 
 impl<'a> Answers<'a> {
+    /// Those of commands that have one to be kept, by user and key: two that keep the same keys in different orders would
+    /// wait for each other.
     pub(crate) fn of(answered: impl Iterator<Item = (&'a Command, &'a Outcome)>) -> Self {
-        let mut answers = Self::default();
-        for (command, outcome) in answered {
-            let answer = match outcome {
-                Outcome::Answered(answer) => Some(answer),
+        let mut kept: Vec<_> = answered
+            .filter_map(|(command, outcome)| match outcome {
+                Outcome::Answered(answer) => Some((command, answer)),
                 Outcome::Refused(_) => None,
-            };
-            let subject = answer.and_then(|answer| answer.subject);
-            answers.users.push(command.caller.user_id.to_string());
-            answers.keys.push(command.key.as_str());
-            answers.statuses.push(answer.map(|a| i32::from(a.status)));
-            answers.bodies.push(answer.map(|a| a.body.as_str()));
-            answers
-                .locators
-                .push(subject.map(|(locator, _)| locator.to_string()));
-            answers
-                .versions
-                .push(subject.map(|(_, version)| version.cast_signed()));
+            })
+            .collect();
+        kept.sort_unstable_by_key(|(command, _)| (command.caller.user_id, command.key.as_str()));
+        let subjects = || kept.iter().map(|(_, answer)| answer.subject);
+        Self {
+            to: KeyColumns::of(kept.iter().map(|(command, _)| *command)),
+            statuses: kept.iter().map(|(_, a)| i32::from(a.status)).collect(),
+            bodies: kept.iter().map(|(_, a)| a.body.as_str()).collect(),
+            locators: subjects().map(|s| Some(s?.0.to_string())).collect(),
+            versions: subjects().map(|s| Some(s?.1.cast_signed())).collect(),
         }
-        answers
-    }
-
-    /// How many have an answer.
-    pub(crate) fn kept(&self) -> usize {
-        self.statuses.iter().flatten().count()
     }
 }
 
@@ -117,12 +94,4 @@ pub(crate) async fn forget_before(
     .execute(&mut **tx)
     .await?;
     Ok(gone.rows_affected())
-}
-
-/// Users and keys of commands, in their order.
-fn names<'a>(commands: impl IntoIterator<Item = &'a Command>) -> (Vec<String>, Vec<&'a str>) {
-    commands
-        .into_iter()
-        .map(|command| (command.caller.user_id.to_string(), command.key.as_str()))
-        .unzip()
 }

@@ -72,11 +72,13 @@ pub(super) async fn depth(pool: &PgPool) -> Result<i64, sqlx::Error> {
     .await
 }
 
-/// Gives positions to committed events that have none.
+/// Gives positions to committed events that have none, and calls those who follow the outbox where there were some. A
+/// transaction that calls keeps all others that do from committing until it has: so those that are many do not.
 async fn give_positions(executor: impl sqlx::PgExecutor<'_>) -> Result<(), sqlx::Error> {
     sqlx::query(
-        "SELECT give_outbox_positions() WHERE EXISTS (SELECT FROM outbox WHERE position IS NULL)",
+        "SELECT give_outbox_positions(), pg_notify($1, '') WHERE EXISTS (SELECT FROM outbox WHERE position IS NULL)",
     )
+    .bind(CHANNEL)
     .execute(executor)
     .await?;
     Ok(())

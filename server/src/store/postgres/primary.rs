@@ -13,6 +13,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection, PgConnection, PgPool};
 use tokio_util::sync::CancellationToken;
 
+use super::bookings::BATCHES;
 use super::standing::{History, NotPrimary, Silent, Standing, ask};
 use super::{CONNECT, MOST_CONNECTIONS, OpenError, migrate};
 
@@ -37,8 +38,8 @@ const LOOKUPS: [(&str, &str); 4] = [
     ("plan_cache_mode", "force_generic_plan"),
 ];
 
-/// Such sessions of a process: for the batches of the one writer, and for the outbox.
-const MOST_LOOKUPS: u32 = 4;
+/// Such sessions of a process: one for each batch of the one writer, and some for the outbox.
+const MOST_LOOKUPS: u32 = BATCHES + 4;
 
 /// Connections to the server that takes the writes now.
 #[derive(Debug)]

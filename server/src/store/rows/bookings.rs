@@ -1,5 +1,6 @@
-//! Rows of bookings. Lists go in and out as JSON, which both databases take apart and put together.
+//! Rows of bookings.
 
+use airside_common::flight::Cabin;
 use serde::Serialize;
 
 pub(crate) mod answers;
@@ -12,6 +13,11 @@ pub(crate) mod written;
 /// A row that holds what no program of this release has written.
 pub(crate) fn unreadable(what: impl Into<String>) -> sqlx::Error {
     sqlx::Error::Decode(what.into().into())
+}
+
+/// A cabin as rows name it: its position from front to back.
+pub(crate) fn cabin_number(cabin: Cabin) -> i16 {
+    cabin as i16
 }
 
 /// Rows as a JSON array: one statement for any number of them.

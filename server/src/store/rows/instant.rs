@@ -3,7 +3,7 @@
 use airside_common::time::OffsetTime;
 use jiff::Timestamp;
 use jiff::tz::Offset;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
 use sqlx::postgres::{
@@ -23,7 +23,7 @@ const TIMESTAMPTZ_ARRAY: Oid = Oid(1185);
 /// An instant in a row, in microseconds since 1970-01-01 UTC. On PostgreSQL it goes over the wire as the server holds it:
 /// functions of SQL that convert it take longer than all the rest of reading a row. In JSON it is an integer, as SQLite has
 /// it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct StoredInstant(pub(crate) i64);
 

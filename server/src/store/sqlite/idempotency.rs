@@ -13,12 +13,19 @@ pub(crate) async fn find(
     tx: &mut SqliteTransaction<'_>,
     commands: &[Command],
 ) -> Result<Vec<AnswerRow>, sqlx::Error> {
-    let keys: Vec<(String, &str)> = commands
+    let keys: Vec<(String, &str, String)> = commands
         .iter()
-        .map(|c| (c.caller.user_id.to_string(), c.key.as_str()))
+        .map(|c| {
+            (
+                c.caller.user_id.to_string(),
+                c.key.as_str(),
+                hex(&c.fingerprint.0),
+            )
+        })
         .collect();
     sqlx::query_as(
-        "SELECT j.key AS position, i.fingerprint, i.status, i.body, i.locator, i.version
+        "SELECT j.key AS position, i.fingerprint = unhex(j.value ->> 2) AS is_same_request, i.status, i.body, i.locator,
+                i.version
          FROM json_each(?1) j
          CROSS JOIN idempotency i ON i.user_id = j.value ->> 0 AND i.key = j.value ->> 1",
     )

@@ -113,7 +113,7 @@ fn command(key: &str, content: u8) -> Command {
         key: key.parse().unwrap(),
         fingerprint: Fingerprint([content; 32]),
         action: Action::Cancel {
-            locator: "K7QW2M".parse().unwrap(),
+            locator: Locator::random(&mut rand::rng()),
             expected: IfMatch::Any,
         },
     }
@@ -194,6 +194,47 @@ async fn a_second_batch_begins_beside_the_first_once_enough_wait() {
         assert_eq!(sent.await.unwrap(), Ok(answered(format!("key-{at}"))));
     }
     task.await.unwrap();
+}
+
+/// In the database it would wait for the first one's locks, with all that it holds.
+#[tokio::test]
+async fn a_batch_leaves_out_what_another_is_at_work_on() {
+    let store = FakeStore::with(2, 0);
+    let (writer, _task) = Writer::start(Arc::clone(&store) as Arc<dyn BookingStore>);
+    let mut sent = Vec::new();
+    let mut submit = |command: Command| {
+        let writer = writer.clone();
+        sent.push(tokio::spawn(async move { writer.submit(command).await }));
+    };
+    let first = command("first", 1);
+    let again = Command {
+        key: "again".parse().unwrap(),
+        ..first.clone()
+    };
+    submit(first);
+    while store.batches().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    submit(again);
+    for at in 0..WORTHWHILE {
+        submit(command(&format!("other-{at}"), 1));
+    }
+    let begun = async |count| {
+        while store.batches().len() < count {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, begun(2)).await.unwrap();
+    assert_eq!(store.batches()[1].len(), WORTHWHILE);
+    // Neither that it is the only one left, nor that the first is stuck, lets it begin.
+    tokio::time::sleep(2 * STUCK).await;
+    assert_eq!(writer.waiting(), 1);
+    store.permits.add_permits(3);
+    tokio::time::timeout(PATIENCE, begun(3)).await.unwrap();
+    assert_eq!(store.batches()[2], ["again"]);
+    for sent in sent {
+        assert!(sent.await.unwrap().is_ok());
+    }
 }
 
 /// Whoever holds a lock for long holds up those who want the same, and nobody else.
@@ -316,6 +357,7 @@ fn a_command_is_either_given_up_or_written() {
         let queued = Queued {
             command: command("key", 1),
             answer,
+            place: Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap(),
             since,
             claimed: Arc::new(AtomicBool::new(given_up)),
         };

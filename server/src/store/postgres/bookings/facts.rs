@@ -5,11 +5,15 @@ use std::collections::{HashMap, HashSet};
 use airside_common::flight::{Cabin, FlightId, SeatNumber};
 use airside_common::locator::Locator;
 use jiff::Timestamp;
-use sqlx::PgTransaction;
+use sqlx::PgConnection;
 
+use super::columns::{CabinColumns, FlightColumns};
 use super::reading;
+use crate::features::bookings::command::Command;
 use crate::features::bookings::decide::{Facts, FlightFacts};
-use crate::store::rows::bookings::flights::{FlightRow, flights};
+use crate::store::postgres::idempotency::KeyColumns;
+use crate::store::rows::bookings::answers::AnswerRow;
+use crate::store::rows::bookings::flights::flights;
 use crate::store::rows::bookings::wanted::Wanted;
 use crate::store::rows::decode;
 use crate::store::rows::instant::StoredInstant;
@@ -18,35 +22,63 @@ use crate::store::rows::instant::StoredInstant;
 const DRAWS: u32 = 20;
 
 /// All that is asked for each batch, in one look: the database's time in milliseconds, numbers of bookings (what a refused
-/// command leaves is a gap), flights with their cabins, and which of the seats and locators wanted are taken.
+/// command leaves is a gap), flights with their cabins, which of the seats and locators wanted are taken, and what was
+/// answered to keys before.
 const FACTS: &str = "
-    SELECT date_trunc('milliseconds', clock_timestamp()),
-           ARRAY(SELECT nextval('bookings_id_seq') FROM generate_series(1, $1)),
-           (SELECT coalesce(json_agg(f), '[]')::text FROM (
-                SELECT f.id, f.carrier, f.number, f.origin, f.destination, micros(f.departure) AS departure,
-                       f.departure_offset, micros(f.arrival) AS arrival, f.arrival_offset, f.aircraft, f.status, i.cabin,
-                       i.capacity, i.sold, i.fare_minor, i.currency
-                FROM flights f
-                LEFT JOIN inventory i ON i.flight_id = f.id
-                WHERE f.id = ANY($2)) f),
+    SELECT date_trunc('milliseconds', clock_timestamp()) AS now,
+           ARRAY(SELECT nextval('bookings_id_seq') FROM generate_series(1, $1)) AS ids,
            (SELECT coalesce(json_agg(json_build_array(s.flight_id, s.seat)), '[]')::text
             FROM unnest($3::bigint[], $4::text[]) AS w (flight_id, seat)
-            JOIN seats s ON s.flight_id = w.flight_id AND s.seat = w.seat),
-           ARRAY(SELECT locator FROM bookings WHERE locator = ANY($5))";
+            JOIN seats s ON s.flight_id = w.flight_id AND s.seat = w.seat) AS seats,
+           ARRAY(SELECT locator FROM bookings WHERE locator = ANY($5)) AS locators,
+           (SELECT coalesce(json_agg(json_build_array(
+                       k.at - 1, i.fingerprint = k.fingerprint, i.status, i.body, i.locator, i.version)), '[]')::text
+            FROM unnest($6::text[], $7::text[], $8::bytea[]) WITH ORDINALITY AS k (user_id, key, fingerprint, at)
+            JOIN idempotency i ON i.user_id = k.user_id AND i.key = k.key) AS answers,
+           flight.*, cabin.*
+    FROM (SELECT array_agg(id), array_agg(carrier), array_agg(number), array_agg(origin), array_agg(destination),
+                 array_agg(departure), array_agg(departure_offset), array_agg(arrival), array_agg(arrival_offset),
+                 array_agg(aircraft), array_agg(status)
+          FROM flights WHERE id = ANY($2)) AS flight
+         (id, carrier, number, origin, destination, departure, departure_offset, arrival, arrival_offset, aircraft, status),
+         (SELECT array_agg(flight_id), array_agg(cabin), array_agg(capacity), array_agg(sold), array_agg(fare_minor),
+                 array_agg(currency)
+          FROM inventory WHERE flight_id = ANY($2)) AS cabin (flight_id, cabin, capacity, sold, fare_minor, currency)";
 
-type Row = (StoredInstant, Vec<i64>, String, String, Vec<String>);
+#[derive(sqlx::FromRow)]
+struct Row {
+    now: StoredInstant,
+    ids: Vec<i64>,
+    seats: String,
+    locators: Vec<String>,
+    answers: String,
+    #[sqlx(flatten)]
+    flights: FlightColumns,
+    #[sqlx(flatten)]
+    cabins: CabinColumns,
+}
 
-/// The facts, and a number for each booking that may be made. Of the cabins to be booked those are there that are locked.
+/// What is known before a batch is decided.
+pub(super) struct Known {
+    pub(super) facts: Facts,
+    /// A number for each booking that may be made.
+    pub(super) ids: Vec<i64>,
+    /// Answers that were given before.
+    pub(super) answers: Vec<AnswerRow>,
+}
+
+/// What is known. Of the cabins to be booked those are there that are locked.
 pub(super) async fn read(
-    tx: &mut PgTransaction<'_>,
+    tx: &mut PgConnection,
+    commands: &[Command],
     wanted: &Wanted,
     locked: &HashSet<(FlightId, Cabin)>,
     draw: impl Fn() -> Locator,
-) -> Result<(Facts, Vec<i64>), sqlx::Error> {
+) -> Result<Known, sqlx::Error> {
     let bookings = if wanted.bookings.is_empty() {
         Vec::new()
     } else {
-        reading::by_locators(&mut **tx, &wanted.bookings).await?
+        reading::by_locators(&mut *tx, &wanted.bookings).await?
     };
     let ids: Vec<i64> = wanted.flights.iter().map(|id| id.raw()).collect();
     let (of, seats): (Vec<i64>, Vec<String>) = wanted
@@ -56,50 +88,56 @@ pub(super) async fn read(
         .unzip();
     let mut free: HashSet<Locator> = (0..wanted.creates).map(|_| draw()).collect();
     let drawn: Vec<&str> = free.iter().map(Locator::as_str).collect();
-    let (now, ids, flights, seats, known): Row = sqlx::query_as(FACTS)
+    let keys = KeyColumns::of(commands);
+    let row: Row = sqlx::query_as(FACTS)
         .bind(i64::try_from(wanted.creates).map_err(|error| sqlx::Error::Encode(error.into()))?)
         .bind(ids)
         .bind(of)
         .bind(seats)
         .bind(drawn)
-        .fetch_one(&mut **tx)
+        .bind(keys.users)
+        .bind(keys.keys)
+        .bind(keys.fingerprints)
+        .fetch_one(&mut *tx)
         .await?;
-    free.retain(|locator| !known.iter().any(|known| known == locator.as_str()));
+    free.retain(|locator| !row.locators.iter().any(|known| known == locator.as_str()));
     let facts = Facts {
-        now: now.timestamp()?,
-        flights: locked_cabins(&flights, wanted, locked)?,
+        now: row.now.timestamp()?,
+        flights: locked_cabins(flights(row.flights, row.cabins)?, wanted, locked),
         bookings: bookings
             .into_iter()
             .map(|stored| (stored.booking.locator, stored))
             .collect(),
-        taken: taken(&seats)?,
+        taken: taken(&row.seats)?,
         locators: free_locators(tx, free, wanted.creates, draw).await?,
     };
-    Ok((facts, ids))
+    Ok(Known {
+        facts,
+        ids: row.ids,
+        answers: serde_json::from_str(&row.answers).map_err(decode)?,
+    })
 }
 
 /// The database's time in milliseconds, and not that at which the transaction began: it may have waited for its locks.
-pub(super) async fn now(tx: &mut PgTransaction<'_>) -> Result<Timestamp, sqlx::Error> {
+pub(super) async fn now(tx: &mut PgConnection) -> Result<Timestamp, sqlx::Error> {
     let now: StoredInstant =
         sqlx::query_scalar("SELECT date_trunc('milliseconds', clock_timestamp())")
-            .fetch_one(&mut **tx)
+            .fetch_one(&mut *tx)
             .await?;
     now.timestamp()
 }
 
 fn locked_cabins(
-    json: &str,
+    mut flights: HashMap<FlightId, FlightFacts>,
     wanted: &Wanted,
     locked: &HashSet<(FlightId, Cabin)>,
-) -> Result<HashMap<FlightId, FlightFacts>, sqlx::Error> {
-    let rows: Vec<FlightRow> = serde_json::from_str(json).map_err(decode)?;
-    let mut flights = flights(rows)?;
+) -> HashMap<FlightId, FlightFacts> {
     for (id, cabin) in wanted.cabins.iter().filter(|at| !locked.contains(at)) {
         if let Some(flight) = flights.get_mut(id) {
             flight.cabins[cabin.index()] = None;
         }
     }
-    Ok(flights)
+    flights
 }
 
 fn taken(json: &str) -> Result<HashSet<(FlightId, SeatNumber)>, sqlx::Error> {
@@ -112,7 +150,7 @@ fn taken(json: &str) -> Result<HashSet<(FlightId, SeatNumber)>, sqlx::Error> {
 
 /// So many locators that no booking has: those that are known to be free, and others that are drawn where they are too few.
 async fn free_locators(
-    tx: &mut PgTransaction<'_>,
+    tx: &mut PgConnection,
     mut free: HashSet<Locator>,
     count: usize,
     draw: impl Fn() -> Locator,
@@ -126,7 +164,7 @@ async fn free_locators(
         let taken: Vec<String> =
             sqlx::query_scalar("SELECT locator FROM bookings WHERE locator = ANY($1)")
                 .bind(texts)
-                .fetch_all(&mut **tx)
+                .fetch_all(&mut *tx)
                 .await?;
         free.extend(
             drawn

@@ -4,10 +4,10 @@ use std::collections::HashSet;
 
 use airside_common::flight::{Cabin, FlightId};
 use airside_common::locator::Locator;
-use sqlx::PgTransaction;
+use sqlx::PgConnection;
 
-use crate::store::rows::bookings::unreadable;
 use crate::store::rows::bookings::wanted::Wanted;
+use crate::store::rows::bookings::{cabin_number, unreadable};
 
 /// Locks the bookings that are named, by their numbers, then the inventory of all that the batch may touch, by flight and
 /// cabin: what is to be booked, and what these bookings hold. Answers the cabins that are locked.
@@ -15,7 +15,7 @@ use crate::store::rows::bookings::wanted::Wanted;
 /// A cabin that is not among them was not there to be locked, and is not sold by this batch, also if it is there a moment
 /// later: another change may take it away again, or another process sell it.
 pub(super) async fn take(
-    tx: &mut PgTransaction<'_>,
+    tx: &mut PgConnection,
     wanted: &Wanted,
 ) -> Result<HashSet<(FlightId, Cabin)>, sqlx::Error> {
     let bookings: Vec<i64> = if wanted.bookings.is_empty() {
@@ -26,19 +26,13 @@ pub(super) async fn take(
             "SELECT id FROM bookings WHERE locator = ANY($1) ORDER BY id FOR NO KEY UPDATE",
         )
         .bind(locators)
-        .fetch_all(&mut **tx)
+        .fetch_all(&mut *tx)
         .await?
     };
     let (flights, cabins): (Vec<i64>, Vec<i16>) = wanted
         .cabins
         .iter()
-        // A cabin's index is less than four.
-        .map(|(flight, cabin)| {
-            (
-                flight.raw(),
-                i16::try_from(cabin.index()).unwrap_or_default(),
-            )
-        })
+        .map(|(flight, cabin)| (flight.raw(), cabin_number(*cabin)))
         .unzip();
     // Only who holds a booking's lock changes its segments: these are its last.
     let locked: Vec<(i64, i16)> = sqlx::query_as(
@@ -53,7 +47,7 @@ pub(super) async fn take(
     .bind(flights)
     .bind(cabins)
     .bind(bookings)
-    .fetch_all(&mut **tx)
+    .fetch_all(&mut *tx)
     .await?;
     locked
         .into_iter()

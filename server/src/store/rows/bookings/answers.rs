@@ -2,26 +2,22 @@
 
 use std::collections::HashMap;
 
+use serde::Deserialize;
+
 use super::unreadable;
-use crate::features::bookings::command::{Answer, Command, Fingerprint, Outcome};
+use crate::features::bookings::command::{Answer, Command, Outcome};
 use crate::features::bookings::decide::Decision;
 use crate::features::bookings::writer;
 
-/// What a key was used for and what was answered, with the position of the command that brought it again.
-#[derive(sqlx::FromRow)]
+/// What was answered to a key, with the position of the command that brought it again and whether it is the same request.
+#[derive(sqlx::FromRow, Deserialize)]
 pub(crate) struct AnswerRow {
     position: i64,
-    fingerprint: Vec<u8>,
+    is_same_request: bool,
     status: i32,
     body: String,
     locator: Option<String>,
     version: Option<i64>,
-}
-
-/// What a key was used for, and what was answered.
-struct Record {
-    fingerprint: Option<Fingerprint>,
-    answer: Answer,
 }
 
 /// The outcomes of a batch: those of known keys are there from the start, the others are decided.
@@ -34,19 +30,9 @@ pub(crate) struct Batch {
 impl Batch {
     /// A batch, some of whose keys have records.
     pub(crate) fn new(commands: &[Command], known: Vec<AnswerRow>) -> Self {
-        let mut known: HashMap<usize, Record> = known.into_iter().filter_map(record).collect();
-        let outcomes: Vec<Option<Outcome>> = commands
-            .iter()
-            .enumerate()
-            .map(|(position, command)| {
-                known.remove(&position).map(|record| {
-                    if record.fingerprint == Some(command.fingerprint) {
-                        Outcome::Answered(record.answer)
-                    } else {
-                        writer::mismatch()
-                    }
-                })
-            })
+        let mut known: HashMap<usize, Outcome> = known.into_iter().filter_map(outcome).collect();
+        let outcomes: Vec<Option<Outcome>> = (0..commands.len())
+            .map(|position| known.remove(&position))
             .collect();
         let open = commands
             .iter()
@@ -68,18 +54,19 @@ impl Batch {
     }
 }
 
-fn record(row: AnswerRow) -> Option<(usize, Record)> {
+fn outcome(row: AnswerRow) -> Option<(usize, Outcome)> {
+    let position = usize::try_from(row.position).ok()?;
+    if !row.is_same_request {
+        return Some((position, writer::mismatch()));
+    }
     let subject = row
         .locator
         .and_then(|locator| locator.parse().ok())
         .zip(row.version.and_then(|version| u64::try_from(version).ok()));
-    let record = Record {
-        fingerprint: row.fingerprint.try_into().ok().map(Fingerprint),
-        answer: Answer {
-            status: u16::try_from(row.status).unwrap_or(500),
-            body: row.body,
-            subject,
-        },
+    let answer = Answer {
+        status: u16::try_from(row.status).unwrap_or(500),
+        body: row.body,
+        subject,
     };
-    Some((usize::try_from(row.position).ok()?, record))
+    Some((position, Outcome::Answered(answer)))
 }

@@ -4,48 +4,54 @@ use std::collections::HashMap;
 
 use airside_common::flight::{AircraftCode, FlightId, FlightNumber};
 use airside_common::money::{Money, parse_currency};
-use serde::Deserialize;
 
 use super::unreadable;
 use crate::features::bookings::decide::{CabinFacts, FlightFacts};
 use crate::store::rows::instant::StoredInstant;
 
-/// A flight with one of its cabins, if it has any; instants in JSON are in microseconds.
-#[derive(sqlx::FromRow, Deserialize)]
+/// A flight without its cabins.
+#[derive(sqlx::FromRow)]
 pub(crate) struct FlightRow {
-    id: i64,
-    carrier: String,
-    number: i32,
-    origin: String,
-    destination: String,
-    departure: StoredInstant,
-    departure_offset: i32,
-    arrival: StoredInstant,
-    arrival_offset: i32,
-    aircraft: String,
-    status: String,
-    cabin: Option<i16>,
-    capacity: Option<i32>,
-    sold: Option<i32>,
-    fare_minor: Option<i64>,
-    currency: Option<String>,
+    pub(crate) id: i64,
+    pub(crate) carrier: String,
+    pub(crate) number: i32,
+    pub(crate) origin: String,
+    pub(crate) destination: String,
+    pub(crate) departure: StoredInstant,
+    pub(crate) departure_offset: i32,
+    pub(crate) arrival: StoredInstant,
+    pub(crate) arrival_offset: i32,
+    pub(crate) aircraft: String,
+    pub(crate) status: String,
 }
 
-/// Flights by their numbers, each with the cabins of its rows.
-pub(crate) fn flights(rows: Vec<FlightRow>) -> Result<HashMap<FlightId, FlightFacts>, sqlx::Error> {
-    let mut flights: HashMap<FlightId, FlightFacts> = HashMap::with_capacity(rows.len());
-    for row in rows {
-        let id = FlightId::from_raw(row.id);
-        let cabin = cabin(&row)?;
-        let flight = match flights.entry(id) {
-            std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
-            std::collections::hash_map::Entry::Vacant(entry) => entry.insert(flight(&row)?),
-        };
-        if let Some((index, facts)) = cabin {
-            *flight
-                .cabins
-                .get_mut(index)
-                .ok_or_else(|| unreadable("inventory.cabin"))? = Some(facts);
+/// A cabin of a flight.
+#[derive(sqlx::FromRow)]
+pub(crate) struct CabinRow {
+    pub(crate) flight_id: i64,
+    pub(crate) cabin: i16,
+    pub(crate) capacity: i32,
+    pub(crate) sold: i32,
+    pub(crate) fare_minor: i64,
+    pub(crate) currency: String,
+}
+
+/// Flights by their numbers, each with its cabins.
+pub(crate) fn flights(
+    flights: impl IntoIterator<Item = FlightRow>,
+    cabins: impl IntoIterator<Item = CabinRow>,
+) -> Result<HashMap<FlightId, FlightFacts>, sqlx::Error> {
+    let mut flights: HashMap<FlightId, FlightFacts> = flights
+        .into_iter()
+        .map(|row| Ok((FlightId::from_raw(row.id), flight(&row)?)))
+        .collect::<Result<_, sqlx::Error>>()?;
+    for row in cabins {
+        if let Some(flight) = flights.get_mut(&FlightId::from_raw(row.flight_id)) {
+            let place = usize::try_from(row.cabin)
+                .ok()
+                .and_then(|at| flight.cabins.get_mut(at))
+                .ok_or_else(|| unreadable("inventory.cabin"))?;
+            *place = Some(cabin(&row)?);
         }
     }
     Ok(flights)
@@ -73,22 +79,14 @@ fn flight(row: &FlightRow) -> Result<FlightFacts, sqlx::Error> {
     })
 }
 
-/// The cabin of the row, if the flight has one there, with its position.
-fn cabin(row: &FlightRow) -> Result<Option<(usize, CabinFacts)>, sqlx::Error> {
-    let (Some(cabin), Some(capacity), Some(sold), Some(fare), Some(currency)) = (
-        row.cabin,
-        row.capacity,
-        row.sold,
-        row.fare_minor,
-        &row.currency,
-    ) else {
-        return Ok(None);
-    };
-    let wrong = || unreadable(format!("inventory of flight {}", row.id));
-    let facts = CabinFacts {
-        capacity: u32::try_from(capacity).map_err(|_| wrong())?,
-        sold: u32::try_from(sold).map_err(|_| wrong())?,
-        fare: Money::from_minor(fare, parse_currency(currency).map_err(|_| wrong())?),
-    };
-    Ok(Some((usize::try_from(cabin).map_err(|_| wrong())?, facts)))
+fn cabin(row: &CabinRow) -> Result<CabinFacts, sqlx::Error> {
+    let wrong = || unreadable(format!("inventory of flight {}", row.flight_id));
+    Ok(CabinFacts {
+        capacity: u32::try_from(row.capacity).map_err(|_| wrong())?,
+        sold: u32::try_from(row.sold).map_err(|_| wrong())?,
+        fare: Money::from_minor(
+            row.fare_minor,
+            parse_currency(&row.currency).map_err(|_| wrong())?,
+        ),
+    })
 }

@@ -1,153 +1,199 @@
 //! What decisions write, table by table.
 
+use airside_common::api::bookings::Booking;
 use airside_common::event::{BookingEvent, Event};
-use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{json, unreadable};
+use super::{cabin_number, unreadable};
 use crate::features::bookings::command::Command;
 use crate::features::bookings::decide::{Change, Decision, seat_balance};
 use crate::features::bookings::party;
+use crate::store::rows::instant::StoredInstant;
 
-/// The rows of one table as a JSON array of arrays.
-#[derive(Debug)]
-pub(crate) struct Rows {
-    /// The array.
-    pub(crate) json: String,
-    /// How many there are.
-    pub(crate) count: u64,
+/// A booking that has ended.
+#[derive(Debug, Serialize)]
+pub(crate) struct GoneRow {
+    pub(crate) id: i64,
+    pub(crate) version: i64,
 }
 
-impl Rows {
-    fn of(rows: &[impl Serialize]) -> Result<Self, sqlx::Error> {
-        Ok(Self {
-            json: json(&rows)?,
-            count: rows.len() as u64,
-        })
-    }
+/// A new booking, made now.
+#[derive(Debug, Serialize)]
+pub(crate) struct BookingRow<'a> {
+    pub(crate) id: i64,
+    pub(crate) locator: &'a str,
+    pub(crate) office: &'a str,
+    pub(crate) created_by: String,
+    pub(crate) operation: &'a str,
+    pub(crate) status: &'static str,
+    pub(crate) version: i64,
+    pub(crate) contact_email: Option<String>,
+    pub(crate) contact_phone: Option<String>,
+    pub(crate) total_minor: i64,
+    pub(crate) currency: &'static str,
+    pub(crate) time_limit: Option<StoredInstant>,
 }
 
-/// What a batch of changes writes; instants are in microseconds. What is given back is to be written first: a seat may go
-/// from one booking to the next within a batch.
-#[derive(Debug)]
-pub(crate) struct Written {
-    /// Bookings that have ended: id, version, `updated_at`.
-    pub(crate) gone: Rows,
-    /// New bookings: id, locator, office, `created_by`, operation, status, version, `contact_email`,
-    /// `contact_phone`, `total_minor`, currency, `time_limit`, `created_at` (and `updated_at`).
-    pub(crate) bookings: Rows,
-    /// `booking_id`, position, `given_name`, surname, `surname_key`, title, kind, `date_of_birth`.
-    pub(crate) passengers: Rows,
-    /// `booking_id`, position, `flight_id`, cabin, status, seats.
-    pub(crate) segments: Rows,
-    /// `flight_id`, seat, `booking_id`, segment, passenger.
-    pub(crate) seats: Rows,
-    /// `booking_id`, version, at, `user_id`, action, detail.
-    pub(crate) history: Rows,
-    /// What is added to `sold`: `flight_id`, cabin, seats.
-    pub(crate) balance: Rows,
+#[derive(Debug, Serialize)]
+pub(crate) struct PassengerRow<'a> {
+    pub(crate) booking_id: i64,
+    pub(crate) position: i16,
+    pub(crate) given_name: &'a str,
+    pub(crate) surname: &'a str,
+    pub(crate) surname_key: String,
+    pub(crate) title: Option<String>,
+    pub(crate) kind: &'static str,
+    pub(crate) date_of_birth: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct SegmentRow {
+    pub(crate) booking_id: i64,
+    pub(crate) position: i16,
+    pub(crate) flight_id: i64,
+    pub(crate) cabin: i16,
+    pub(crate) status: &'static str,
+    pub(crate) seats: i16,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct SeatRow {
+    pub(crate) flight_id: i64,
+    pub(crate) seat: String,
+    pub(crate) booking_id: i64,
+    pub(crate) segment: i16,
+    pub(crate) passenger: i16,
+}
+
+/// What happened to a booking now.
+#[derive(Debug, Serialize)]
+pub(crate) struct HistoryRow {
+    pub(crate) booking_id: i64,
+    pub(crate) version: i64,
+    pub(crate) user_id: String,
+    pub(crate) action: &'static str,
+    pub(crate) detail: String,
+}
+
+/// What is added to `sold` of a cabin.
+#[derive(Debug, Serialize)]
+pub(crate) struct BalanceRow {
+    pub(crate) flight_id: i64,
+    pub(crate) cabin: i16,
+    pub(crate) seats: i64,
+}
+
+/// What a batch of changes writes, table by table. What is given back is to be written first: a seat may go from one booking
+/// to the next within a batch.
+#[derive(Debug, Default)]
+pub(crate) struct Written<'a> {
+    pub(crate) gone: Vec<GoneRow>,
+    /// In the order of locators: where two processes have drawn the same ones, neither waits for the other's second.
+    pub(crate) bookings: Vec<BookingRow<'a>>,
+    pub(crate) passengers: Vec<PassengerRow<'a>>,
+    pub(crate) segments: Vec<SegmentRow>,
+    pub(crate) seats: Vec<SeatRow>,
+    pub(crate) history: Vec<HistoryRow>,
+    pub(crate) balance: Vec<BalanceRow>,
     /// An event for each booking, and one that names all flights whose seats moved.
     pub(crate) events: Vec<Event>,
 }
 
-impl Written {
+impl<'a> Written<'a> {
     /// What changes write. New bookings get the numbers of `ids`, in order.
     pub(crate) fn of(
-        changes: &[(&Command, &Change)],
+        changes: &[(&'a Command, &'a Change)],
         ids: impl IntoIterator<Item = i64>,
-        now: Timestamp,
     ) -> Result<Self, sqlx::Error> {
-        let now = now.as_microsecond();
+        let mut rows = Self::default();
         let mut ids = ids.into_iter();
-        let (mut gone, mut bookings, mut passengers) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut segments, mut seats, mut history) = (Vec::new(), Vec::new(), Vec::new());
         for (command, change) in changes {
-            let booking = change.booking();
             let id = match change {
-                Change::Create(_) => ids
-                    .next()
-                    .ok_or_else(|| unreadable("fewer numbers than bookings"))?,
-                Change::Cancel { id, .. } => *id,
-            };
-            history.push((
-                id,
-                booking.version,
-                now,
-                command.caller.user_id,
-                event(command, change).kind(),
-                change.detail(),
-            ));
-            if matches!(change, Change::Cancel { .. }) {
-                gone.push((id, booking.version, now));
-                continue;
-            }
-            bookings.push((
-                id,
-                booking.locator,
-                &booking.office,
-                command.caller.user_id,
-                &command.key,
-                booking.status.word(),
-                booking.version,
-                &booking.contact.email,
-                &booking.contact.phone,
-                booking.total.minor(),
-                booking.total.currency().code(),
-                booking.time_limit.map(|limit| limit.0.as_microsecond()),
-                now,
-            ));
-            for (position, passenger) in (1_u8..).zip(&booking.passengers) {
-                passengers.push((
-                    id,
-                    position,
-                    &passenger.given_name,
-                    &passenger.surname,
-                    passenger.surname.as_str().to_lowercase(),
-                    &passenger.title,
-                    passenger.kind.word(),
-                    passenger.date_of_birth,
-                ));
-            }
-            let taken = party::seats_needed(&booking.passengers);
-            for (position, segment) in (1_u8..).zip(&booking.segments) {
-                segments.push((
-                    id,
-                    position,
-                    segment.flight_id.raw(),
-                    segment.cabin.index(),
-                    segment.status.code(),
-                    taken,
-                ));
-                for choice in booking.seats.iter().filter(|c| c.segment == position) {
-                    seats.push((
-                        segment.flight_id.raw(),
-                        choice.seat,
-                        id,
-                        position,
-                        choice.passenger,
-                    ));
+                Change::Create(booking) => {
+                    let id = ids
+                        .next()
+                        .ok_or_else(|| unreadable("fewer numbers than bookings"))?;
+                    rows.create(id, command, booking);
+                    id
                 }
+                Change::Cancel { id, booking, .. } => {
+                    rows.gone.push(GoneRow {
+                        id: *id,
+                        version: booking.version.cast_signed(),
+                    });
+                    *id
+                }
+            };
+            rows.history.push(HistoryRow {
+                booking_id: id,
+                version: change.booking().version.cast_signed(),
+                user_id: command.caller.user_id.to_string(),
+                action: event(command, change).kind(),
+                detail: change.detail(),
+            });
+        }
+        rows.bookings.sort_unstable_by_key(|row| row.locator);
+        let all: Vec<_> = changes.iter().map(|(_, change)| *change).collect();
+        rows.balance = seat_balance(&all)
+            .into_iter()
+            .map(|((flight, cabin), seats)| BalanceRow {
+                flight_id: flight.raw(),
+                cabin: cabin_number(cabin),
+                seats,
+            })
+            .collect();
+        rows.events = events(changes);
+        Ok(rows)
+    }
+
+    fn create(&mut self, id: i64, command: &'a Command, booking: &'a Booking) {
+        self.bookings.push(BookingRow {
+            id,
+            locator: booking.locator.as_str(),
+            office: booking.office.as_str(),
+            created_by: command.caller.user_id.to_string(),
+            operation: command.key.as_str(),
+            status: booking.status.word(),
+            version: booking.version.cast_signed(),
+            contact_email: booking.contact.email.as_ref().map(ToString::to_string),
+            contact_phone: booking.contact.phone.as_ref().map(ToString::to_string),
+            total_minor: booking.total.minor(),
+            currency: booking.total.currency().code(),
+            time_limit: booking.time_limit.map(|limit| limit.0.into()),
+        });
+        for (position, passenger) in (1..).zip(&booking.passengers) {
+            self.passengers.push(PassengerRow {
+                booking_id: id,
+                position,
+                given_name: passenger.given_name.as_str(),
+                surname: passenger.surname.as_str(),
+                surname_key: passenger.surname.as_str().to_lowercase(),
+                title: passenger.title.as_ref().map(ToString::to_string),
+                kind: passenger.kind.word(),
+                date_of_birth: passenger.date_of_birth.map(|date| date.to_string()),
+            });
+        }
+        let taken = i16::from(party::seats_needed(&booking.passengers));
+        for (position, segment) in (1_u8..).zip(&booking.segments) {
+            let flight_id = segment.flight_id.raw();
+            self.segments.push(SegmentRow {
+                booking_id: id,
+                position: position.into(),
+                flight_id,
+                cabin: cabin_number(segment.cabin),
+                status: segment.status.code(),
+                seats: taken,
+            });
+            for choice in booking.seats.iter().filter(|c| c.segment == position) {
+                self.seats.push(SeatRow {
+                    flight_id,
+                    seat: choice.seat.to_string(),
+                    booking_id: id,
+                    segment: position.into(),
+                    passenger: choice.passenger.into(),
+                });
             }
         }
-        let balance: Vec<(i64, usize, i64)> = seat_balance(
-            &changes
-                .iter()
-                .map(|(_, change)| *change)
-                .collect::<Vec<_>>(),
-        )
-        .into_iter()
-        .map(|((flight, cabin), seats)| (flight.raw(), cabin.index(), seats))
-        .collect();
-        Ok(Self {
-            gone: Rows::of(&gone)?,
-            bookings: Rows::of(&bookings)?,
-            passengers: Rows::of(&passengers)?,
-            segments: Rows::of(&segments)?,
-            seats: Rows::of(&seats)?,
-            history: Rows::of(&history)?,
-            balance: Rows::of(&balance)?,
-            events: events(changes),
-        })
     }
 }
 

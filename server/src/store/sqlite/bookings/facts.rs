@@ -10,7 +10,7 @@ use sqlx::sqlite::SqliteTransaction;
 use super::reading;
 use crate::features::bookings::command::Command;
 use crate::features::bookings::decide::{Facts, FlightFacts};
-use crate::store::rows::bookings::flights::{FlightRow, flights};
+use crate::store::rows::bookings::flights::{CabinRow, FlightRow, flights};
 use crate::store::rows::bookings::wanted::Wanted;
 use crate::store::rows::bookings::{json, unreadable};
 use crate::store::rows::instant::StoredInstant;
@@ -64,17 +64,23 @@ async fn read_flights(
         return Ok(HashMap::new());
     }
     let ids: Vec<i64> = ids.iter().map(|id| id.raw()).collect();
-    let rows: Vec<FlightRow> = sqlx::query_as(
+    let ids = json(&ids)?;
+    let found: Vec<FlightRow> = sqlx::query_as(
         "SELECT f.id, f.carrier, f.number, f.origin, f.destination, f.departure, f.departure_offset, f.arrival,
-                f.arrival_offset, f.aircraft, f.status, i.cabin, i.capacity, i.sold, i.fare_minor, i.currency
-         FROM json_each(?1) j
-         CROSS JOIN flights f ON f.id = j.value
-         LEFT JOIN inventory i ON i.flight_id = f.id",
+                f.arrival_offset, f.aircraft, f.status
+         FROM json_each(?1) j CROSS JOIN flights f ON f.id = j.value",
     )
-    .bind(json(&ids)?)
+    .bind(&ids)
     .fetch_all(&mut **tx)
     .await?;
-    flights(rows)
+    let cabins: Vec<CabinRow> = sqlx::query_as(
+        "SELECT i.flight_id, i.cabin, i.capacity, i.sold, i.fare_minor, i.currency
+         FROM json_each(?1) j CROSS JOIN inventory i ON i.flight_id = j.value",
+    )
+    .bind(&ids)
+    .fetch_all(&mut **tx)
+    .await?;
+    flights(found, cabins)
 }
 
 async fn read_taken(

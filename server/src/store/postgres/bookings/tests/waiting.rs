@@ -107,13 +107,38 @@ async fn a_key_that_another_process_is_at_work_on_gives_its_answer() {
     assert_eq!(case.outcome().await, answered);
 }
 
+/// Nothing but the key is common to the two: the batch learns of it when it has decided already.
 #[tokio::test]
-async fn a_key_whose_first_request_was_refused_is_free_for_who_waited() {
+async fn a_key_that_another_process_uses_for_something_else_is_refused_and_its_neighbours_are_not()
+{
+    let mut case = one_flight().await;
+    case.fixture.flight(2, 1546, 48, 6).await;
+    let elsewhere = contract::create(&case.ada, "k", 2, |_| {});
+    let made = run(&mut case.other, &[elsewhere]).await.unwrap();
+    assert_eq!(contract::word(&made[0]), "201");
+    let fixture = case.fixture;
+    let batch = [case.command, contract::create(&case.ada, "k2", 1, |_| {})];
+    let store = fixture.database().clone();
+    let running = tokio::spawn(async move { store.execute(&batch).await });
+    somebody_waits(&fixture).await;
+    case.other.commit().await.unwrap();
+    let outcomes = running.await.unwrap().unwrap();
+    let words: Vec<String> = outcomes.iter().map(contract::word).collect();
+    assert_eq!(words, ["idempotency_mismatch", "201"]);
+    assert_eq!(fixture.counters(1).await, (6, 1));
+    assert_eq!(fixture.counters(2).await, (6, 1));
+    assert_eq!(fixture.store().violations().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_key_whose_first_request_was_refused_keeps_nobody_waiting() {
     let mut case = one_flight().await;
     let invalid = contract::create(&case.ada, "k", 9, |_| {});
     let refused = run(&mut case.other, &[invalid]).await.unwrap();
     assert_eq!(contract::word(&refused[0]), "invalid_request");
-    assert_eq!(contract::word(&case.outcome().await), "201");
+    let outcomes = case.fixture.store().execute(&[case.command]).await.unwrap();
+    assert_eq!(contract::word(&outcomes[0]), "201");
+    case.other.commit().await.unwrap();
 }
 
 #[tokio::test]

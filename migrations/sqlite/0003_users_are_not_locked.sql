@@ -1,0 +1,1 @@
+-- SQLite has one writer and no locks of rows: its foreign keys stay.
