@@ -26,9 +26,9 @@ const FACTS: &str = "
                 SELECT f.id, f.carrier, f.number, f.origin, f.destination, micros(f.departure) AS departure,
                        f.departure_offset, micros(f.arrival) AS arrival, f.arrival_offset, f.aircraft, f.status, i.cabin,
                        i.capacity, i.sold, i.fare_minor, i.currency
-                FROM flights f
-                LEFT JOIN inventory i ON i.flight_id = f.id
-                WHERE f.id = ANY($2)) f),
+                FROM unnest($2::bigint[]) AS w (id)
+                JOIN flights f ON f.id = w.id AND f.departure_date = departure_day(w.id)
+                LEFT JOIN inventory i ON i.flight_id = f.id) f),
            (SELECT coalesce(json_agg(json_build_array(s.flight_id, s.seat)), '[]')::text
             FROM unnest($3::bigint[], $4::text[]) AS w (flight_id, seat)
             JOIN seats s ON s.flight_id = w.flight_id AND s.seat = w.seat),
