@@ -308,7 +308,7 @@ async fn flights(old: &mut Server) -> i64 {
 
 async fn search(old: &mut Server, flight: i64) {
     let behind = format!("{}, now(), 10", flight - 1);
-    // The flight, and the next of the hundred and fifty of the last century's end.
+    // It, and those of 2098 and 2099.
     assert_eq!(old.ask("search_schedule", &behind).await.len(), 10);
     let versions = old.ask("search_versions", &behind).await;
     assert_eq!(versions[0], format!("{flight} 1"));
