@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use airside_common::flight::FlightId;
 use airside_common::locator::Locator;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
@@ -10,6 +11,7 @@ use crate::features::bookings::store::{BookingStore, contract as bookings};
 use crate::features::flights::import::RowOutcome;
 use crate::features::flights::store::contract::plan;
 use crate::features::flights::store::{Expect, FlightFilter, FlightStore, PlannedRow};
+use crate::features::search::store::SearchStore;
 use crate::store::Database;
 use crate::store::contract::Fixture;
 use crate::store::contract::processes::{agent, flight, now};
@@ -234,6 +236,32 @@ async fn months_come_and_go_while_others_book() {
     );
     assert_eq!(months(here).await.len(), 4 * ROUNDS + 1);
     assert_eq!(here.violations().await.unwrap(), []);
+}
+
+/// Whoever asks may name any number: none is an error, and none hurts those who book beside it.
+#[tokio::test]
+async fn a_number_of_no_date_is_no_flight() {
+    let fixture = OnServer::new().await;
+    let database = fixture.database();
+    let ada = agent(database, "ada").await;
+    let there = flight(database, 3, 10).await.id;
+    for (n, raw) in [i64::MAX, 3_000_000 << 32, 5_000_000 << 32]
+        .into_iter()
+        .enumerate()
+    {
+        let id = FlightId::from_raw(raw);
+        assert_eq!(database.flight(id).await.unwrap(), None);
+        assert_eq!(database.scheduled(&[there, id]).await.unwrap().len(), 1);
+        assert_eq!(database.offers(&[there, id]).await.unwrap().len(), 1);
+        let batch = [there.raw(), raw]
+            .map(|flight| bookings::create(&ada, &format!("{n}-{flight}"), flight, |_| {}));
+        let outcomes = database.execute(&batch).await.unwrap();
+        assert_eq!(bookings::word(&outcomes[0]), "201");
+        assert!(
+            matches!(&outcomes[1], Outcome::Answered(a) if a.status >= 400)
+                || matches!(outcomes[1], Outcome::Refused(_))
+        );
+    }
 }
 
 /// A flight that is gone, though bookings and cabins name it: no key of the schema forbids it.

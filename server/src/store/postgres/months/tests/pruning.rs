@@ -3,13 +3,11 @@
 
 use std::pin::Pin;
 
-use airside_common::flight::FlightId;
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 
 use super::*;
 use crate::features::flights::store::FlightChange;
-use crate::features::search::store::SearchStore;
 use crate::features::users::store::contract::entry;
 
 const MONTHS: [&str; 4] = ["2099-01", "2099-02", "2099-03", "2099-04"];
