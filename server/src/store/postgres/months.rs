@@ -11,7 +11,7 @@ use crate::store::rows::bookings::unreadable;
 use crate::store::rows::decode;
 
 /// The advisory lock of whoever makes months or takes them out ("months" in ASCII, as in `make_flight_months`).
-const MONTHS_LOCK: i64 = 0x6d_6f6e_7468_73;
+const MONTHS_LOCK: i64 = 0x6d6f_6e74_6873;
 
 /// Makes the months of flights that are about to be written, where they are missing. Not in the transaction that writes
 /// them: who makes the same month waits for this one, and the commit of a chunk is far away.

@@ -18,8 +18,7 @@ use crate::store::rows::instant::StoredInstant;
 const DRAWS: u32 = 20;
 
 /// All that is asked for each batch, in one look: the database's time in milliseconds, numbers of bookings (what a refused
-/// command leaves is a gap), flights with their cabins, and which of the seats and locators wanted are taken. Flights come in
-/// the order of their ids: months before the first and behind the last are not even opened.
+/// command leaves is a gap), flights with their cabins, and which of the seats and locators wanted are taken.
 const FACTS: &str = "
     SELECT date_trunc('milliseconds', clock_timestamp()),
            ARRAY(SELECT nextval('bookings_id_seq') FROM generate_series(1, $1)),
@@ -29,10 +28,7 @@ const FACTS: &str = "
                        i.capacity, i.sold, i.fare_minor, i.currency
                 FROM unnest($2::bigint[]) AS w (id)
                 JOIN flights f ON f.id = w.id AND f.departure_date = departure_day(w.id)
-                    AND f.departure_date BETWEEN departure_day(($2::bigint[])[1])
-                        AND departure_day(($2::bigint[])[cardinality($2)])
-                LEFT JOIN inventory i ON i.flight_id = f.id
-                    AND i.flight_id BETWEEN ($2::bigint[])[1] AND ($2::bigint[])[cardinality($2)]) f),
+                LEFT JOIN inventory i ON i.flight_id = f.id) f),
            (SELECT coalesce(json_agg(json_build_array(s.flight_id, s.seat)), '[]')::text
             FROM unnest($3::bigint[], $4::text[]) AS w (flight_id, seat)
             JOIN seats s ON s.flight_id = w.flight_id AND s.seat = w.seat),

@@ -40,16 +40,13 @@ pub(super) async fn take(
             )
         })
         .unzip();
-    // Only who holds a booking's lock changes its segments: these are its last. Where no booking is named, the first flight and
-    // the last tell between which months all lie; the others are not even opened.
+    // Only who holds a booking's lock changes its segments: these are its last.
     let locked: Vec<(i64, i16)> = sqlx::query_as(
         "SELECT i.flight_id, i.cabin FROM inventory i
          WHERE (i.flight_id, i.cabin) IN (
              SELECT flight_id, cabin FROM unnest($1::bigint[], $2::smallint[]) AS w (flight_id, cabin)
              UNION
              SELECT flight_id, cabin FROM segments WHERE booking_id = ANY($3))
-           AND i.flight_id >= CASE cardinality($3) WHEN 0 THEN ($1::bigint[])[1] ELSE 0 END
-           AND i.flight_id <= CASE cardinality($3) WHEN 0 THEN ($1::bigint[])[cardinality($1)] ELSE 9223372036854775807 END
          ORDER BY i.flight_id, i.cabin
          FOR NO KEY UPDATE OF i",
     )

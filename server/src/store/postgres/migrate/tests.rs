@@ -1,3 +1,5 @@
+use std::time::{Duration, Instant};
+
 use sqlx::migrate::Migrator;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
@@ -122,7 +124,13 @@ async fn a_migration_that_does_not_get_its_locks_leaves_all_as_it_was() {
         "BEGIN; UPDATE inventory SET sold = sold WHERE cabin = 2",
     )
     .await;
+    let begun = Instant::now();
     let refused = Postgres::open(&fresh.url()).await;
+    assert!(
+        begun.elapsed() < Duration::from_secs(20),
+        "{:?}",
+        begun.elapsed()
+    );
     assert!(matches!(refused, Err(OpenError::Migrate(_))), "{refused:?}");
     assert_eq!(rows(&mut connection).await, was);
     run(&mut holder, "ROLLBACK").await;

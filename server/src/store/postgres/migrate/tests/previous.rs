@@ -395,8 +395,8 @@ async fn bookings(old: &mut Server, flight: i64) {
         old.ask("bookings_locks_take", "ARRAY['K7QW2M']").await,
         ["1000"]
     );
-    let locked = format!("ARRAY[]::bigint[], ARRAY[]::smallint[], ARRAY[1000]");
-    let locked = old.ask("bookings_locks_take_2", &locked).await;
+    let held = "ARRAY[]::bigint[], ARRAY[]::smallint[], ARRAY[1000]";
+    let locked = old.ask("bookings_locks_take_2", held).await;
     assert_eq!(locked, [format!("{flight} 3")]);
     old.ask("bookings_writes_cancel", "'[[1000, 2, 0]]'").await;
     let given_back = format!(

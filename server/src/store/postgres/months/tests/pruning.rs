@@ -91,55 +91,43 @@ async fn whoever_asks_for_some_days_looks_into_their_months_alone() {
         ("offers", &|d| {
             Box::pin(async move { assert_eq!(d.offers(&[id, other]).await.unwrap().len(), 2) })
         }),
-        ("a chunk that is known", &{
-            let march = march.clone();
-            move |d| {
-                let rows = march(7, 0);
-                Box::pin(async move {
-                    let merged = d.merge(&rows, Expect::Known, now()).await.unwrap();
-                    assert_eq!(merged, vec![RowOutcome::Unchanged; 28]);
-                })
-            }
+        ("a chunk that is known", &|d| {
+            let rows = march(7, 0);
+            Box::pin(async move {
+                let merged = d.merge(&rows, Expect::Known, now()).await.unwrap();
+                assert_eq!(merged, vec![RowOutcome::Unchanged; 28]);
+            })
         }),
-        ("a chunk that changes", &{
-            let march = march.clone();
-            move |d| {
-                let mut rows = march(8, 3);
-                rows.iter_mut()
-                    .for_each(|row| row.plan.aircraft = "320".parse().unwrap());
-                Box::pin(async move {
-                    let merged = d.merge(&rows, Expect::Known, now()).await.unwrap();
-                    assert_eq!(merged, vec![RowOutcome::Updated; 25]);
-                })
+        ("a chunk that changes", &|d| {
+            let mut rows = march(8, 3);
+            for row in &mut rows {
+                row.plan.aircraft = "320".parse().unwrap();
             }
+            Box::pin(async move {
+                let merged = d.merge(&rows, Expect::Known, now()).await.unwrap();
+                assert_eq!(merged, vec![RowOutcome::Updated; 25]);
+            })
         }),
-        ("a chunk whose keys are taken", &{
-            let march = march.clone();
-            move |d| {
-                let rows = march(9, 3);
-                Box::pin(async move {
-                    let merged = d.merge(&rows, Expect::New, now()).await.unwrap();
-                    assert_eq!(merged, vec![RowOutcome::Unchanged; 25]);
-                })
-            }
+        ("a chunk whose keys are taken", &|d| {
+            let rows = march(9, 3);
+            Box::pin(async move {
+                let merged = d.merge(&rows, Expect::New, now()).await.unwrap();
+                assert_eq!(merged, vec![RowOutcome::Unchanged; 25]);
+            })
         }),
-        ("a chunk that is new", &{
-            let march = march.clone();
-            move |d| {
-                let rows = march(400, 0);
-                Box::pin(async move {
-                    let merged = d.add_missing(&rows, now()).await.unwrap();
-                    assert_eq!(merged, vec![RowOutcome::Created; 28]);
-                })
-            }
+        ("a chunk that is new", &|d| {
+            let rows = march(400, 0);
+            Box::pin(async move {
+                let merged = d.add_missing(&rows, now()).await.unwrap();
+                assert_eq!(merged, vec![RowOutcome::Created; 28]);
+            })
         }),
         ("a flight that is new", &|d| {
             let plan = plan(500, "2099-03-03T08:00", "2099-03-03T11:00");
             Box::pin(async move {
                 d.create(plan, now(), entry("flight.created"))
                     .await
-                    .map(|_| ())
-                    .unwrap()
+                    .unwrap();
             })
         }),
         ("a change", &{
@@ -149,8 +137,7 @@ async fn whoever_asks_for_some_days_looks_into_their_months_alone() {
                 Box::pin(async move {
                     d.change(change, now(), entry("flight.changed"))
                         .await
-                        .map(|_| ())
-                        .unwrap()
+                        .unwrap();
                 })
             }
         }),
@@ -160,7 +147,6 @@ async fn whoever_asks_for_some_days_looks_into_their_months_alone() {
                 Box::pin(async move {
                     d.cancel(id, version, now(), entry("flight.cancelled"))
                         .await
-                        .map(|_| ())
                         .unwrap();
                 })
             }
