@@ -40,7 +40,7 @@ impl Months {
 async fn list(database: &SharedDatabase) -> Result<(), Failure> {
     let months = database.months().await?.ok_or(DetachError::Together)?;
     for kept in months {
-        let tenths = kept.bytes / 100_000;
+        let tenths = kept.bytes.div_ceil(100_000);
         say(format_args!(
             "{} {}.{} MB",
             kept.month,
