@@ -8,6 +8,7 @@ use airside_common::flight::FlightId;
 use airside_server::features::flights::store::FlightPlan;
 use airside_server::store::Database as _;
 use airside_server::store::postgres::Postgres;
+use jiff::civil::date;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{ConnectOptions, Connection};
 use tokio::runtime::Runtime;
@@ -117,6 +118,7 @@ async fn inserted(address: &str, plans: &[FlightPlan]) -> Duration {
     )
     .await;
     for statement in [
+        "SELECT make_flight_months(ARRAY(SELECT DISTINCT departure_date FROM new_flights))",
         "INSERT INTO flights SELECT * FROM new_flights",
         "INSERT INTO inventory SELECT * FROM new_inventory",
     ] {
@@ -144,7 +146,12 @@ async fn copy(
         .unwrap();
     let mut text = String::with_capacity(2 * PIECE);
     for (serial, plan) in (1..).zip(plans) {
-        write(&mut text, FlightId::new(20_000, serial).raw(), plan);
+        let day = (plan.departure.date() - date(1970, 1, 1)).get_days();
+        write(
+            &mut text,
+            FlightId::new(day.cast_unsigned(), serial).raw(),
+            plan,
+        );
         if text.len() >= PIECE {
             copy.send(text.as_bytes()).await.unwrap();
             text.clear();

@@ -14,8 +14,8 @@ use airside_server::features::auth::key_folder::KeyFolderError;
 use airside_server::features::flights::import::ImportError;
 use airside_server::features::users::service::UserError;
 use airside_server::roles::StartError;
-use airside_server::store::StoreError;
-use airside_server::store::{self, OpenError, SharedDatabase};
+use airside_server::store::months::DetachError;
+use airside_server::store::{self, OpenError, SharedDatabase, StoreError};
 
 pub(crate) mod check;
 pub(crate) mod completions;
@@ -25,6 +25,7 @@ pub(crate) mod import;
 pub(crate) mod keys;
 pub(crate) mod logging;
 pub(crate) mod migrate;
+pub(crate) mod months;
 pub(crate) mod openapi;
 pub(crate) mod run;
 pub(crate) mod user;
@@ -59,6 +60,9 @@ pub(crate) enum Failure {
     /// The database does not answer.
     #[error("{0}")]
     Store(#[from] StoreError),
+    /// The month was not taken out.
+    #[error("{0}")]
+    Months(#[from] DetachError),
     /// The user was not made or changed.
     #[error("{0}")]
     User(#[from] UserError),

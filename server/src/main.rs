@@ -49,6 +49,9 @@ enum Command {
     Openapi,
     /// Look for contradictions in the whole database
     Check,
+    /// List the months by which PostgreSQL keeps flights, or take one out
+    #[command(subcommand)]
+    Months(commands::months::Months),
     /// Print the settings in force, with secrets hidden
     Config(commands::config::Config),
     /// Print completions for a shell
@@ -74,6 +77,7 @@ fn main() -> ExitCode {
         Command::Health => commands::health::run(&place),
         Command::Openapi => commands::openapi::run(),
         Command::Check => commands::check::run(&place),
+        Command::Months(months) => months.run(&place),
         Command::Config(config) => config.run(&place),
         Command::Completions(completions) => completions.run(),
     };

@@ -19,10 +19,12 @@ use crate::features::users::store::UserStore;
 use crate::http::problem::ProblemAnswer;
 use crate::outbox::Outbox;
 use fault::Fault;
+use months::{DetachError, Detached, Kept, Month};
 
 #[cfg(test)]
 pub(crate) mod contract;
 pub(crate) mod fault;
+pub mod months;
 pub mod postgres;
 pub(crate) mod rows;
 pub mod sqlite;
@@ -43,6 +45,16 @@ pub trait Database:
 
     /// Closes all connections.
     async fn close(&self);
+
+    /// The months by which flights are kept, the oldest first; `None` where flights of all months are kept together.
+    async fn months(&self) -> Result<Option<Vec<Kept>>, StoreError> {
+        Ok(None)
+    }
+
+    /// Takes a month that is past out of what is read and written, all but the flights that bookings name.
+    async fn detach(&self, _month: Month) -> Result<Detached, DetachError> {
+        Err(DetachError::Together)
+    }
 
     /// How its replicas are, where it has some.
     fn replicas(&self) -> Vec<ReplicaHealth> {

@@ -138,10 +138,12 @@ impl Filler {
             .await
             .unwrap(),
             Self::Postgres(connection) => sqlx::query_as(
-                "SELECT CAST(relname AS text),
-                        CASE relkind WHEN 'r' THEN pg_table_size(oid) ELSE pg_relation_size(oid) END AS size
+                // All months of a table together.
+                "SELECT regexp_replace(CAST(relname AS text), '_[0-9]{4}_[0-9]{2}', ''),
+                        CAST(sum(CASE relkind WHEN 'r' THEN pg_table_size(oid) ELSE pg_relation_size(oid) END) AS bigint)
                  FROM pg_class
-                 WHERE relnamespace = CAST('public' AS regnamespace) AND relkind IN ('r', 'i') ORDER BY size DESC",
+                 WHERE relnamespace = CAST('public' AS regnamespace) AND relkind IN ('r', 'i')
+                 GROUP BY 1 ORDER BY 2 DESC",
             )
             .fetch_all(&mut **connection)
             .await

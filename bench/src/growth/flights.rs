@@ -257,6 +257,15 @@ impl Week {
         let day = days(date(1970, 1, 1), self.first) + week * 7;
         let midnight = day * DAY;
         let departure_date = filler.date(&format!("{day} + day"));
+        if matches!(filler, Filler::Postgres(_)) {
+            let (first, last) = (
+                filler.date(&day.to_string()),
+                filler.date(&(day + 6).to_string()),
+            );
+            filler
+                .run(format!("SELECT make_flight_months(ARRAY[{first}, {last}])"))
+                .await;
+        }
         let departure = filler.instant(&format!("{midnight} + departure"));
         let arrival = filler.instant(&format!("{midnight} + arrival"));
         let now = filler.instant(&SystemClock.now().as_microsecond().to_string());

@@ -14,6 +14,7 @@ use tokio::task::AbortHandle;
 
 use crate::config::DatabaseSettings;
 use crate::consistency;
+use crate::store::months::{DetachError, Detached, Kept, Month};
 use crate::store::{Database, ReplicaHealth, StoreError, newest};
 use calls::Calls;
 use primary::Primary;
@@ -28,6 +29,7 @@ mod copy;
 mod flights;
 pub(crate) mod idempotency;
 mod migrate;
+mod months;
 pub(crate) mod outbox;
 mod past;
 mod primary;
@@ -230,6 +232,14 @@ impl Database for Postgres {
         self.watch.0.abort();
         let serving = self.primary.serving();
         tokio::join!(serving.pool.close(), serving.lookups.close());
+    }
+
+    async fn months(&self) -> Result<Option<Vec<Kept>>, StoreError> {
+        Ok(Some(months::list(self).await?))
+    }
+
+    async fn detach(&self, month: Month) -> Result<Detached, DetachError> {
+        months::detach(self, month).await
     }
 
     fn replicas(&self) -> Vec<ReplicaHealth> {

@@ -21,3 +21,13 @@ async fn a_row_that_contradicts_others_is_named() {
     assert!(said.out.contains("inventory 7 cabin 3: "), "{}", said.out);
     assert_eq!(said.err, "contradictions: 1\n");
 }
+
+#[test]
+fn sqlite_keeps_all_months_together() {
+    let folder = Folder::new();
+    for arguments in [&["months", "list"][..], &["months", "detach", "2024-02"]] {
+        let said = folder.run(arguments, "");
+        assert_eq!(said.code, 1);
+        assert!(said.err.contains("nothing to detach"), "{}", said.err);
+    }
+}

@@ -14,7 +14,7 @@ async fn commands_work_on_postgresql_too() {
         command.env("AIRSIDE_DATABASE_URL", database.url());
         command.stdin(input).output().unwrap().into()
     };
-    assert_eq!(run(&["migrate"], "").out, "schema version 1\n");
+    assert_eq!(run(&["migrate"], "").out, "schema version 2\n");
     let add = [
         "user",
         "add",
@@ -47,6 +47,32 @@ async fn commands_work_on_postgresql_too() {
     let second = run(&["import", "-"], file);
     assert_eq!(second.out, "created 0 updated 0 unchanged 1 rejected 0\n");
     assert_eq!(run(&["check"], "").out, "no contradictions\n");
+
+    let past = file.replace("2026-12-07", "2024-02-29");
+    assert_eq!(run(&["import", "-"], &past).code, 0);
+    let listed = run(&["months", "list"], "").out;
+    let months: Vec<&str> = listed.lines().map(|line| &line[..7]).collect();
+    assert_eq!(months, ["2024-02", "2026-12"], "{listed}");
+    assert!(
+        listed.lines().all(|line| line.ends_with(" 0.1 MB")),
+        "{listed}"
+    );
+    let detached = run(&["months", "detach", "2024-02"], "");
+    assert_eq!(
+        detached.out,
+        "2024-02: 1 flights detached, 0 stay, since bookings name them\n\
+         dump all of the month with pg_dump -t detached_flights_2024_02 -t detached_inventory_2024_02, then drop both tables\n",
+        "{}",
+        detached.err
+    );
+    let refused = run(&["months", "detach", "2024-02"], "");
+    assert_eq!(refused.code, 1);
+    assert!(
+        refused.err.contains("2024-02 has no flights"),
+        "{}",
+        refused.err
+    );
+    assert_eq!(run(&["months", "detach", "February"], "").code, 2);
 
     let mut connection = PgConnection::connect(&database.url()).await.unwrap();
     sqlx::query("UPDATE inventory SET sold = 4 WHERE cabin = 3")

@@ -10,7 +10,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::{PgTransaction, Postgres as Db};
 
 use super::replicas::MayBeOld;
-use super::{Postgres, audit, outbox};
+use super::{Postgres, audit, months, outbox};
 use crate::features::audit::entry::NewEntry;
 use crate::features::flights::decide;
 use crate::features::flights::import::RowOutcome;
@@ -27,6 +27,9 @@ mod locks;
 mod merge;
 mod reading;
 mod writes;
+
+#[cfg(test)]
+pub(super) use self::reading::BY_NATURAL_KEYS;
 
 use self::locks::lock_flight;
 use self::reading::{facts, flight, list};
@@ -120,6 +123,9 @@ impl FlightStore for Postgres {
         now: Timestamp,
         mut audit: NewEntry,
     ) -> Result<FlightRecord, FlightStoreError> {
+        months::make(self, std::iter::once(&plan))
+            .await
+            .map_err(StoreError::from)?;
         let mut tx = self.write().await.map_err(StoreError::from)?;
         let written = async {
             let id = new_ids(&mut tx, std::iter::once(&plan)).await?[0];
@@ -185,7 +191,8 @@ impl FlightStore for Postgres {
             return Ok(facts.flight);
         }
         sqlx::query(
-            "UPDATE flights SET status = 'cancelled', version = version + 1, updated_at = $2 WHERE id = $1",
+            "UPDATE flights SET status = 'cancelled', version = version + 1, updated_at = $2
+             WHERE id = $1 AND departure_date = departure_day($1)",
         )
         .bind(id.raw())
         .bind(StoredInstant::from(now))

@@ -53,3 +53,6 @@ pub(super) async fn bring_along(
     let lock = lock.map_err(|late| sqlx::Error::from(std::io::Error::from(late)))??;
     run(lock, pool).await
 }
+
+#[cfg(test)]
+mod tests;

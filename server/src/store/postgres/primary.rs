@@ -31,11 +31,13 @@ pub(super) fn name(options: &PgConnectOptions) -> String {
 /// What sessions are told that find all rows by keys. The planner goes by how large tables were when somebody counted last,
 /// and keeps a plan: on tables that grow it would go on to read from end to end what has become large. One plan is as good
 /// for all keys, so it is made once.
-const LOOKUPS: [(&str, &str); 4] = [
+const LOOKUPS: [(&str, &str); 5] = [
     ("enable_seqscan", "off"),
     ("enable_hashjoin", "off"),
     ("enable_mergejoin", "off"),
     ("plan_cache_mode", "force_generic_plan"),
+    // A look into each of many months seems worth it to the planner, and to start a worker takes longer than all of them.
+    ("max_parallel_workers_per_gather", "0"),
 ];
 
 /// Such sessions of a process: one for each batch of the one writer, and some for the outbox.

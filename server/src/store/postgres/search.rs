@@ -38,7 +38,7 @@ impl SearchStore for Postgres {
     ) -> Result<Vec<ScheduledFlight>, StoreError> {
         let query = sqlx::query_as(sqlx::AssertSqlSafe(format!(
             "SELECT {COLUMNS} FROM flights
-             WHERE id > $1 AND status = 'scheduled' AND departure > $2 ORDER BY id LIMIT $3"
+             WHERE id > $1 AND departure_date >= departure_day($1) AND status = 'scheduled' AND departure > $2 ORDER BY id LIMIT $3"
         )))
         .bind(behind.max(lowest(departing_after)).raw())
         .bind(StoredInstant::from(departing_after))
@@ -51,9 +51,13 @@ impl SearchStore for Postgres {
 
     async fn scheduled(&self, ids: &[FlightId]) -> Result<Vec<ScheduledFlight>, StoreError> {
         let query = sqlx::query_as(sqlx::AssertSqlSafe(format!(
-            "SELECT {COLUMNS} FROM flights WHERE id = ANY ($1) AND status = 'scheduled'"
+            "SELECT {COLUMNS} FROM flights
+             WHERE id = ANY ($1) AND departure_date BETWEEN departure_day($2) AND departure_day($3)
+                 AND status = 'scheduled'"
         )))
-        .bind(raw(ids));
+        .bind(raw(ids))
+        .bind(ids.iter().min().map(|id| id.raw()))
+        .bind(ids.iter().max().map(|id| id.raw()));
         let rows = self
             .on_primary(|pool| async move { query.fetch_all(&pool).await })
             .await?;
@@ -69,7 +73,8 @@ impl SearchStore for Postgres {
         let read = |mut connection: PoolConnection<Db>| async move {
             sqlx::query_as(
                 "SELECT id, version FROM flights
-                 WHERE id > $1 AND status = 'scheduled' AND departure > $2 ORDER BY id LIMIT $3",
+                 WHERE id > $1 AND departure_date >= departure_day($1) AND status = 'scheduled' AND departure > $2
+                 ORDER BY id LIMIT $3",
             )
             .bind(behind.max(lowest(departing_after)).raw())
             .bind(StoredInstant::from(departing_after))
@@ -85,9 +90,11 @@ impl SearchStore for Postgres {
         let read = |mut connection: PoolConnection<Db>| async move {
             sqlx::query_as(
                 "SELECT flight_id, cabin::bigint, (capacity - sold)::bigint, fare_minor, currency FROM inventory
-                 WHERE flight_id = ANY ($1) ORDER BY flight_id, cabin",
+                 WHERE flight_id = ANY ($1) AND flight_id BETWEEN $2 AND $3 ORDER BY flight_id, cabin",
             )
             .bind(raw(ids))
+            .bind(ids.iter().min().map(|id| id.raw()))
+            .bind(ids.iter().max().map(|id| id.raw()))
             .fetch_all(&mut *connection)
             .await
         };

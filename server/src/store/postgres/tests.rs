@@ -17,7 +17,7 @@ use crate::store::contract::{self, Fixture};
 use crate::store::{Database, sqlite};
 
 #[path = "../../../tests/services/postgres.rs"]
-mod server;
+pub(super) mod server;
 
 use server::FreshDatabase;
 

@@ -379,8 +379,9 @@ pub(crate) async fn lists_are_filtered_and_paged(fixture: &impl Fixture) {
     assert_eq!(rest.len(), 1);
     assert_eq!(rest[0].booking.locator, made[0]);
 
-    fixture.flight(3, 1545, 96, 20).await;
-    one(&*store, create(&ada, "d", 3, named("Byron"))).await;
+    let next_day = FlightId::new(1, 3).raw();
+    fixture.flight(next_day, 1545, 96, 20).await;
+    one(&*store, create(&ada, "d", next_day, named("Byron"))).await;
     let number = Filter {
         flight: Some(("UA".parse().unwrap(), "1545".parse().unwrap())),
         ..all()
@@ -390,7 +391,7 @@ pub(crate) async fn lists_are_filtered_and_paged(fixture: &impl Fixture) {
         .iter()
         .map(|s| s.booking.segments[0].flight_id.raw())
         .collect();
-    assert_eq!(flights, [3, 1], "the same number on two days");
+    assert_eq!(flights, [next_day, 1], "the same number on two days");
 }
 
 pub(crate) async fn old_keys_are_forgotten(fixture: &impl Fixture) {

@@ -39,11 +39,13 @@ const FACTS: &str = "
     FROM (SELECT array_agg(id), array_agg(carrier), array_agg(number), array_agg(origin), array_agg(destination),
                  array_agg(departure), array_agg(departure_offset), array_agg(arrival), array_agg(arrival_offset),
                  array_agg(aircraft), array_agg(status)
-          FROM flights WHERE id = ANY($2)) AS flight
+          FROM unnest($2::bigint[]) AS w (wanted)
+          JOIN flights ON id = wanted AND departure_date = departure_day(wanted)) AS flight
          (id, carrier, number, origin, destination, departure, departure_offset, arrival, arrival_offset, aircraft, status),
          (SELECT array_agg(flight_id), array_agg(cabin), array_agg(capacity), array_agg(sold), array_agg(fare_minor),
                  array_agg(currency)
-          FROM inventory WHERE flight_id = ANY($2)) AS cabin (flight_id, cabin, capacity, sold, fare_minor, currency)";
+          FROM unnest($2::bigint[]) AS w (wanted) JOIN inventory ON flight_id = wanted) AS cabin
+         (flight_id, cabin, capacity, sold, fare_minor, currency)";
 
 #[derive(sqlx::FromRow)]
 struct Row {

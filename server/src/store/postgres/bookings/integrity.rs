@@ -24,7 +24,7 @@ pub(super) async fn violations(readers: &PgPool) -> Result<Vec<Violation>, sqlx:
                 (SELECT coalesce(json_agg(json_build_array(i.cabin, i.capacity)), '[]')::text FROM inventory i
                  WHERE i.flight_id = c.flight_id) AS cabins
          FROM seats c
-         JOIN flights f ON f.id = c.flight_id
+         JOIN flights f ON f.id = c.flight_id AND f.departure_date = departure_day(c.flight_id)
          JOIN segments s ON s.booking_id = c.booking_id AND s.position = c.segment
          ORDER BY c.flight_id",
     )

@@ -16,7 +16,8 @@ macro_rules! columns {
          (SELECT coalesce(json_agg(json_build_array(s.flight_id, f.carrier, f.number, f.origin, f.destination,
                  micros(f.departure), f.departure_offset, micros(f.arrival), f.arrival_offset, f.aircraft, s.cabin,
                  s.status) ORDER BY s.position), '[]')::text
-          FROM segments s JOIN flights f ON f.id = s.flight_id WHERE s.booking_id = b.id) AS segments,
+          FROM segments s JOIN flights f ON f.id = s.flight_id AND f.departure_date = departure_day(s.flight_id)
+          WHERE s.booking_id = b.id) AS segments,
          (SELECT coalesce(json_agg(json_build_object('given_name', p.given_name, 'surname', p.surname, 'title',
                  p.title, 'type', p.kind, 'date_of_birth', p.date_of_birth) ORDER BY p.position), '[]')::text
           FROM passengers p WHERE p.booking_id = b.id) AS passengers,

@@ -60,10 +60,16 @@ impl Fixture for Bookings {
     }
 
     async fn flight(&self, id: i64, number: u16, hours: i64, capacity: u32) {
+        sqlx::query("SELECT make_flight_months(ARRAY[departure_day($1)])")
+            .bind(id)
+            .execute(&self.database().primary())
+            .await
+            .unwrap();
+        // The day is what such a small number tells, and no matter here.
         sqlx::query(
             "WITH flight AS (
                  INSERT INTO flights
-                 SELECT $1, 'UA', $2, 'JFK', 'ORD', (t AT TIME ZONE 'UTC' - interval '5 hours')::date, t, -18000,
+                 SELECT $1, 'UA', $2, 'JFK', 'ORD', departure_day($1), t, -18000,
                         t + interval '2 hours', -21600, '738', 'scheduled', 1, to_timestamp(0), to_timestamp(0)
                  FROM (SELECT date_trunc('second', clock_timestamp()) + $3 * interval '1 hour' AS t) AS at)
              INSERT INTO inventory VALUES ($1, 3, $4, 0, 10000, 'USD')",
@@ -223,14 +229,15 @@ async fn no_batch_and_no_look_at_the_outbox_reads_a_table_from_end_to_end() {
     fixture.user(&ada).await;
     fixture
         .change(
-            "DO $$ DECLARE name text; BEGIN
-                 FOR name IN SELECT relname FROM pg_stat_user_tables LOOP
+            "SELECT make_flight_months(ARRAY(SELECT DATE '1970-01-01' + month * 31 FROM generate_series(0, 23) AS month));
+             DO $$ DECLARE name text; BEGIN
+                 FOR name IN SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace LOOP
                      EXECUTE format('ALTER TABLE %I SET (autovacuum_enabled = off)', name);
                  END LOOP;
              END $$;
              INSERT INTO flights
-             SELECT i, 'UA', i % 9999 + 1, 'JFK', 'ORD', DATE '2099-01-01' + i / 9999, now() + interval '9 days', 0,
-                    now() + interval '10 days', 0, '738', 'scheduled', 1, now(), now()
+             SELECT i, 'UA', i % 9999 + 1, (ARRAY['JFK', 'LGA', 'EWR'])[i / 9999 + 1], 'ORD', departure_day(i),
+                    now() + interval '9 days', 0, now() + interval '10 days', 0, '738', 'scheduled', 1, now(), now()
              FROM generate_series(1, 20000) AS i;
              INSERT INTO inventory SELECT i, 3, 100, 0, 10000, 'USD' FROM generate_series(1, 20000) AS i",
         )

@@ -3,8 +3,8 @@
 //!
 //! Bookings lock cabins alone, in the same order. The flights come before their cabins because a change may take cabins
 //! away and add others: a cabin that is locked says nothing about those that were not there to be locked, while the
-//! flight's row lets no other change begin. Bookings do not wait for that row: what they need of it is that it stays
-//! (`FOR KEY SHARE`, by the foreign key), which no change touches.
+//! flight's row lets no other change begin. Bookings do not wait for that row: what they need of it is that it stays,
+//! and nobody deletes flights.
 //!
 //! What decides is read by statements that come after those that lock: a statement sees what was committed when it began,
 //! not what it waited for.
@@ -26,6 +26,8 @@ pub(super) async fn lock_keys(
     .bind(keys.numbers)
     .bind(keys.origins)
     .bind(keys.days)
+    .bind(keys.first)
+    .bind(keys.last)
     .persistent(false)
     .fetch_all(&mut **tx)
     .await?;
@@ -38,7 +40,7 @@ pub(super) async fn lock_flight(
     tx: &mut PgTransaction<'_>,
     id: FlightId,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query("SELECT FROM flights WHERE id = $1 FOR NO KEY UPDATE")
+    sqlx::query("SELECT FROM flights WHERE id = $1 AND departure_date = departure_day($1) FOR NO KEY UPDATE")
         .bind(id.raw())
         .execute(&mut **tx)
         .await?;

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rustc_hash::FxHashMap;
 use sqlx::{PgConnection, PgTransaction};
 
-use super::super::{Postgres, outbox};
+use super::super::{Postgres, months, outbox};
 use super::locks::lock_keys;
 use super::reading::{NaturalKeys, by_ids, by_keys, facts};
 use super::writes::{
@@ -26,6 +26,7 @@ pub(super) async fn add_missing(
     now: Timestamp,
 ) -> Result<Vec<RowOutcome>, sqlx::Error> {
     let mut chunk = Chunk::new(rows, now);
+    months::make(database, rows.iter().map(|row| &row.plan)).await?;
     let mut tx = begin(database).await?;
     for (at, _) in chunk.lookup(&mut tx).await? {
         chunk.outcomes[at] = Some(RowOutcome::Unchanged);
@@ -46,6 +47,7 @@ pub(super) async fn merge(
 ) -> Result<Vec<RowOutcome>, sqlx::Error> {
     let mut chunk = Chunk::new(rows, now);
     let mut new = chunk.open();
+    months::make(database, rows.iter().map(|row| &row.plan)).await?;
     let mut tx = begin(database).await?;
     if expect == Expect::Known {
         // A look without locks finds what is unchanged and what is not there; what differs is looked at again under locks.
@@ -71,12 +73,12 @@ pub(super) async fn merge(
 
 /// A transaction whose statements find their rows, some thousand of millions, by the indexes and nothing else: the planner
 /// does not know how many there are in a table that has just begun to grow, and keeps for the whole import what it then
-/// thought best, the checks of foreign keys included.
+/// thought best.
 async fn begin(database: &Postgres) -> Result<PgTransaction<'static>, sqlx::Error> {
     let mut tx = database.write().await?;
     sqlx::raw_sql(
         "SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; \
-         SET LOCAL jit = off",
+         SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL jit = off",
     )
     .execute(&mut *tx)
     .await?;

@@ -2,6 +2,7 @@
 
 use airside_common::flight::FlightId;
 use jiff::SignedDuration;
+use jiff::civil::{self, Date};
 use jiff::tz::Offset;
 use sqlx::{AssertSqlSafe, PgConnection, Postgres as Db, QueryBuilder};
 
@@ -15,11 +16,13 @@ const COLUMNS: &str = "f.id, f.carrier, f.number::bigint, f.origin, f.destinatio
      f.departure_offset, f.arrival, f.arrival_offset, f.aircraft, f.status, f.version, \
      i.cabin::bigint, i.capacity::bigint, i.sold::bigint, i.fare_minor, i.currency";
 
-/// The flights of natural keys ($1 to $4), each found by the unique index.
-pub(super) const BY_NATURAL_KEYS: &str = "unnest($1::text[], $2::integer[], $3::text[], $4::integer[]) \
+/// The flights of natural keys ($1 to $4), each found by the unique index of its month. Of the months those are looked into
+/// at all that lie between the first of the days and the last ($5, $6).
+pub(in crate::store::postgres) const BY_NATURAL_KEYS: &str = "unnest($1::text[], $2::integer[], $3::text[], $4::integer[]) \
          AS k (carrier, number, origin, day) \
      JOIN flights f ON f.departure_date = DATE '1970-01-01' + k.day \
-         AND f.carrier = k.carrier AND f.number = k.number AND f.origin = k.origin";
+         AND f.carrier = k.carrier AND f.number = k.number AND f.origin = k.origin \
+         AND f.departure_date BETWEEN DATE '1970-01-01' + $5::integer AND DATE '1970-01-01' + $6::integer";
 
 /// Natural keys as statements take them, an array each.
 #[derive(Default)]
@@ -28,6 +31,8 @@ pub(super) struct NaturalKeys<'a> {
     pub(super) numbers: Vec<i32>,
     pub(super) origins: Vec<&'a str>,
     pub(super) days: Vec<i32>,
+    pub(super) first: Option<i32>,
+    pub(super) last: Option<i32>,
 }
 
 impl<'a> NaturalKeys<'a> {
@@ -39,6 +44,8 @@ impl<'a> NaturalKeys<'a> {
             keys.origins.push(plan.origin.as_str());
             keys.days.push(day(plan)?.cast_signed());
         }
+        keys.first = keys.days.iter().min().copied();
+        keys.last = keys.days.iter().max().copied();
         Ok(keys)
     }
 }
@@ -49,12 +56,17 @@ pub(super) async fn by_keys(
     keys: NaturalKeys<'_>,
 ) -> Result<Vec<FlightRecord>, sqlx::Error> {
     let rows: Vec<FlightRow> = sqlx::query_as(AssertSqlSafe(format!(
-        "SELECT {COLUMNS} FROM {BY_NATURAL_KEYS} JOIN inventory i ON i.flight_id = f.id ORDER BY f.id, i.cabin"
+        "SELECT {COLUMNS} FROM {BY_NATURAL_KEYS} JOIN inventory i ON i.flight_id = f.id
+             AND i.flight_id >= lowest_flight_id(DATE '1970-01-01' + $5::integer)
+             AND i.flight_id < lowest_flight_id(DATE '1970-01-01' + $6::integer + 1)
+         ORDER BY f.id, i.cabin"
     )))
     .bind(keys.carriers)
     .bind(keys.numbers)
     .bind(keys.origins)
     .bind(keys.days)
+    .bind(keys.first)
+    .bind(keys.last)
     .persistent(false)
     .fetch_all(connection)
     .await?;
@@ -68,9 +80,13 @@ pub(super) async fn by_ids(
 ) -> Result<Vec<FlightRecord>, sqlx::Error> {
     let rows: Vec<FlightRow> = sqlx::query_as(AssertSqlSafe(format!(
         "SELECT {COLUMNS} FROM unnest($1::bigint[]) AS k (id)
-         JOIN flights f ON f.id = k.id JOIN inventory i ON i.flight_id = f.id ORDER BY f.id, i.cabin"
+         JOIN flights f ON f.id = k.id AND f.departure_date = departure_day(k.id)
+             AND f.departure_date BETWEEN departure_day($2) AND departure_day($3)
+         JOIN inventory i ON i.flight_id = f.id AND i.flight_id BETWEEN $2 AND $3 ORDER BY f.id, i.cabin"
     )))
     .bind(ids)
+    .bind(ids.iter().min())
+    .bind(ids.iter().max())
     .persistent(false)
     .fetch_all(connection)
     .await?;
@@ -82,7 +98,8 @@ pub(super) async fn flight(
     id: FlightId,
 ) -> Result<Option<FlightRecord>, sqlx::Error> {
     let rows: Vec<FlightRow> = sqlx::query_as(AssertSqlSafe(format!(
-        "SELECT {COLUMNS} FROM flights f JOIN inventory i ON i.flight_id = f.id WHERE f.id = $1 ORDER BY i.cabin"
+        "SELECT {COLUMNS} FROM flights f JOIN inventory i ON i.flight_id = f.id 
+         WHERE f.id = $1 AND f.departure_date = departure_day($1) ORDER BY i.cabin"
     )))
     .bind(id.raw())
     .fetch_all(connection)
@@ -120,6 +137,11 @@ pub(super) async fn facts(
     flights::facts(flights, counts, seats)
 }
 
+/// Days since 1970-01-01, as the planner has to know them to leave other months out.
+fn days(date: Date) -> i32 {
+    (date - civil::date(1970, 1, 1)).get_days()
+}
+
 /// The flights of a page.
 pub(super) fn list(
     filter: &FlightFilter,
@@ -149,9 +171,8 @@ pub(super) fn list(
             .push_bind(StoredInstant::from(around - reach))
             .push(" AND ")
             .push_bind(StoredInstant::from(around + reach))
-            .push(" AND departure_date = ")
-            .push_bind(date.to_string())
-            .push("::date");
+            .push(" AND departure_date = DATE '1970-01-01' + ")
+            .push_bind(days(date.0));
     }
     if let Some(carrier) = filter.carrier {
         select
@@ -167,8 +188,11 @@ pub(super) fn list(
         select.push(" AND status = ").push_bind(status.to_string());
     }
     if let Some(after) = after {
+        // No place's clock is a day behind UTC: months before need not be looked into.
         select
-            .push(" AND (departure, id) > (")
+            .push(" AND departure_date >= ")
+            .push_bind(StoredInstant(after.departure))
+            .push("::date - 1 AND (departure, id) > (")
             .push_bind(StoredInstant(after.departure))
             .push(", ")
             .push_bind(after.id.raw())
@@ -177,6 +201,15 @@ pub(super) fn list(
     select
         .push(" ORDER BY departure, id LIMIT ")
         .push_bind(i64::from(limit))
-        .push(") f JOIN inventory i ON i.flight_id = f.id ORDER BY f.departure, f.id, i.cabin");
+        .push(") f JOIN inventory i ON i.flight_id = f.id");
+    if let Some(date) = filter.date {
+        let first = i64::from(days(date.0)) << 32;
+        select
+            .push(" AND i.flight_id >= ")
+            .push_bind(first)
+            .push(" AND i.flight_id < ")
+            .push_bind(first + (1 << 32));
+    }
+    select.push(" ORDER BY f.departure, f.id, i.cabin");
     select
 }

@@ -13,7 +13,8 @@ use crate::features::users::store::contract::entry;
 use crate::store::contract::Fixture;
 use crate::store::contract::processes::{agent, now};
 use crate::store::postgres::tests::OnServer;
-use crate::store::postgres::{MOST_CONNECTIONS, Postgres};
+use crate::store::postgres::{MOST_CONNECTIONS, Postgres, months};
+use crate::store::rows::flights::day;
 
 #[tokio::test]
 async fn a_flight_leaves_its_events_and_its_name_in_the_audit_log() {
@@ -225,10 +226,17 @@ async fn somebody_waits(database: &Postgres) {
     }
 }
 
+fn id(serial: u32) -> FlightId {
+    FlightId::new(day(&at(1)).unwrap(), serial)
+}
+
 /// Another importer, which has taken the key of flight 1 and goes on to others.
 async fn importer_with_the_first_key(database: &Postgres) -> sqlx::PgTransaction<'static> {
+    months::make(database, std::iter::once(&at(1)))
+        .await
+        .unwrap();
     let mut importer = database.write().await.unwrap();
-    insert_flights(&mut importer, &[(FlightId::new(1, 1), &at(1))], now())
+    insert_flights(&mut importer, &[(id(1), &at(1))], now())
         .await
         .unwrap();
     importer
@@ -329,7 +337,7 @@ async fn natural_keys_are_taken_in_one_order_whatever_the_files() {
     });
     let (merged, ()) = tokio::join!(here.merge(&rows, Expect::New, now()), async {
         somebody_waits(here).await;
-        insert_flights(&mut other, &[(FlightId::new(1, 2), &at(2))], now())
+        insert_flights(&mut other, &[(id(2), &at(2))], now())
             .await
             .expect("who waits for the first key does not hold the second");
         other.rollback().await.unwrap();

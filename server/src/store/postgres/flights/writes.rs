@@ -283,7 +283,7 @@ pub(super) async fn update_flights(
          FROM unnest($1::bigint[], $2::text[], $3::timestamptz[], $4::integer[], $5::timestamptz[], $6::integer[],
              $7::text[])
              AS v (id, destination, departure, departure_offset, arrival, arrival_offset, aircraft)
-         WHERE flights.id = v.id",
+         WHERE flights.id = v.id AND flights.departure_date = departure_day(v.id)",
     )
     .bind(columns.ids)
     .bind(columns.destinations)

@@ -6,7 +6,7 @@ use crate::features::bookings::integrity::Violation;
 use crate::features::flights::seat_layout::SeatLayout;
 
 /// Each statement answers (row, fault) and nothing where all is well.
-pub(crate) const CHECKS: [&str; 9] = [
+pub(crate) const CHECKS: [&str; 11] = [
     // Counters against the seats of living segments.
     "SELECT 'inventory ' || i.flight_id || ' cabin ' || i.cabin,
             'sold is ' || i.sold || ', but living segments hold ' || coalesce(h.seats, 0)
@@ -22,6 +22,12 @@ pub(crate) const CHECKS: [&str; 9] = [
      FROM segments s JOIN bookings b ON b.id = s.booking_id
      WHERE s.status <> 'XX'
        AND NOT EXISTS (SELECT 1 FROM inventory i WHERE i.flight_id = s.flight_id AND i.cabin = s.cabin)",
+    // What names a flight has it, be it by a key of the schema or not; a chosen seat lies on a segment, as is looked for below.
+    "SELECT 'booking ' || b.locator || ' segment ' || s.position, 'flight ' || s.flight_id || ' is not there'
+     FROM segments s JOIN bookings b ON b.id = s.booking_id
+     WHERE NOT EXISTS (SELECT 1 FROM flights f WHERE f.id = s.flight_id)",
+    "SELECT 'inventory ' || i.flight_id || ' cabin ' || i.cabin, 'the flight is not there'
+     FROM inventory i WHERE NOT EXISTS (SELECT 1 FROM flights f WHERE f.id = i.flight_id)",
     // Seats that a segment counts against the people of its booking.
     "SELECT 'booking ' || b.locator || ' segment ' || s.position,
             'takes ' || s.seats || ' seats for ' || p.people || ' people'

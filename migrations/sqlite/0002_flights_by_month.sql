@@ -1,0 +1,2 @@
+-- Nothing: SQLite has no tables of several parts. Where one file is the database, a delete gives the space back to what is
+-- written next, and no month could be taken elsewhere by itself.
