@@ -104,6 +104,15 @@ impl Fixture for Bookings {
         ))
         .await;
     }
+
+    async fn refuse(&self, key: &str) {
+        self.change(&format!(
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$;
+             CREATE TRIGGER refused BEFORE INSERT ON bookings FOR EACH ROW
+             WHEN (NEW.operation = '{key}') EXECUTE FUNCTION refuse()"
+        ))
+        .await;
+    }
 }
 
 mod keeps_the_contract {

@@ -86,6 +86,17 @@ impl Fixture for OnDisk {
         )
         .await;
     }
+
+    async fn refuse(&self, key: &str) {
+        change(
+            self,
+            &format!(
+                "CREATE TRIGGER refused BEFORE INSERT ON bookings WHEN NEW.operation = '{key}'
+                 BEGIN SELECT RAISE(ABORT, 'no'); END"
+            ),
+        )
+        .await;
+    }
 }
 
 async fn change(fixture: &OnDisk, statement: &str) {
