@@ -51,13 +51,12 @@ impl SearchStore for Postgres {
 
     async fn scheduled(&self, ids: &[FlightId]) -> Result<Vec<ScheduledFlight>, StoreError> {
         let query = sqlx::query_as(sqlx::AssertSqlSafe(format!(
-            "SELECT {COLUMNS} FROM flights
-             WHERE id = ANY ($1) AND departure_date BETWEEN departure_day($2) AND departure_day($3)
-                 AND status = 'scheduled'"
+            "SELECT {COLUMNS} FROM unnest($1::bigint[]) AS k (flight_id)
+             CROSS JOIN LATERAL (
+                 SELECT * FROM flights WHERE id = flight_id AND departure_date = departure_day(flight_id) OFFSET 0) f
+             WHERE status = 'scheduled'"
         )))
-        .bind(raw(ids))
-        .bind(ids.iter().min().map(|id| id.raw()))
-        .bind(ids.iter().max().map(|id| id.raw()));
+        .bind(raw(ids));
         let rows = self
             .on_primary(|pool| async move { query.fetch_all(&pool).await })
             .await?;
