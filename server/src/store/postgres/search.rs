@@ -51,17 +51,15 @@ impl SearchStore for Postgres {
 
     async fn scheduled(&self, ids: &[FlightId]) -> Result<Vec<ScheduledFlight>, StoreError> {
         let query = sqlx::query_as(sqlx::AssertSqlSafe(format!(
-            "SELECT {COLUMNS} FROM unnest($1::bigint[]) AS k (wanted)
-             JOIN flights ON id = wanted AND departure_date = departure_day(wanted)
-                 AND departure_date BETWEEN departure_day($2) AND departure_day($3)
+            "SELECT {COLUMNS} FROM unnest($1::bigint[]) AS k (flight_id)
+             CROSS JOIN LATERAL (
+                 SELECT * FROM flights WHERE id = flight_id AND departure_date = departure_day(flight_id) OFFSET 0) f
              WHERE status = 'scheduled'"
         )))
-        .bind(raw(ids))
-        .bind(ids.iter().min().map(|id| id.raw()))
-        .bind(ids.iter().max().map(|id| id.raw()));
-        let serving = self.primary.serving();
-        let found = query.fetch_all(&serving.lookups);
-        let rows = serving.unless_replaced(found).await?;
+        .bind(raw(ids));
+        let rows = self
+            .on_primary(|pool| async move { query.fetch_all(&pool).await })
+            .await?;
         Ok(schedule::scheduled(rows)?)
     }
 

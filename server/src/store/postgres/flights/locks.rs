@@ -20,7 +20,7 @@ pub(super) async fn lock_keys(
     keys: NaturalKeys<'_>,
 ) -> Result<Vec<i64>, sqlx::Error> {
     let ids: Vec<i64> = sqlx::query_scalar(AssertSqlSafe(format!(
-        "SELECT f.id FROM {BY_NATURAL_KEYS} ORDER BY f.id FOR NO KEY UPDATE OF f"
+        "SELECT f.id FROM {BY_NATURAL_KEYS} ORDER BY f.id"
     )))
     .bind(keys.carriers)
     .bind(keys.numbers)
@@ -30,6 +30,18 @@ pub(super) async fn lock_keys(
     .bind(keys.last)
     .persistent(false)
     .fetch_all(&mut **tx)
+    .await?;
+    // One after the other, in this order. A flight keeps its natural key.
+    sqlx::query(
+        "SELECT FROM unnest($1::bigint[]) AS k (id)
+         CROSS JOIN LATERAL (
+             SELECT FROM flights
+             WHERE id = k.id AND departure_date = departure_day(k.id)
+             OFFSET 0 FOR NO KEY UPDATE) f",
+    )
+    .bind(&ids)
+    .persistent(false)
+    .execute(&mut **tx)
     .await?;
     lock_cabins(tx, &ids).await?;
     Ok(ids)

@@ -16,13 +16,19 @@ const COLUMNS: &str = "f.id, f.carrier, f.number::bigint, f.origin, f.destinatio
      f.departure_offset, f.arrival, f.arrival_offset, f.aircraft, f.status, f.version, \
      i.cabin::bigint, i.capacity::bigint, i.sold::bigint, i.fare_minor, i.currency";
 
-/// The flights of natural keys ($1 to $4), each found by the unique index of its month. Of the months those are looked into
-/// at all that lie between the first of the days and the last ($5, $6).
+/// The flights of natural keys ($1 to $4), each found by the unique index of its month; other months than those from the first
+/// of the days to the last ($5, $6) are not opened.
+///
+/// OFFSET 0 keeps the planner from beginning at the other end: in months whose rows nobody has counted yet it takes a range of
+/// days for few flights, and compares all of them with each key.
 pub(in crate::store::postgres) const BY_NATURAL_KEYS: &str = "unnest($1::text[], $2::integer[], $3::text[], $4::integer[]) \
          AS k (carrier, number, origin, day) \
-     JOIN flights f ON f.departure_date = DATE '1970-01-01' + k.day \
-         AND f.carrier = k.carrier AND f.number = k.number AND f.origin = k.origin \
-         AND f.departure_date BETWEEN DATE '1970-01-01' + $5::integer AND DATE '1970-01-01' + $6::integer";
+     CROSS JOIN LATERAL ( \
+         SELECT * FROM flights \
+         WHERE departure_date = DATE '1970-01-01' + k.day \
+             AND carrier = k.carrier AND number = k.number AND origin = k.origin \
+             AND departure_date BETWEEN DATE '1970-01-01' + $5::integer AND DATE '1970-01-01' + $6::integer \
+         OFFSET 0) f";
 
 /// Natural keys as statements take them, an array each.
 #[derive(Default)]
@@ -56,9 +62,13 @@ pub(super) async fn by_keys(
     keys: NaturalKeys<'_>,
 ) -> Result<Vec<FlightRecord>, sqlx::Error> {
     let rows: Vec<FlightRow> = sqlx::query_as(AssertSqlSafe(format!(
-        "SELECT {COLUMNS} FROM {BY_NATURAL_KEYS} JOIN inventory i ON i.flight_id = f.id
-             AND i.flight_id >= lowest_flight_id(DATE '1970-01-01' + $5::integer)
-             AND i.flight_id < lowest_flight_id(DATE '1970-01-01' + $6::integer + 1)
+        "SELECT {COLUMNS} FROM {BY_NATURAL_KEYS}
+         CROSS JOIN LATERAL (
+             SELECT * FROM inventory
+             WHERE flight_id = f.id
+                 AND flight_id >= lowest_flight_id(DATE '1970-01-01' + $5::integer)
+                 AND flight_id < lowest_flight_id(DATE '1970-01-01' + $6::integer + 1)
+             OFFSET 0) i
          ORDER BY f.id, i.cabin"
     )))
     .bind(keys.carriers)
@@ -80,9 +90,13 @@ pub(super) async fn by_ids(
 ) -> Result<Vec<FlightRecord>, sqlx::Error> {
     let rows: Vec<FlightRow> = sqlx::query_as(AssertSqlSafe(format!(
         "SELECT {COLUMNS} FROM unnest($1::bigint[]) AS k (id)
-         JOIN flights f ON f.id = k.id AND f.departure_date = departure_day(k.id)
-             AND f.departure_date BETWEEN departure_day($2) AND departure_day($3)
-         JOIN inventory i ON i.flight_id = f.id AND i.flight_id BETWEEN $2 AND $3 ORDER BY f.id, i.cabin"
+         CROSS JOIN LATERAL (
+             SELECT * FROM flights
+             WHERE id = k.id AND departure_date = departure_day(k.id)
+             OFFSET 0) f
+         CROSS JOIN LATERAL (
+             SELECT * FROM inventory WHERE flight_id = k.id AND flight_id BETWEEN $2 AND $3 OFFSET 0) i
+         ORDER BY f.id, i.cabin"
     )))
     .bind(ids)
     .bind(ids.iter().min())
@@ -98,7 +112,7 @@ pub(super) async fn flight(
     id: FlightId,
 ) -> Result<Option<FlightRecord>, sqlx::Error> {
     let rows: Vec<FlightRow> = sqlx::query_as(AssertSqlSafe(format!(
-        "SELECT {COLUMNS} FROM flights f JOIN inventory i ON i.flight_id = f.id 
+        "SELECT {COLUMNS} FROM flights f JOIN inventory i ON i.flight_id = f.id
          WHERE f.id = $1 AND f.departure_date = departure_day($1) ORDER BY i.cabin"
     )))
     .bind(id.raw())
@@ -201,15 +215,15 @@ pub(super) fn list(
     select
         .push(" ORDER BY departure, id LIMIT ")
         .push_bind(i64::from(limit))
-        .push(") f JOIN inventory i ON i.flight_id = f.id");
+        .push(") f CROSS JOIN LATERAL (SELECT * FROM inventory WHERE flight_id = f.id");
     if let Some(date) = filter.date {
         let first = i64::from(days(date.0)) << 32;
         select
-            .push(" AND i.flight_id >= ")
+            .push(" AND flight_id >= ")
             .push_bind(first)
-            .push(" AND i.flight_id < ")
+            .push(" AND flight_id < ")
             .push_bind(first + (1 << 32));
     }
-    select.push(" ORDER BY f.departure, f.id, i.cabin");
+    select.push(" OFFSET 0) i ORDER BY f.departure, f.id, i.cabin");
     select
 }
