@@ -14,11 +14,11 @@ use super::{Failure, Outcome, Place, block_on, clock, say};
 const FORMATS: &str = "\
 Formats: Airside CSV, the prototype's CSV, IATA SSIM chapter 7; docs/formats.md describes them.
 
-A flight that exists becomes what the file says. What the file's format does not say stays as it is; sold seats stay
+A flight that exists becomes what the file says. What the file's format does not say stays as it is; sold seats stay \
 sold, and bookings are never touched. Importing a file again changes nothing.
 
-What was not taken is in FILE.rejected.csv, what should be looked at in FILE.notes.csv, each with line, column and
-reason. A file of a season (SSIM) is whole: flights of its carriers in its period that it does not have are in
+What was not taken is in FILE.rejected.csv, what should be looked at in FILE.notes.csv, each with line, column and \
+reason. A file of a season (SSIM) is whole: flights of its carriers in its period that it does not have are in \
 FILE.withdrawn.csv. None of them is cancelled.";
 
 /// Takes flights from a file; a server that runs beside it learns of them within seconds.

@@ -150,6 +150,8 @@ pub trait Watch: Send {
 
 const FEWEST: usize = 32;
 const MOST: usize = 4096;
+/// Rows of a file in the order of legs that are brought into the order of dates before they are merged.
+const WINDOW: usize = 1 << 16;
 
 /// Imports a file.
 ///
@@ -175,6 +177,7 @@ pub async fn import(
             noted,
             skipped,
             bytes,
+            by_leg,
         } = block;
         for finding in rejected {
             report.rejected += 1;
@@ -186,12 +189,21 @@ pub async fn import(
         }
         season.skipped += skipped;
         merger.waiting.extend(rows);
+        if by_leg {
+            if merger.waiting.len() < WINDOW {
+                continue;
+            }
+            merger.sort();
+        }
         while merger.waiting.len() >= merger.size {
             merger.step(&mut report, watch).await?;
         }
         watch.progress(bytes);
     }
     let file = reading.await.map_err(|_| ImportError::Interrupted)??;
+    if file.format == Format::Ssim {
+        merger.sort();
+    }
     while !merger.waiting.is_empty() {
         merger.step(&mut report, watch).await?;
     }
@@ -259,6 +271,13 @@ impl<'a> Merger<'a> {
             size: 256,
             how,
         }
+    }
+
+    /// By date: databases keep flights so, and a chunk of few dates touches few of their pages.
+    fn sort(&mut self) {
+        self.waiting
+            .make_contiguous()
+            .sort_by_key(|row| row.plan.departure.date());
     }
 
     async fn step(

@@ -23,16 +23,19 @@ pub(super) struct Block {
     pub(super) skipped: u64,
     /// Bytes of the file that are read.
     pub(super) bytes: u64,
+    /// Whether the rows stand leg by leg, each on dates all over the season.
+    pub(super) by_leg: bool,
 }
 
 impl Block {
-    fn new(bytes: u64) -> Self {
+    fn new(bytes: u64, by_leg: bool) -> Self {
         Self {
             rows: Vec::with_capacity(BLOCK),
             rejected: Vec::new(),
             noted: Vec::new(),
             skipped: 0,
             bytes,
+            by_leg,
         }
     }
 
@@ -108,7 +111,7 @@ pub(super) fn read(
 ) -> Result<WholeFile, ImportError> {
     let mut lines = Lines::new(BufReader::with_capacity(1 << 16, file));
     let mut found = Gathering {
-        block: Block::new(0),
+        block: Block::new(0, false),
         flights: FxHashSet::default(),
         mentioned: FxHashSet::default(),
         coverages: Vec::new(),
@@ -119,6 +122,7 @@ pub(super) fn read(
         Some(Line::Fit(line)) => {
             found.block.bytes += line.len() as u64 + 1;
             let mut reader = Reader::new(source.format, line, &source.defaults)?;
+            found.block.by_leg = reader.format() == Format::Ssim;
             if !reader.has_header() {
                 reader.line(1, Line::Fit(line), &mut found);
             }
@@ -145,7 +149,7 @@ pub(super) fn read(
         if ended {
             reader.end(number, &mut found);
         }
-        let next = Block::new(found.block.bytes);
+        let next = Block::new(found.block.bytes, found.block.by_leg);
         let block = std::mem::replace(&mut found.block, next);
         // Nobody listens any more where the store has failed; its error is the one that counts.
         if blocks.blocking_send(block).is_err() || ended {
