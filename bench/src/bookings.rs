@@ -18,7 +18,9 @@ use airside_server::features::auth::caller::{Caller, SessionId};
 use airside_server::features::bookings::command::{Action, Command, Fingerprint, Outcome};
 use airside_server::features::bookings::store::BookingStore;
 use airside_server::features::bookings::writer::Writer;
-use airside_server::features::flights::store::{Expect, FlightFilter, FlightStore, PlannedRow};
+use airside_server::features::flights::store::{
+    Expect, FlightFilter, FlightStore, PlannedRow, Unsaid,
+};
 use airside_server::features::users::service::Author;
 use airside_server::formats::airside_csv::Header;
 use airside_server::reference::reference;
@@ -179,6 +181,7 @@ fn rows(today: jiff::civil::Date) -> Vec<PlannedRow> {
                 cabin.capacity = SEATS;
             }
             PlannedRow {
+                unsaid: Unsaid::Nothing,
                 line: u64::from(number),
                 plan,
             }

@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 use airside_common::flight::FlightId;
 use airside_server::clock::SystemClock;
 use airside_server::features::flights::import::{
-    ImportError, ImportReport, Rejection, Watch, import,
+    Finding, ImportError, ImportReport, Source, Watch, import,
 };
-use airside_server::features::flights::store::{FlightPlan, FlightStore};
+use airside_server::features::flights::store::{FlightPlan, FlightRecord, FlightStore};
 use airside_server::formats::airside_csv::Header;
 use airside_server::reference::reference;
 use airside_server::store::Database;
@@ -122,8 +122,16 @@ pub(crate) fn write_weeks(path: &Path, weeks: Range<i64>) -> Vec<FlightPlan> {
 pub(crate) struct Nothing;
 
 impl Watch for Nothing {
-    fn rejected(&mut self, rejection: Rejection) -> Result<(), ImportError> {
-        panic!("line {}: {:?}", rejection.line, rejection.error)
+    fn rejected(&mut self, finding: Finding) -> Result<(), ImportError> {
+        panic!("line {}: {:?}", finding.line, finding.error)
+    }
+
+    fn noted(&mut self, _: Finding) -> Result<(), ImportError> {
+        Ok(())
+    }
+
+    fn withdrawn(&mut self, _: &FlightRecord) -> Result<(), ImportError> {
+        Ok(())
     }
 
     fn progress(&mut self, _: u64) {}
@@ -142,9 +150,15 @@ pub(crate) async fn imported<D: Database + FlightStore>(
         let database = open().await;
         let begun = Instant::now();
         let file = File::open(path).unwrap();
-        *report = import(&database, &SystemClock, file, &mut Nothing)
-            .await
-            .unwrap();
+        *report = import(
+            &database,
+            &SystemClock,
+            file,
+            Source::default(),
+            &mut Nothing,
+        )
+        .await
+        .unwrap();
         database.close().await;
         *took = begun.elapsed();
     }

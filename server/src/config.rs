@@ -20,9 +20,11 @@ use crate::roles::set::Roles;
 pub use self::redis::RedisSettings;
 pub use auth::{AuthSettings, JwksUrl};
 pub use database::DatabaseSettings;
+pub use import::ImportSettings;
 
 mod auth;
 mod database;
+mod import;
 pub(crate) mod list;
 mod redis;
 
@@ -61,6 +63,8 @@ pub struct Settings {
     pub events: EventSettings,
     /// Logging in.
     pub auth: AuthSettings,
+    /// What imported files do not say.
+    pub import: ImportSettings,
     /// What is written to standard error.
     pub log: LogSettings,
 }

@@ -15,9 +15,10 @@ use rand::Rng;
 use crate::clock::Clock;
 use crate::features::flights::decide;
 use crate::features::flights::import::file::bar;
-use crate::features::flights::import::{ImportError, ImportReport, Rejection, Watch, import_plans};
-use crate::features::flights::store::{FlightPlan, FlightStore};
-use crate::formats::airside_csv::{Header, Line, Lines};
+use crate::features::flights::import::{Finding, ImportError, ImportReport, Watch, import_plans};
+use crate::features::flights::store::{FlightPlan, FlightRecord, FlightStore};
+use crate::formats::airside_csv::Header;
+use crate::formats::lines::{Line, Lines};
 use crate::reference::reference;
 
 static WEEK: &[u8] = include_bytes!("../data/flights.csv");
@@ -101,8 +102,16 @@ struct Progress {
 }
 
 impl Watch for Progress {
-    fn rejected(&mut self, _: Rejection) -> Result<(), ImportError> {
+    fn rejected(&mut self, _: Finding) -> Result<(), ImportError> {
         // Flights that exist are left alone, and so nothing is refused.
+        Ok(())
+    }
+
+    fn noted(&mut self, _: Finding) -> Result<(), ImportError> {
+        Ok(())
+    }
+
+    fn withdrawn(&mut self, _: &FlightRecord) -> Result<(), ImportError> {
         Ok(())
     }
 

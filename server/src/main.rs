@@ -35,7 +35,7 @@ enum Command {
     Run(commands::run::Run),
     /// Bring the database's schema up to date
     Migrate,
-    /// Take flights from a file in the Airside CSV format
+    /// Take flights from a file: Airside CSV, the prototype's CSV, IATA SSIM
     Import(commands::import::Import),
     /// Make, list, disable users; set passwords
     #[command(subcommand)]

@@ -12,6 +12,7 @@ pub mod lookup;
 
 static AIRPORTS: &str = include_str!("../data/airports.csv");
 static AIRLINES: &str = include_str!("../data/airlines.csv");
+static CITY_NAMES: &str = include_str!("../data/city_names.csv");
 static METROPOLITAN: &str = include_str!("../data/metropolitan.csv");
 
 /// The zone of airports whose own is not in the zone database.
@@ -25,6 +26,8 @@ pub struct Reference {
     by_code: FxHashMap<AirportCode, AirportIndex>,
     zones: Vec<Zone>,
     carriers: FxHashMap<CarrierCode, String>,
+    /// Made when first needed: only imports need it.
+    cities: OnceLock<lookup::Cities>,
 }
 
 /// An airport's position in the reference data; stable within one build of the program, never stored.
@@ -133,6 +136,7 @@ impl Reference {
             by_code,
             zones,
             carriers,
+            cities: OnceLock::new(),
         }
     }
 
@@ -214,6 +218,15 @@ mod tests {
             let (code, airport) = row.split_once(',').unwrap();
             let found = reference().search(code);
             assert!(found.iter().any(|a| a.code.as_str() == airport), "{row}");
+        }
+    }
+
+    #[test]
+    fn every_name_of_a_city_is_of_an_airport_and_adds_to_it() {
+        for row in CITY_NAMES.trim().lines().skip(1) {
+            let (name, airport) = row.split_once(',').unwrap();
+            let city = &reference().airport(index(airport)).city;
+            assert_ne!(lookup::fold(city), lookup::fold(name), "{row}");
         }
     }
 

@@ -88,6 +88,8 @@ fn the_environment_wins_over_the_file_over_the_defaults() {
 #[case("[roles]\nauth = true", &[], "roles: is a list of words")]
 #[case("", &[("AIRSIDE_AUTH_JWKS_URL", "ftp://h/secret")], "auth.jwks_url: write it as ")]
 #[case("", &[("AIRSIDE_AUTH_JWKS_URL", "http://u:secret@h/keys")], "auth.jwks_url: write it as ")]
+#[case("[import]\ncurrency = \"XXZ\"", &[], "import.currency: not an ISO 4217 currency code")]
+#[case("", &[("AIRSIDE_IMPORT_FARES", "99,coach=1")], "import.fares: `coach=1` is no fare")]
 #[case("[http]\ntrusted_proxies = [\"nginx\"]", &[], "http.trusted_proxies: `nginx` is neither")]
 fn what_is_wrong_is_named(
     #[case] file: &str,

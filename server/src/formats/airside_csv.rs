@@ -1,19 +1,16 @@
 //! Airside CSV: one flight a line, columns found by name (described in `server/data/README.md`).
 
-use std::io::{BufRead, Read};
-
 use airside_common::airport::AirportCode;
 use airside_common::flight::Cabin;
-use airside_common::money::{Currency, Money, parse_currency};
+use airside_common::money::parse_currency;
 use airside_common::time::{LocalTime, OffsetTime};
 
-use crate::features::flights::decide::{self, HIGHEST_FARE, Refusal};
+use super::cells::{cells, digits, header_names, price_of};
+use super::{HeaderError, RowError};
+use crate::features::flights::decide::{self, Refusal};
 use crate::features::flights::seat_layout::MOST_SEATS;
 use crate::features::flights::store::{CabinTerms, FlightPlan};
 use crate::reference::Reference;
-
-/// The longest line that is read, in bytes.
-pub const LONGEST_LINE: usize = 64 * 1024;
 
 /// Where each column stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,62 +28,10 @@ pub struct Header {
     cabins: [Option<(usize, usize)>; 4],
 }
 
-/// Why a file is not in this format.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum HeaderError {
-    /// A column is missing.
-    #[error("the header has no column {0}")]
-    Missing(String),
-    /// A column is there twice.
-    #[error("the header has column {0} twice")]
-    Twice(String),
-    /// A column that the format does not know.
-    #[error("the header has an unknown column {0:?}")]
-    Unknown(String),
-    /// The first line cannot be read.
-    #[error("the header cannot be read: {0}")]
-    Unreadable(&'static str),
-}
-
-/// What is wrong with a row.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RowError {
-    /// The column, empty where it is the whole row.
-    pub column: String,
-    /// What is wrong, for a person.
-    pub reason: String,
-    /// The cell's text.
-    pub value: String,
-}
-
-impl RowError {
-    fn row(reason: impl Into<String>) -> Self {
-        Self {
-            column: String::new(),
-            reason: reason.into(),
-            value: String::new(),
-        }
-    }
-
-    fn cell(column: impl Into<String>, value: &str, reason: String) -> Self {
-        Self {
-            column: column.into(),
-            reason,
-            value: value.to_owned(),
-        }
-    }
-}
-
 impl Header {
     /// Reads the header line.
     pub fn parse(line: &[u8]) -> Result<Self, HeaderError> {
-        let text = std::str::from_utf8(line).map_err(|_| HeaderError::Unreadable("not UTF-8"))?;
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let names = cells(text).map_err(|_| HeaderError::Unreadable("not CSV"))?;
-        let names: Vec<String> = names
-            .iter()
-            .map(|name| name.trim().to_ascii_lowercase())
-            .collect();
+        let names = header_names(line)?;
         let find = |name: &str| -> Result<Option<usize>, HeaderError> {
             let mut at = names.iter().enumerate().filter(|(_, n)| *n == name);
             let found = at.next().map(|(at, _)| at);
@@ -265,102 +210,6 @@ const KNOWN: [&str; 8] = [
     "aircraft",
     "currency",
 ];
-
-/// A number of digits alone: no sign, no spaces.
-fn digits(text: &str) -> Option<u32> {
-    (!text.is_empty() && text.len() <= 9 && text.bytes().all(|b| b.is_ascii_digit()))
-        .then(|| text.parse().ok())
-        .flatten()
-}
-
-fn price_of(text: &str, currency: Currency) -> Option<Money> {
-    if text.is_empty() || text.len() > 20 || text.starts_with('-') {
-        return None;
-    }
-    Money::parse(text, currency)
-        .ok()
-        .filter(|fare| (0..=HIGHEST_FARE).contains(&fare.minor()))
-}
-
-/// The cells of one line.
-fn cells(line: &str) -> Result<Cells<'_>, &'static str> {
-    if !line.contains('"') {
-        return Ok(line.split(',').map(std::borrow::Cow::Borrowed).collect());
-    }
-    let mut reader = csv::ReaderBuilder::new()
-        .has_headers(false)
-        .from_reader(line.as_bytes());
-    let mut record = csv::StringRecord::new();
-    match reader.read_record(&mut record) {
-        Ok(true) => Ok(record
-            .iter()
-            .map(|cell| std::borrow::Cow::Owned(cell.to_owned()))
-            .collect()),
-        _ => Err("the line is not CSV"),
-    }
-}
-
-type Cells<'a> = smallvec::SmallVec<[std::borrow::Cow<'a, str>; 16]>;
-
-/// Lines of a file, never more than [`LONGEST_LINE`] bytes of one in memory.
-#[derive(Debug)]
-pub struct Lines<R> {
-    reader: R,
-    line: Vec<u8>,
-    number: u64,
-}
-
-/// One line.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Line<'a> {
-    /// A line of fit length, without its end.
-    Fit(&'a [u8]),
-    /// It was longer than is read, and was skipped.
-    TooLong,
-}
-
-impl<R: BufRead> Lines<R> {
-    /// Lines of a reader.
-    pub fn new(reader: R) -> Self {
-        Self {
-            reader,
-            line: Vec::new(),
-            number: 0,
-        }
-    }
-
-    /// The number of the line that was read last, from 1.
-    pub fn number(&self) -> u64 {
-        self.number
-    }
-
-    /// The next line; `None` at the end.
-    pub fn next_line(&mut self) -> std::io::Result<Option<Line<'_>>> {
-        self.line.clear();
-        let limit = LONGEST_LINE as u64 + 2;
-        let read = (&mut self.reader)
-            .take(limit)
-            .read_until(b'\n', &mut self.line)?;
-        if read == 0 {
-            return Ok(None);
-        }
-        self.number += 1;
-        let ended = self.line.last() == Some(&b'\n');
-        if ended {
-            self.line.pop();
-        }
-        if self.line.last() == Some(&b'\r') {
-            self.line.pop();
-        }
-        if self.line.len() > LONGEST_LINE {
-            if !ended {
-                self.reader.skip_until(b'\n')?;
-            }
-            return Ok(Some(Line::TooLong));
-        }
-        Ok(Some(Line::Fit(&self.line)))
-    }
-}
 
 #[cfg(test)]
 mod tests;

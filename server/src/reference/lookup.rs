@@ -1,8 +1,41 @@
 //! Finding airports by what people type: a code, a city, a part of a name, without accents.
 
 use airside_common::airport::{Airport, AirportCode};
+use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
 
-use super::Reference;
+use super::{AirportIndex, CITY_NAMES, Reference};
+
+/// Airports by the folded names and metropolitan codes of their cities, in the order of the airports' codes.
+pub(super) type Cities = FxHashMap<String, SmallVec<[AirportIndex; 2]>>;
+
+/// Why a text is not one airport.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PlaceError {
+    /// Nothing has that code or name.
+    #[error("no airport has this code, and no city this name")]
+    Unknown,
+    /// Several airports have it.
+    #[error("which airport is meant: {}?", list(.0))]
+    Ambiguous(Vec<AirportCode>),
+}
+
+/// How many candidates are named.
+const MOST_NAMED: usize = 12;
+
+fn list(codes: &[AirportCode]) -> String {
+    let named: Vec<&str> = codes
+        .iter()
+        .take(MOST_NAMED)
+        .map(AirportCode::as_str)
+        .collect();
+    let more = if codes.len() > MOST_NAMED {
+        ", …"
+    } else {
+        ""
+    };
+    format!("{}{more}", named.join(", "))
+}
 
 /// What an airport is found by.
 #[derive(Debug)]
@@ -27,6 +60,15 @@ impl Folded {
             city: fold(city),
             name: fold(name),
         }
+    }
+
+    /// The name of the city; where none is known, what an airport of a town is called before it says that it is one.
+    fn town(&self) -> &str {
+        if !self.city.is_empty() {
+            return &self.city;
+        }
+        let name = self.name.strip_suffix(" airport").unwrap_or_default();
+        name.strip_suffix(" international").unwrap_or(name)
     }
 
     /// How well a query fits, the smaller the better; `None` where it does not.
@@ -56,6 +98,58 @@ impl Folded {
 }
 
 impl Reference {
+    /// The one airport that a code, the code of a city, or a city's name means. An airport's own code wins over a city's;
+    /// over the name of a city elsewhere only in capitals: `GOA` is Genoa's, while `Goa` could be either.
+    pub fn place(&self, text: &str) -> Result<AirportIndex, PlaceError> {
+        let text = text.trim();
+        let coded = text.parse().ok().and_then(|code| self.find(code));
+        let named = self.cities().get(&fold(text));
+        let named = named.map_or(&[][..], SmallVec::as_slice);
+        if let Some(airport) = coded {
+            let is_code = !text.bytes().any(|letter| letter.is_ascii_lowercase());
+            if is_code || named.is_empty() || named.contains(&airport) {
+                return Ok(airport);
+            }
+        } else if let [airport] = named {
+            return Ok(*airport);
+        }
+        if named.is_empty() {
+            return Err(PlaceError::Unknown);
+        }
+        let all = coded.iter().chain(named);
+        Err(PlaceError::Ambiguous(
+            all.map(|at| self.airport(*at).code).collect(),
+        ))
+    }
+
+    fn cities(&self) -> &Cities {
+        self.cities.get_or_init(|| {
+            let mut cities = Cities::default();
+            let mut add = |name: &str, airport| {
+                let airports = cities.entry(name.to_owned()).or_default();
+                if !name.is_empty() && !airports.contains(&airport) {
+                    airports.push(airport);
+                }
+            };
+            for (entry, at) in self.airports.iter().zip(0..) {
+                let folded = &entry.folded;
+                let at = AirportIndex(at);
+                add(folded.town(), at);
+                add(folded.metropolitan.as_deref().unwrap_or_default(), at);
+            }
+            for row in csv::Reader::from_reader(CITY_NAMES.as_bytes())
+                .records()
+                .flatten()
+            {
+                let airport = row.get(1).and_then(|code| self.find(code.parse().ok()?));
+                if let (Some(name), Some(airport)) = (row.get(0), airport) {
+                    add(&fold(name), airport);
+                }
+            }
+            cities
+        })
+    }
+
     /// The airports that fit what was typed, best first: the code itself, of the airport or of all the city's airports,
     /// then cities, codes and names that begin with it, then those where every typed word begins a word. Everything fits
     /// an empty query.
@@ -111,6 +205,7 @@ pub(super) fn fold(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::PlaceError;
     use crate::reference::reference;
     use rstest::rstest;
 
@@ -136,6 +231,39 @@ mod tests {
         let found = reference().search(query).into_iter();
         let found: Vec<&str> = found.map(|airport| airport.code.as_str()).collect();
         assert_eq!(&found[..codes.len()], codes);
+    }
+
+    #[rstest]
+    #[case("Pune", "PNQ")]
+    #[case("zurich", "ZRH")]
+    #[case("jfk", "JFK")]
+    #[case("Nagpur", "NAG")]
+    // Without a city in the data, but with its name.
+    #[case("Surat", "STV")]
+    // An airport of its own, although Dubai has two.
+    #[case("DXB", "DXB")]
+    #[case("GOA", "GOA")]
+    fn a_place_is_a_code_or_a_city(#[case] text: &str, #[case] code: &str) {
+        let found = reference().place(text).unwrap();
+        assert_eq!(reference().airport(found).code.as_str(), code);
+    }
+
+    #[rstest]
+    #[case("NYC", "JFK, LGA")]
+    #[case("MIL", "BGY, LIN, MXP")]
+    #[case("Milan", "LIN, MXP")]
+    #[case("Goa", "GOA, GOI, GOX")]
+    fn a_place_of_several_airports_names_them(#[case] text: &str, #[case] codes: &str) {
+        let error = reference().place(text).unwrap_err().to_string();
+        assert!(error.contains(codes), "{error}");
+    }
+
+    #[rstest]
+    #[case("")]
+    #[case("QQQ")]
+    #[case("New York City")]
+    fn no_place_is_none(#[case] text: &str) {
+        assert_eq!(reference().place(text), Err(PlaceError::Unknown));
     }
 
     #[test]

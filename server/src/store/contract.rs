@@ -94,6 +94,7 @@ macro_rules! all {
                 a_natural_key_is_taken_once
                 a_number_is_listed_on_all_its_dates
                 a_merge_tells_what_became_of_each_row
+                what_a_row_leaves_unsaid_stays
                 sold_seats_bind_what_may_change
             );
         }

@@ -44,6 +44,7 @@ fn every_setting_can_be_set_by_the_file_and_by_the_environment() {
             "requests" => "all",
             "roles" => "auth",
             "trusted_proxies" => "10.0.0.0/8",
+            "currency" => "INR",
             "jwks_url" => "http://127.0.0.1:9/keys",
             _ => "77",
         };
@@ -70,7 +71,7 @@ fn every_setting_can_be_set_by_the_file_and_by_the_environment() {
         assert_eq!(by_environment.out, expected, "{name}");
         settings += 1;
     }
-    assert_eq!(settings, 19);
+    assert_eq!(settings, 21);
 }
 
 #[test]

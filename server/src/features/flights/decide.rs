@@ -1,12 +1,15 @@
 //! The rules of flights, pure: what a flight may be, what may change while bookings live on it.
 
+use std::borrow::Cow;
+
 use airside_common::airport::AirportCode;
 use airside_common::api::flights::{CabinPlan, CreateFlight, PatchFlight};
 use airside_common::flight::{Cabin, FlightStatus};
 use airside_common::time::{LocalTime, OffsetTime};
+use jiff::civil::DateTime;
 
 use super::seat_layout::{MOST_SEATS, SeatLayout};
-use super::store::{CabinTerms, FlightFacts, FlightPlan};
+use super::store::{CabinTerms, FlightFacts, FlightPlan, PlannedRow, Unsaid};
 use crate::reference::{AirportIndex, Reference};
 
 /// Why a flight cannot be so.
@@ -30,6 +33,13 @@ impl Refusal {
         Self::Invalid {
             field: field.into(),
             message: message.into(),
+        }
+    }
+
+    /// What is wrong, without the field.
+    pub(crate) fn message(self) -> String {
+        match self {
+            Self::Invalid { message, .. } | Self::HasBookings(message) => message,
         }
     }
 }
@@ -126,22 +136,65 @@ pub fn cancel(facts: &FlightFacts) -> Result<bool, Refusal> {
     Ok(true)
 }
 
+/// The flight that a row asks for: what its file leaves unsaid is as it is `now`, if the flight exists.
+pub fn asked<'a>(
+    row: &'a PlannedRow,
+    now: Option<&FlightPlan>,
+) -> Result<Cow<'a, FlightPlan>, Refusal> {
+    match (row.unsaid, now) {
+        (Unsaid::Nothing, _) | (Unsaid::Aircraft, None) => Ok(Cow::Borrowed(&row.plan)),
+        (Unsaid::Aircraft, Some(now)) => Ok(Cow::Owned(FlightPlan {
+            aircraft: now.aircraft,
+            ..row.plan.clone()
+        })),
+        (Unsaid::Fares { missing }, now) => {
+            let mut plan = row.plan.clone();
+            for cabin in Cabin::ALL {
+                let Some(terms) = &mut plan.cabins[cabin.index()] else {
+                    continue;
+                };
+                match now.and_then(|now| now.cabins[cabin.index()]) {
+                    Some(now) => terms.fare = now.fare,
+                    None if missing[cabin.index()] => {
+                        return Err(Refusal::invalid(
+                            "",
+                            format!(
+                                "the file has no fares, and none is set for a new {cabin} cabin \
+                                 (import.fares, --fare)"
+                            ),
+                        ));
+                    }
+                    None => {}
+                }
+            }
+            seats(&plan.cabins)?;
+            Ok(Cow::Owned(plan))
+        }
+    }
+}
+
+/// Whether a row changes nothing of a flight.
+pub fn is_so(row: &PlannedRow, now: &FlightPlan) -> bool {
+    asked(row, Some(now)).is_ok_and(|asked| *asked == *now)
+}
+
 /// What merging a file's row means for the flight that exists.
-pub fn merge(facts: &FlightFacts, row: &FlightPlan) -> Result<Merge, Refusal> {
-    if facts.flight.plan == *row {
+pub fn merge<'a>(facts: &FlightFacts, row: &'a PlannedRow) -> Result<Merge<'a>, Refusal> {
+    let asked = asked(row, Some(&facts.flight.plan))?;
+    if facts.flight.plan == *asked {
         return Ok(Merge::Unchanged);
     }
-    bound(facts, row)?;
-    Ok(Merge::Changed)
+    bound(facts, &asked)?;
+    Ok(Merge::Changed(asked))
 }
 
 /// Whether a row changes a flight.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Merge {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Merge<'a> {
     /// It says what is.
     Unchanged,
-    /// It says something else, which the rules allow.
-    Changed,
+    /// It says something else, which the rules allow: this.
+    Changed(Cow<'a, FlightPlan>),
 }
 
 /// What sold seats and living bookings forbid.
@@ -220,12 +273,19 @@ pub(crate) fn local(
     if time.0.second() != 0 || time.0.subsec_nanosecond() != 0 {
         return Err(Refusal::invalid(field, "schedules have whole minutes"));
     }
-    if !(1970..=2199).contains(&time.0.year()) {
-        return Err(Refusal::invalid(field, "a year from 1970 to 2199"));
-    }
+    year(time.0).map_err(|refusal| Refusal::invalid(field, refusal.message()))?;
     reference
         .local(at, time)
         .map_err(|e| Refusal::invalid(field, e.to_string()))
+}
+
+/// A year that schedules have.
+pub(crate) fn year(local: DateTime) -> Result<(), Refusal> {
+    if (1970..=2199).contains(&local.year()) {
+        Ok(())
+    } else {
+        Err(Refusal::invalid("", "a year from 1970 to 2199"))
+    }
 }
 
 /// Arrival after departure, within a day.

@@ -1,19 +1,25 @@
 //! Importing a file of flights: streamed, checked row by row, merged in short transactions.
 
 use std::collections::VecDeque;
-use std::io::{BufReader, Read};
+use std::io::Read;
 use std::time::Instant;
 
-use rustc_hash::FxHashSet;
 use tokio::sync::mpsc;
 
-use super::decide::Refusal;
-use super::store::{Expect, FlightPlan, FlightStore, FlightStoreError, PlannedRow};
+use super::decide::{self, Refusal};
+use super::store::{
+    Expect, FlightPlan, FlightRecord, FlightStore, FlightStoreError, PlannedRow, Unsaid,
+};
 use crate::clock::Clock;
-use crate::formats::airside_csv::{Header, HeaderError, Line, Lines, RowError};
-use crate::reference::reference;
+use crate::formats::{Defaults, FlightKey, Format, HeaderError, RowError};
+
+use self::reading::{BLOCK, Block, read};
+
+pub use crate::formats::Finding;
 
 pub mod file;
+mod reading;
+mod withdrawn;
 
 /// What became of a valid row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,13 +34,23 @@ pub enum RowOutcome {
     Rejected(Refusal),
 }
 
-/// A row that was not taken.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rejection {
-    /// Its line in the file, from 1.
-    pub line: u64,
-    /// What is wrong with it.
-    pub error: RowError,
+impl RowOutcome {
+    /// Of a row whose flight was neither found nor made.
+    pub(crate) fn left(row: &PlannedRow) -> Self {
+        match decide::asked(row, None) {
+            Err(refusal) => Self::Rejected(refusal),
+            Ok(_) => Self::Unchanged,
+        }
+    }
+}
+
+/// What is known of a file before it is read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Source {
+    /// Its format; `None`: the first line tells.
+    pub format: Option<Format>,
+    /// What new flights get where the file is silent.
+    pub defaults: Defaults,
 }
 
 /// How many rows became what.
@@ -48,6 +64,19 @@ pub struct ImportReport {
     pub unchanged: u64,
     /// Rows that were not taken.
     pub rejected: u64,
+    /// What there is beside, of a file of a season.
+    pub season: Option<SeasonReport>,
+}
+
+/// What a file of a season has beside its flights.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SeasonReport {
+    /// What was taken, or is no flight, and should be looked at.
+    pub noted: u64,
+    /// Legs that are no passenger flights of the carrier's own.
+    pub skipped: u64,
+    /// Flights of the carrier in the period that the file does not have. They stay as they are.
+    pub withdrawn: u64,
 }
 
 impl std::fmt::Display for ImportReport {
@@ -57,11 +86,20 @@ impl std::fmt::Display for ImportReport {
             updated,
             unchanged,
             rejected,
+            season,
         } = self;
         write!(
             f,
             "created {created} updated {updated} unchanged {unchanged} rejected {rejected}"
-        )
+        )?;
+        match season {
+            None => Ok(()),
+            Some(SeasonReport {
+                noted,
+                skipped,
+                withdrawn,
+            }) => write!(f, " noted {noted} skipped {skipped} withdrawn {withdrawn}"),
+        }
     }
 }
 
@@ -79,9 +117,9 @@ pub enum ImportError {
     /// The file cannot be read.
     #[error("the file cannot be read: {0}")]
     Read(#[source] std::io::Error),
-    /// The rejected rows cannot be written down.
-    #[error("the rejected rows cannot be written to {path}: {source}")]
-    Rejections {
+    /// What was found cannot be written down.
+    #[error("{path} cannot be written: {source}")]
+    Findings {
         /// Where to.
         path: std::path::PathBuf,
         /// What the system said.
@@ -101,50 +139,79 @@ pub enum ImportError {
 /// Told what happens during an import.
 pub trait Watch: Send {
     /// A row was not taken.
-    fn rejected(&mut self, rejection: Rejection) -> Result<(), ImportError>;
+    fn rejected(&mut self, finding: Finding) -> Result<(), ImportError>;
+    /// Something should be looked at, which no row was rejected for.
+    fn noted(&mut self, finding: Finding) -> Result<(), ImportError>;
+    /// A flight is not in the file, which has all of its carrier in this time. It stays as it is.
+    fn withdrawn(&mut self, flight: &FlightRecord) -> Result<(), ImportError>;
     /// So many bytes of the file are done.
     fn progress(&mut self, bytes: u64);
 }
 
-/// Rows that travel together from the reading thread.
-const BLOCK: usize = 512;
 const FEWEST: usize = 32;
 const MOST: usize = 4096;
+/// Rows of a file in the order of legs that are brought into the order of dates before they are merged.
+const WINDOW: usize = 1 << 16;
 
-/// Imports a file in the Airside CSV format.
+/// Imports a file.
 ///
-/// Memory does not grow with the file but for eight bytes a row, which find rows that name the same flight twice: the
+/// Memory does not grow with the file but for eight bytes a flight, which find rows that name the same flight twice: the
 /// first is taken, later ones are rejected, so that the same file has the same result however often it is imported.
 pub async fn import(
     store: &dyn FlightStore,
     clock: &dyn Clock,
     reader: impl Read + Send + 'static,
+    source: Source,
     watch: &mut dyn Watch,
 ) -> Result<ImportReport, ImportError> {
     // While the store takes the most that it ever does at once, the next is read.
     let (sender, mut blocks) = mpsc::channel(MOST / BLOCK);
-    let reading = tokio::task::spawn_blocking(move || read(reader, &sender));
+    let reading = tokio::task::spawn_blocking(move || read(reader, &source, &sender));
     let mut report = ImportReport::default();
+    let mut season = SeasonReport::default();
     let mut merger = Merger::new(store, clock, How::Merge(Expect::Known));
     while let Some(block) = blocks.recv().await {
         let Block {
             rows,
             rejected,
+            noted,
+            skipped,
             bytes,
+            by_leg,
         } = block;
-        for rejection in rejected {
+        for finding in rejected {
             report.rejected += 1;
-            watch.rejected(rejection)?;
+            watch.rejected(finding)?;
         }
+        for finding in noted {
+            season.noted += 1;
+            watch.noted(finding)?;
+        }
+        season.skipped += skipped;
         merger.waiting.extend(rows);
+        if by_leg {
+            if merger.waiting.len() < WINDOW {
+                continue;
+            }
+            merger.sort();
+        }
         while merger.waiting.len() >= merger.size {
             merger.step(&mut report, watch).await?;
         }
         watch.progress(bytes);
     }
-    reading.await.map_err(|_| ImportError::Interrupted)??;
+    let file = reading.await.map_err(|_| ImportError::Interrupted)??;
+    if file.format == Format::Ssim {
+        merger.sort();
+    }
     while !merger.waiting.is_empty() {
         merger.step(&mut report, watch).await?;
+    }
+    if file.format == Format::Ssim {
+        for coverage in &file.coverages {
+            season.withdrawn += withdrawn::report(store, coverage, &file, watch).await?;
+        }
+        report.season = Some(season);
     }
     Ok(report)
 }
@@ -160,7 +227,11 @@ pub async fn import_plans(
     let mut merger = Merger::new(store, clock, How::AddMissing);
     let mut done = 0;
     for (plan, line) in plans.zip(1..) {
-        merger.waiting.push_back(PlannedRow { line, plan });
+        merger.waiting.push_back(PlannedRow {
+            unsaid: Unsaid::Nothing,
+            line,
+            plan,
+        });
         done += 1;
         if merger.waiting.len() >= merger.size {
             merger.step(&mut report, watch).await?;
@@ -202,6 +273,13 @@ impl<'a> Merger<'a> {
         }
     }
 
+    /// By date: databases keep flights so, and a chunk of few dates touches few of their pages.
+    fn sort(&mut self) {
+        self.waiting
+            .make_contiguous()
+            .sort_by_key(|row| row.plan.departure.date());
+    }
+
     async fn step(
         &mut self,
         report: &mut ImportReport,
@@ -237,7 +315,7 @@ impl<'a> Merger<'a> {
                 RowOutcome::Unchanged => report.unchanged += 1,
                 RowOutcome::Rejected(refusal) => {
                     report.rejected += 1;
-                    watch.rejected(Rejection {
+                    watch.rejected(Finding {
                         line: row.line,
                         error: refused(refusal, &row.plan),
                     })?;
@@ -263,102 +341,8 @@ fn refused(refusal: Refusal, plan: &FlightPlan) -> RowError {
     RowError {
         column,
         reason,
-        value: format!(
-            "{}{} {} {}",
-            plan.carrier,
-            plan.number,
-            plan.origin,
-            plan.departure.date()
-        ),
+        value: FlightKey::of(plan).to_string(),
     }
-}
-
-/// Rows from the reading thread, and how far it has come.
-struct Block {
-    rows: Vec<PlannedRow>,
-    rejected: Vec<Rejection>,
-    bytes: u64,
-}
-
-fn read(reader: impl Read, blocks: &mpsc::Sender<Block>) -> Result<(), ImportError> {
-    let mut lines = Lines::new(BufReader::with_capacity(1 << 16, reader));
-    let mut bytes = 0;
-    let header = match lines.next_line().map_err(ImportError::Read)? {
-        None => return Err(HeaderError::Unreadable("the file is empty").into()),
-        Some(Line::TooLong) => return Err(HeaderError::Unreadable("it is too long").into()),
-        Some(Line::Fit(line)) => {
-            bytes += line.len() as u64 + 1;
-            Header::parse(line)?
-        }
-    };
-    let reference = reference();
-    let mut seen = FxHashSet::default();
-    loop {
-        let mut block = Block {
-            rows: Vec::with_capacity(BLOCK),
-            rejected: Vec::new(),
-            bytes,
-        };
-        let mut ended = true;
-        while let Some(line) = lines.next_line().map_err(ImportError::Read)? {
-            let row = match line {
-                Line::Fit([]) => {
-                    block.bytes += 1;
-                    continue;
-                }
-                Line::Fit(line) => {
-                    block.bytes += line.len() as u64 + 1;
-                    header.row(reference, line)
-                }
-                Line::TooLong => Err(RowError {
-                    column: String::new(),
-                    reason: "the line is longer than 64 KiB".to_owned(),
-                    value: String::new(),
-                }),
-            };
-            let line = lines.number();
-            match row {
-                Ok(plan) if !seen.insert(packed_key(&plan)) => block.rejected.push(Rejection {
-                    line,
-                    error: refused(
-                        Refusal::invalid("", "the same flight stands in the file before"),
-                        &plan,
-                    ),
-                }),
-                Ok(plan) => block.rows.push(PlannedRow { line, plan }),
-                Err(error) => block.rejected.push(Rejection { line, error }),
-            }
-            if block.rows.len() + block.rejected.len() >= BLOCK {
-                ended = false;
-                break;
-            }
-        }
-        bytes = block.bytes;
-        // Nobody listens any more where the store has failed; its error is the one that counts.
-        if blocks.blocking_send(block).is_err() || ended {
-            return Ok(());
-        }
-    }
-}
-
-/// The natural key without loss: 11 bits of carrier, 14 of number, 16 of origin, 18 of day.
-fn packed_key(plan: &FlightPlan) -> u64 {
-    let letters = |text: &str| {
-        text.bytes().fold(0_u64, |sum, b| {
-            let digit = if b.is_ascii_digit() {
-                b - b'0' + 26
-            } else {
-                b - b'A'
-            };
-            sum * 36 + u64::from(digit)
-        })
-    };
-    let day = plan.departure.date() - jiff::civil::date(1970, 1, 1);
-    let day = u64::from(day.get_days().unsigned_abs());
-    ((letters(plan.carrier.as_str()) << 14 | u64::from(plan.number.get())) << 16
-        | letters(plan.origin.as_str()))
-        << 18
-        | day
 }
 
 #[cfg(test)]

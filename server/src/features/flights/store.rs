@@ -146,6 +146,22 @@ pub struct PlannedRow {
     pub line: u64,
     /// What the flight is to be.
     pub plan: FlightPlan,
+    /// What of it the file does not say.
+    pub unsaid: Unsaid,
+}
+
+/// What a file's format leaves open. A flight that exists keeps it; one that is new gets what stands in the plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unsaid {
+    /// The row says everything.
+    Nothing,
+    /// The type of aircraft.
+    Aircraft,
+    /// All fares.
+    Fares {
+        /// Cabins, by [`Cabin::index`], whose fare in the plan means nothing: with one of them no flight is made.
+        missing: [bool; 4],
+    },
 }
 
 /// Flights in a database. Each method is one transaction.
@@ -201,8 +217,9 @@ pub trait FlightStore: Send + Sync + 'static {
         now: Timestamp,
     ) -> Result<Vec<RowOutcome>, FlightStoreError>;
 
-    /// Merges rows of a file, no natural key twice among them, by the rules of [`super::decide::merge`]; one outcome a
-    /// row, in order. Rows that change nothing are not written.
+    /// Merges rows of a file, no natural key twice among them, by the rules of [`super::decide::merge`] where the flight
+    /// exists, and of [`super::decide::asked`] where it does not; one outcome a row, in order. Rows that change nothing
+    /// are not written.
     async fn merge(
         &self,
         rows: &[PlannedRow],

@@ -60,22 +60,6 @@ fn quoted_cells_are_read() {
     assert_eq!(row(&ROW.replace("B6", "\"B6\"")), row(ROW));
 }
 
-#[test]
-fn long_lines_are_skipped_and_the_next_is_read() {
-    let text = format!(
-        "a\n{}\r\nb\n{}",
-        "x".repeat(LONGEST_LINE + 9),
-        "y".repeat(LONGEST_LINE)
-    );
-    let mut lines = Lines::new(text.as_bytes());
-    assert_eq!(lines.next_line().unwrap(), Some(Line::Fit(b"a")));
-    assert_eq!(lines.next_line().unwrap(), Some(Line::TooLong));
-    assert_eq!(lines.next_line().unwrap(), Some(Line::Fit(b"b")));
-    assert!(matches!(lines.next_line().unwrap(), Some(Line::Fit(_))));
-    assert_eq!(lines.next_line().unwrap(), None);
-    assert_eq!(lines.number(), 4);
-}
-
 proptest! {
     #[test]
     fn no_bytes_break_it(bytes in prop::collection::vec(any::<u8>(), 0..400), cell in 0_usize..12, text: String) {

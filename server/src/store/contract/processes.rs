@@ -9,7 +9,7 @@ use crate::features::auth::caller::{Caller, SessionId};
 use crate::features::bookings::command::{Command, Outcome};
 use crate::features::bookings::store::{BookingStore, StoreError, contract};
 use crate::features::flights::store::contract::{plan, seats};
-use crate::features::flights::store::{Expect, FlightRecord, FlightStore, PlannedRow};
+use crate::features::flights::store::{Expect, FlightRecord, FlightStore, PlannedRow, Unsaid};
 use crate::features::users::store::UserStore;
 use crate::features::users::store::contract::{entry, user};
 
@@ -122,6 +122,7 @@ pub(crate) async fn an_import_beside_sales_takes_nothing_back(fixture: &impl Fix
     let importing = async {
         for capacity in [10, 20, 5, 20, 1, 20] {
             let row = PlannedRow {
+                unsaid: Unsaid::Nothing,
                 line: 2,
                 plan: seats(flight.plan.clone(), capacity),
             };

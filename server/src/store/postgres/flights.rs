@@ -1,5 +1,6 @@
 //! Flights and their inventory on PostgreSQL.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use airside_common::event::Event;
@@ -170,7 +171,7 @@ impl FlightStore for Postgres {
         if plan == facts.flight.plan {
             return Ok(facts.flight);
         }
-        update_flights(&mut tx, &[(&facts.flight, &plan)], now)
+        update_flights(&mut tx, &[(&facts.flight, Cow::Borrowed(&plan))], now)
             .await
             .map_err(StoreError::from)?;
         let flight = change.id;

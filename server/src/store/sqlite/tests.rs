@@ -8,7 +8,7 @@ use sqlx::{AssertSqlSafe, SqlStr};
 
 use super::Sqlite;
 use crate::features::flights::store::contract::plan;
-use crate::features::flights::store::{Expect, FlightStore, PlannedRow};
+use crate::features::flights::store::{Expect, FlightStore, PlannedRow, Unsaid};
 use crate::store::contract::{self, Fixture};
 
 /// How SQLite would go about a statement.
@@ -104,6 +104,7 @@ async fn the_log_does_not_grow_with_an_import() {
         .flat_map(|number| (0..200).map(move |day| (number, first + day.days())))
         .zip(1..)
         .map(|((number, date), line)| PlannedRow {
+            unsaid: Unsaid::Nothing,
             line,
             plan: plan(number, &format!("{date}T08:00"), &format!("{date}T11:00")),
         })

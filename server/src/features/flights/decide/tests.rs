@@ -134,3 +134,40 @@ fn a_flight_with_bookings_is_not_cancelled() {
     assert_eq!(cancel(&facts(0, "30A")), Ok(true));
     assert!(cancel(&facts(1, "30A")).is_err());
 }
+
+#[rstest]
+// A flight that is new needs what the file does not say.
+#[case(None, [false; 4], Ok(10_000))]
+#[case(None, [false, false, false, true], Err("none is set for a new economy cabin"))]
+// One that exists has it.
+#[case(Some(Currency::USD), [false, false, false, true], Ok(4_242))]
+#[case(Some(Currency::USD), [false; 4], Ok(4_242))]
+// A cabin that it has not is new, and its fare in the flight's currency.
+#[case(Some(Currency::USD), [false, true, false, false], Err("none is set for a new business cabin"))]
+#[case(Some(Currency::EUR), [false; 4], Err("one currency"))]
+fn fares_that_a_file_does_not_say_stay(
+    #[case] now: Option<Currency>,
+    #[case] missing: [bool; 4],
+    #[case] economy: Result<i64, &str>,
+) {
+    let row = PlannedRow {
+        line: 1,
+        plan: create(reference(), &asked()).unwrap(),
+        unsaid: Unsaid::Fares { missing },
+    };
+    let now = now.map(|currency| {
+        let mut now = row.plan.clone();
+        now.cabins = [None, None, None, now.cabins[3]];
+        now.cabins[3].as_mut().unwrap().fare = Money::from_minor(4_242, currency);
+        now
+    });
+    let merged = super::asked(&row, now.as_ref());
+    match (merged, economy) {
+        (Ok(plan), Ok(minor)) => assert_eq!(plan.cabins[3].unwrap().fare.minor(), minor),
+        (Err(refusal), Err(reason)) => {
+            let message = refusal.message();
+            assert!(message.contains(reason), "{message}");
+        }
+        other => panic!("{other:?}"),
+    }
+}

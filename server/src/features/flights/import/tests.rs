@@ -27,24 +27,47 @@ async fn database() -> Database {
 }
 
 #[derive(Default)]
-struct Kept(Vec<Rejection>);
+struct Kept {
+    rejected: Vec<Finding>,
+    notes: Vec<Finding>,
+    withdrawn: Vec<String>,
+}
 
 impl Watch for Kept {
-    fn rejected(&mut self, rejection: Rejection) -> Result<(), ImportError> {
-        self.0.push(rejection);
+    fn rejected(&mut self, finding: Finding) -> Result<(), ImportError> {
+        self.rejected.push(finding);
+        Ok(())
+    }
+
+    fn noted(&mut self, finding: Finding) -> Result<(), ImportError> {
+        self.notes.push(finding);
+        Ok(())
+    }
+
+    fn withdrawn(&mut self, flight: &FlightRecord) -> Result<(), ImportError> {
+        self.withdrawn.push(FlightKey::of(&flight.plan).to_string());
         Ok(())
     }
 
     fn progress(&mut self, _: u64) {}
 }
 
-async fn take(sqlite: &Sqlite, text: impl Into<Vec<u8>>) -> (ImportReport, Vec<Rejection>) {
+async fn take(sqlite: &Sqlite, text: impl Into<Vec<u8>>) -> (ImportReport, Vec<Finding>) {
+    let (report, kept) = take_from(sqlite, text, Source::default()).await;
+    (report, kept.rejected)
+}
+
+async fn take_from(
+    sqlite: &Sqlite,
+    text: impl Into<Vec<u8>>,
+    source: Source,
+) -> (ImportReport, Kept) {
     let mut kept = Kept::default();
     let reader = std::io::Cursor::new(text.into());
-    let report = import(sqlite, &SystemClock, reader, &mut kept)
+    let report = import(sqlite, &SystemClock, reader, source, &mut kept)
         .await
         .unwrap();
-    (report, kept.0)
+    (report, kept)
 }
 
 fn row(number: u32, seats: &str, fare: &str) -> String {
@@ -73,6 +96,7 @@ fn report(created: u64, updated: u64, unchanged: u64, rejected: u64) -> ImportRe
         updated,
         unchanged,
         rejected,
+        season: None,
     }
 }
 
@@ -167,7 +191,15 @@ async fn bad_rows_do_not_stop_good_ones_and_a_flight_counts_once() {
 async fn what_is_no_schedule_is_refused(#[case] text: &str) {
     let database = database().await;
     let reader = std::io::Cursor::new(text.to_owned().into_bytes());
-    let done = import(&database.sqlite, &SystemClock, reader, &mut Kept::default()).await;
+    let source = Source::default();
+    let done = import(
+        &database.sqlite,
+        &SystemClock,
+        reader,
+        source,
+        &mut Kept::default(),
+    )
+    .await;
     assert!(matches!(done, Err(ImportError::Header(_))), "{done:?}");
 }
 
@@ -203,6 +235,8 @@ async fn seats_sold_during_an_import_stay_sold_and_fit() {
         assert!(flight.sold[3] <= flight.plan.capacities()[3]);
     }
 }
+
+mod season;
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]

@@ -73,6 +73,7 @@ pub(crate) async fn a_number_is_listed_on_all_its_dates(fixture: &impl Fixture) 
         .flat_map(|date| [(1, date), (2, date)])
         .zip(1..)
         .map(|((number, date), line)| PlannedRow {
+            unsaid: Unsaid::Nothing,
             line,
             plan: plan(number, &format!("{date}T08:00"), &format!("{date}T11:00")),
         })
@@ -142,6 +143,7 @@ async fn changes(store: &impl FlightStore, made: &FlightRecord) {
 async fn lists(store: &impl FlightStore) {
     let rows: Vec<PlannedRow> = (2..=6)
         .map(|number| PlannedRow {
+            unsaid: Unsaid::Nothing,
             line: u64::from(number),
             plan: plan(number, "2026-12-08T08:00", "2026-12-08T11:00"),
         })
@@ -273,6 +275,7 @@ pub(crate) async fn a_natural_key_is_taken_once(fixture: &impl Fixture) {
 pub(crate) async fn a_merge_tells_what_became_of_each_row(fixture: &impl Fixture) {
     let store = fixture.database();
     let row = |number: u16, hour: u8, line| PlannedRow {
+        unsaid: Unsaid::Nothing,
         line,
         plan: plan(
             number,
@@ -362,6 +365,7 @@ pub(crate) async fn sold_seats_bind_what_may_change(fixture: &impl Fixture) {
     let cancelled = store.cancel(made.id, made.version, now(), audit()).await;
     assert!(matches!(cancelled, Err(FlightStoreError::Refused(_))));
     let smaller = PlannedRow {
+        unsaid: Unsaid::Nothing,
         line: 2,
         plan: seats(made.plan.clone(), 3),
     };
@@ -370,4 +374,70 @@ pub(crate) async fn sold_seats_bind_what_may_change(fixture: &impl Fixture) {
     assert_eq!(after.sold, [0, 0, 0, 4]);
     assert!(after.plan.capacities()[3] >= 4);
     assert_eq!(store.violations().await.unwrap(), []);
+}
+
+/// What a file does not say stays as it is; a new flight gets what the plan has for it, or is not made.
+pub(crate) async fn what_a_row_leaves_unsaid_stays(fixture: &impl Fixture) {
+    let store = fixture.database();
+    let unpriced = Unsaid::Fares {
+        missing: [true, false, false, true],
+    };
+    let priced = Unsaid::Fares {
+        missing: [false; 4],
+    };
+    for (expect, number) in [(Expect::New, 10), (Expect::Known, 20)] {
+        let plan = |number| plan(number, "2026-12-07T08:00", "2026-12-07T11:00");
+        let made = store.create(plan(number), now(), audit()).await.unwrap();
+        let mut other = made.plan.clone();
+        other.aircraft = "EQV".parse().unwrap();
+        for cabin in other.cabins.iter_mut().flatten() {
+            cabin.fare = airside_common::money::Money::from_minor(0, cabin.fare.currency());
+        }
+        let row = |plan: FlightPlan, number: u16, unsaid| PlannedRow {
+            line: u64::from(number),
+            plan: FlightPlan {
+                number: airside_common::flight::FlightNumber::new(number).unwrap(),
+                ..plan
+            },
+            unsaid,
+        };
+        let rows = [
+            row(other.clone(), number, unpriced),
+            row(plan(number), number + 1, unpriced),
+            row(plan(number), number + 2, priced),
+            row(other.clone(), number + 3, Unsaid::Aircraft),
+        ];
+        let merged = store.merge(&rows, expect, now()).await.unwrap();
+        assert!(
+            matches!(
+                merged[..],
+                [
+                    RowOutcome::Updated,
+                    RowOutcome::Rejected(_),
+                    RowOutcome::Created,
+                    RowOutcome::Created
+                ]
+            ),
+            "{merged:?}"
+        );
+        let again = store.merge(&rows, expect, now()).await.unwrap();
+        assert!(
+            matches!(
+                again[..],
+                [
+                    RowOutcome::Unchanged,
+                    RowOutcome::Rejected(_),
+                    RowOutcome::Unchanged,
+                    RowOutcome::Unchanged
+                ]
+            ),
+            "{again:?}"
+        );
+        let flight = store.flight(made.id).await.unwrap().unwrap();
+        assert_eq!(flight.plan.cabins, made.plan.cabins, "the fares stay");
+        assert_eq!(flight.plan.aircraft, other.aircraft);
+        let rows = [row(made.plan.clone(), number, Unsaid::Aircraft)];
+        let merged = store.merge(&rows, expect, now()).await.unwrap();
+        assert_eq!(merged, [RowOutcome::Unchanged], "the aircraft stays");
+    }
 }

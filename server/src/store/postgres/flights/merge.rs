@@ -55,7 +55,7 @@ pub(super) async fn merge(
         let mut is_new = vec![true; rows.len()];
         for (at, flight) in known {
             is_new[at] = false;
-            if flight.plan == rows[at].plan {
+            if decide::is_so(&rows[at], &flight.plan) {
                 chunk.outcomes[at] = Some(RowOutcome::Unchanged);
             }
         }
@@ -136,12 +136,13 @@ impl<'a> Chunk<'a> {
         Ok(self.at_rows(&open, flights))
     }
 
-    /// Inserts the flights of rows; those whose key turns out to be taken stay without an outcome.
+    /// Inserts those rows that can be new flights; those whose key turns out to be taken stay without an outcome.
     async fn insert(
         &mut self,
         mut tx: PgTransaction<'static>,
         mut new: Vec<usize>,
     ) -> Result<PgTransaction<'static>, sqlx::Error> {
+        new.retain(|at| decide::asked(&self.rows[*at], None).is_ok());
         if new.is_empty() {
             return Ok(tx);
         }
@@ -182,10 +183,10 @@ impl<'a> Chunk<'a> {
         let found = facts(tx, flights).await?;
         let mut changed = Vec::new();
         for (at, facts) in positions.into_iter().zip(&found) {
-            self.outcomes[at] = Some(match decide::merge(facts, &self.rows[at].plan) {
+            self.outcomes[at] = Some(match decide::merge(facts, &self.rows[at]) {
                 Ok(Merge::Unchanged) => RowOutcome::Unchanged,
-                Ok(Merge::Changed) => {
-                    changed.push((&facts.flight, &self.rows[at].plan));
+                Ok(Merge::Changed(plan)) => {
+                    changed.push((&facts.flight, plan));
                     self.touched.push(facts.flight.id);
                     RowOutcome::Updated
                 }
@@ -215,11 +216,12 @@ impl<'a> Chunk<'a> {
         database.commit(tx).await
     }
 
-    /// One a row: after the locks every row was found or inserted.
+    /// One a row: after the locks every row was found or inserted, if it could be.
     fn into_outcomes(self) -> Vec<RowOutcome> {
-        self.outcomes
-            .into_iter()
-            .map(|outcome| outcome.unwrap_or(RowOutcome::Unchanged))
+        self.rows
+            .iter()
+            .zip(self.outcomes)
+            .map(|(row, outcome)| outcome.unwrap_or_else(|| RowOutcome::left(row)))
             .collect()
     }
 }

@@ -7,7 +7,7 @@ use crate::features::flights::import::RowOutcome;
 use crate::features::flights::store::contract::{self, plan, seats};
 use crate::features::flights::store::{
     Expect, FlightChange, FlightFilter, FlightPlan, FlightRecord, FlightStore, FlightStoreError,
-    PlannedRow,
+    PlannedRow, Unsaid,
 };
 use crate::features::users::store::contract::entry;
 use crate::store::contract::Fixture;
@@ -67,7 +67,11 @@ fn file(round: u16) -> Vec<PlannedRow> {
     known
         .chain(new)
         .zip(2..)
-        .map(|(plan, line)| PlannedRow { line, plan })
+        .map(|(plan, line)| PlannedRow {
+            unsaid: Unsaid::Nothing,
+            line,
+            plan,
+        })
         .collect()
 }
 
@@ -183,6 +187,7 @@ async fn who_waits_for_cabins_that_are_taken_away_decides_by_those_that_came() {
     };
     let row = |plan: &FlightPlan| {
         [PlannedRow {
+            unsaid: Unsaid::Nothing,
             line: 2,
             plan: plan.clone(),
         }]
@@ -248,6 +253,7 @@ async fn a_merge_that_nobody_waits_for_any_more_leaves_its_connection_to_others(
     let here = fixture.database();
     let other = importer_with_the_first_key(here).await;
     let row = [PlannedRow {
+        unsaid: Unsaid::Nothing,
         line: 2,
         plan: at(1),
     }];
@@ -292,6 +298,7 @@ async fn what_is_sold_while_a_change_waits_binds_it() {
     let here = fixture.database();
     let row = |capacity| {
         [PlannedRow {
+            unsaid: Unsaid::Nothing,
             line: 2,
             plan: seats(at(1), capacity),
         }]
@@ -332,6 +339,7 @@ async fn natural_keys_are_taken_in_one_order_whatever_the_files() {
     let here = fixture.database();
     let mut other = importer_with_the_first_key(here).await;
     let rows = [2, 1].map(|number| PlannedRow {
+        unsaid: Unsaid::Nothing,
         line: 2,
         plan: at(number),
     });

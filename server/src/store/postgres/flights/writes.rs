@@ -1,5 +1,7 @@
 //! New and changed flights: a fixed number of statements for any number of them.
 
+use std::borrow::Cow;
+
 use airside_common::flight::FlightId;
 use jiff::Timestamp;
 use rustc_hash::FxHashSet;
@@ -269,7 +271,7 @@ pub(super) async fn insert_cabins(
 /// Writes what changed flights are now: times, aircraft, destination, cabins. Flights and cabins are locked.
 pub(super) async fn update_flights(
     tx: &mut PgTransaction<'_>,
-    changed: &[(&FlightRecord, &FlightPlan)],
+    changed: &[(&FlightRecord, Cow<'_, FlightPlan>)],
     now: Timestamp,
 ) -> Result<(), sqlx::Error> {
     let mut columns = Columns::default();

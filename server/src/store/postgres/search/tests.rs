@@ -1,7 +1,7 @@
 use airside_common::flight::FlightId;
 
 use crate::features::flights::store::contract::plan;
-use crate::features::flights::store::{Expect, FlightStore, PlannedRow};
+use crate::features::flights::store::{Expect, FlightStore, PlannedRow, Unsaid};
 use crate::features::search::store::SearchStore;
 use crate::store::contract::Fixture;
 use crate::store::contract::processes::now;
@@ -13,6 +13,7 @@ async fn a_flight_of_yesterdays_local_date_is_still_to_depart() {
     let store = fixture.database();
     // 04:00 of the next day by UTC.
     let row = PlannedRow {
+        unsaid: Unsaid::Nothing,
         line: 2,
         plan: plan(1, "2026-12-07T23:00", "2026-12-08T02:00"),
     };

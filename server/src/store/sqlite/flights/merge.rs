@@ -71,7 +71,7 @@ pub(super) async fn merge(
         let known = lookup(&mut reader, rows, &outcomes).await?;
         drop(reader);
         for (at, flight) in known {
-            if flight.plan == rows[at].plan {
+            if decide::is_so(&rows[at], &flight.plan) {
                 outcomes[at] = Some(RowOutcome::Unchanged);
             }
         }
@@ -90,10 +90,11 @@ pub(super) async fn merge(
         insert(&mut tx, rows, &mut outcomes, &mut touched, now).await?;
     }
     finish(database, tx, &touched, now).await?;
-    // Every row was found or inserted under the lock.
-    Ok(outcomes
-        .into_iter()
-        .map(|outcome| outcome.unwrap_or(RowOutcome::Unchanged))
+    // Every row was found or inserted under the lock, if it could be.
+    Ok(rows
+        .iter()
+        .zip(outcomes)
+        .map(|(row, outcome)| outcome.unwrap_or_else(|| RowOutcome::left(row)))
         .collect())
 }
 
@@ -144,7 +145,7 @@ pub(super) fn by_keys<'a>(plans: impl Iterator<Item = &'a FlightPlan>) -> QueryB
     select
 }
 
-/// Inserts all rows that have no outcome; those whose key turns out to be taken stay without one.
+/// Inserts all rows that have no outcome and can be new flights; those whose key turns out to be taken stay without one.
 async fn insert(
     tx: &mut SqliteTransaction<'_>,
     rows: &[PlannedRow],
@@ -153,7 +154,7 @@ async fn insert(
     now: Timestamp,
 ) -> Result<(), sqlx::Error> {
     let open: Vec<usize> = (0..rows.len())
-        .filter(|at| outcomes[*at].is_none())
+        .filter(|at| outcomes[*at].is_none() && decide::asked(&rows[*at], None).is_ok())
         .collect();
     if open.is_empty() {
         return Ok(());
@@ -211,10 +212,10 @@ async fn update(
     let found: Vec<FlightFacts> = facts(tx, flights).await?;
     let mut changed = Vec::new();
     for (at, facts) in positions.into_iter().zip(&found) {
-        outcomes[at] = Some(match decide::merge(facts, &rows[at].plan) {
+        outcomes[at] = Some(match decide::merge(facts, &rows[at]) {
             Ok(Merge::Unchanged) => RowOutcome::Unchanged,
-            Ok(Merge::Changed) => {
-                changed.push((&facts.flight, &rows[at].plan));
+            Ok(Merge::Changed(plan)) => {
+                changed.push((&facts.flight, plan));
                 touched.push(facts.flight.id);
                 RowOutcome::Updated
             }

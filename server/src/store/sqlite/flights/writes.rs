@@ -1,5 +1,7 @@
 //! New and changed flights: a fixed number of statements for any number of them.
 
+use std::borrow::Cow;
+
 use airside_common::flight::FlightId;
 use jiff::Timestamp;
 use rustc_hash::FxHashMap;
@@ -119,7 +121,7 @@ pub(super) async fn write_cabins(
 /// Writes what changed flights are now: times, aircraft, destination, cabins.
 pub(super) async fn update_flights(
     tx: &mut SqliteTransaction<'_>,
-    changed: &[(&FlightRecord, &FlightPlan)],
+    changed: &[(&FlightRecord, Cow<'_, FlightPlan>)],
     now: Timestamp,
 ) -> Result<(), sqlx::Error> {
     for chunk in changed.chunks(FLIGHTS_A_STATEMENT) {
@@ -160,5 +162,9 @@ pub(super) async fn update_flights(
         delete.push(")");
         delete.build().execute(&mut **tx).await?;
     }
-    write_cabins(tx, changed.iter().map(|(flight, plan)| (flight.id, *plan))).await
+    write_cabins(
+        tx,
+        changed.iter().map(|(flight, plan)| (flight.id, &**plan)),
+    )
+    .await
 }
