@@ -10,7 +10,7 @@ use crate::features::bookings::command::{Answer, Outcome};
 use crate::features::bookings::store::{BookingStore, contract as bookings};
 use crate::features::flights::import::RowOutcome;
 use crate::features::flights::store::contract::plan;
-use crate::features::flights::store::{Expect, FlightFilter, FlightStore, PlannedRow};
+use crate::features::flights::store::{Expect, FlightFilter, FlightStore, PlannedRow, Unsaid};
 use crate::features::search::store::SearchStore;
 use crate::store::Database;
 use crate::store::contract::Fixture;
@@ -25,6 +25,7 @@ fn rows(number: u16, days: impl IntoIterator<Item = String>) -> Vec<PlannedRow> 
     let rows = days.into_iter().map(|day| PlannedRow {
         line: 2,
         plan: planned(day),
+        unsaid: Unsaid::Nothing,
     });
     rows.collect()
 }
