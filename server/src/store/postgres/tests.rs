@@ -5,6 +5,7 @@ use airside_common::flight::FlightId;
 use airside_common::user::Role;
 use async_trait::async_trait;
 use jiff::Timestamp;
+use sqlx::PgConnection;
 
 use super::{MIGRATIONS, Postgres, outbox};
 use crate::bus::Envelope;
@@ -302,4 +303,22 @@ fn both_databases_have_the_same_migrations() {
             .collect()
     };
     assert_eq!(names(&MIGRATIONS), names(&sqlite::MIGRATIONS));
+}
+
+/// Waits until all other sessions of the database are gone, and have said what they have done.
+pub(super) async fn until_alone(connection: &mut PgConnection) {
+    let gone = async {
+        let others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
+        while sqlx::query_scalar::<_, i64>(others)
+            .fetch_one(&mut *connection)
+            .await
+            .unwrap()
+            > 0
+        {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), gone)
+        .await
+        .unwrap();
 }

@@ -1,7 +1,6 @@
 use std::cell::RefCell;
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use airside_common::event::Event;
 use async_trait::async_trait;
@@ -15,7 +14,7 @@ use crate::outbox::Outbox;
 use crate::store::Database as _;
 use crate::store::contract::Fixture as _;
 use crate::store::fault::{self, Fault};
-use crate::store::postgres::tests::OnServer;
+use crate::store::postgres::tests::{OnServer, until_alone};
 
 mod processes;
 mod waiting;
@@ -291,20 +290,7 @@ async fn no_batch_and_no_look_at_the_outbox_reads_a_table_from_end_to_end() {
 
 /// How often each table was read from end to end, once all who did so are gone and have said it.
 async fn whole_reads(connection: &mut PgConnection) -> Vec<(String, i64)> {
-    let gone = async {
-        let others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
-        while sqlx::query_scalar::<_, i64>(others)
-            .fetch_one(&mut *connection)
-            .await
-            .unwrap()
-            > 0
-        {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(10), gone)
-        .await
-        .unwrap();
+    until_alone(connection).await;
     sqlx::query_as(
         "SELECT relname::text, seq_scan FROM pg_stat_user_tables
          WHERE relname NOT IN ('outbox_progress', '_sqlx_migrations') ORDER BY relname",

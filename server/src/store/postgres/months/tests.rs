@@ -1,5 +1,3 @@
-use std::time::Duration;
-
 use airside_common::flight::FlightId;
 use airside_common::locator::Locator;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};

@@ -9,25 +9,13 @@ use sqlx::postgres::PgRow;
 use super::*;
 use crate::features::flights::store::FlightChange;
 use crate::features::users::store::contract::entry;
+use crate::store::postgres::tests::until_alone;
 
 const MONTHS: [&str; 4] = ["2099-01", "2099-02", "2099-03", "2099-04"];
 
 /// Looks into parts of the tables so far, once all who looked are gone and have said it.
 async fn looks(connection: &mut PgConnection) -> Vec<(String, i64)> {
-    let gone = async {
-        let others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
-        while sqlx::query_scalar::<_, i64>(others)
-            .fetch_one(&mut *connection)
-            .await
-            .unwrap()
-            > 0
-        {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(10), gone)
-        .await
-        .unwrap();
+    until_alone(connection).await;
     sqlx::query_as(
         "SELECT relname::text, seq_scan + coalesce(idx_scan, 0) FROM pg_stat_user_tables
          WHERE relname LIKE 'flights\\_%' OR relname LIKE 'inventory\\_%' ORDER BY relname",
