@@ -1,6 +1,7 @@
 use std::cell::RefCell;
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use airside_common::event::Event;
 use async_trait::async_trait;
@@ -227,6 +228,30 @@ async fn a_locator_that_exists_is_drawn_again() {
     locators.sort_unstable();
     assert_eq!(locators, [first, second]);
     assert!(draws.borrow().is_empty(), "drawn until two were free");
+}
+
+/// Who commits calls nobody else: who follows the outbox beside it does, with the positions.
+#[tokio::test]
+async fn a_batch_wakes_its_own_process_and_a_look_wakes_the_others() {
+    const PATIENCE: Duration = Duration::from_secs(10);
+    let fixture = Bookings::new().await;
+    let ada = contract::agent("ada", "NYC1A0001");
+    fixture.user(&ada).await;
+    fixture.flight(1, 1545, 48, 6).await;
+    let (here, there) = (fixture.database(), fixture.0.of_another_process().await);
+    // The first calls say that listening has begun.
+    here.appended().await;
+    there.appended().await;
+    let command = contract::create(&ada, "k", 1, |_| {});
+    here.execute(&[command]).await.unwrap();
+    tokio::time::timeout(PATIENCE, here.appended())
+        .await
+        .unwrap();
+    assert_eq!(here.read_after(0, 10).await.unwrap().events.len(), 2);
+    tokio::time::timeout(PATIENCE, there.appended())
+        .await
+        .unwrap();
+    assert_eq!(there.read_after(0, 10).await.unwrap().events.len(), 2);
 }
 
 /// As it is in the first minute: tables grow, and nobody has counted their rows yet.

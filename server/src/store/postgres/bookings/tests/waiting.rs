@@ -130,6 +130,37 @@ async fn a_key_that_another_process_uses_for_something_else_is_refused_and_its_n
     assert_eq!(fixture.store().violations().await.unwrap(), []);
 }
 
+/// Nothing of it is left, nor is there a session in the middle of it that another batch would be given.
+#[tokio::test]
+async fn a_batch_that_is_given_up_ends_its_session() {
+    let mut case = one_flight().await;
+    case.others("SELECT 1 FROM inventory FOR UPDATE").await;
+    let store = case.fixture.database().clone();
+    let batch = [case.command.clone()];
+    let running = tokio::spawn(async move { store.execute(&batch).await });
+    somebody_waits(&case.fixture).await;
+    running.abort();
+    assert!(running.await.unwrap_err().is_cancelled());
+    case.other.commit().await.unwrap();
+    let ended = async {
+        let open = "SELECT EXISTS (SELECT FROM pg_stat_activity
+                                   WHERE datname = current_database() AND pid <> pg_backend_pid() AND state <> 'idle')";
+        while sqlx::query_scalar::<_, bool>(open)
+            .fetch_one(&case.fixture.database().primary())
+            .await
+            .unwrap()
+        {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), ended)
+        .await
+        .unwrap();
+    assert_eq!(case.fixture.counters(1).await, (6, 0));
+    let outcomes = case.fixture.store().execute(&[case.command]).await.unwrap();
+    assert_eq!(contract::word(&outcomes[0]), "201");
+}
+
 #[tokio::test]
 async fn a_key_whose_first_request_was_refused_keeps_nobody_waiting() {
     let mut case = one_flight().await;
