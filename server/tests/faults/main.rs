@@ -19,6 +19,8 @@ mod preload;
 mod process;
 mod proxy;
 mod redis;
+mod redis_pair;
+mod redis_process;
 mod reimport;
 mod replicas;
 mod roles;
