@@ -5,7 +5,7 @@ use rstest::rstest;
 
 use crate::process::{Place, Store};
 use crate::redis_pair::{Pair, SEATS, SOON};
-use crate::redis_process::{ask, connections};
+use crate::redis_process::{Fault, ask, connections};
 use crate::started::Started;
 use crate::waiting::until;
 
@@ -64,13 +64,6 @@ async fn servers_share_what_they_read_and_count_failures_together() {
     }
     assert_eq!(pair.failures("nobody").await, 5);
     pair.stop().await;
-}
-
-/// How Redis goes.
-#[derive(Debug, Clone, Copy)]
-enum Fault {
-    Killed,
-    Frozen,
 }
 
 #[rstest]

@@ -5,10 +5,19 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use ::redis::{FromRedisValue, RedisResult};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use tempfile::TempDir;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) const PASSWORD: &str = "redis-of-tests";
+
+/// How Redis goes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Fault {
+    Killed,
+    Frozen,
+}
 
 /// A running `redis-server`; killed when it is dropped.
 pub(crate) struct RedisProcess {
@@ -75,16 +84,29 @@ impl RedisProcess {
         self.child.try_wait().unwrap().is_none()
     }
 
-    /// `kill -9`, and waits until it is gone.
-    pub(crate) fn kill(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
+    pub(crate) fn suffer(&mut self, fault: Fault) {
+        match fault {
+            Fault::Killed => {
+                self.child.kill().unwrap();
+                self.child.wait().unwrap();
+            }
+            Fault::Frozen => self.signal(Signal::SIGSTOP),
+        }
     }
 
-    /// Starts it again where it was, with what it had saved.
-    pub(crate) async fn again(&mut self) {
-        self.child = spawn(&self.folder, self.sentinel);
-        assert!(self.answers().await, "its port was taken meanwhile");
+    /// Has it where it was again; one that was killed has what it had saved.
+    pub(crate) async fn recover(&mut self, fault: Fault) {
+        match fault {
+            Fault::Killed => {
+                self.child = spawn(&self.folder, self.sentinel);
+                assert!(self.answers().await, "its port was taken meanwhile");
+            }
+            Fault::Frozen => self.signal(Signal::SIGCONT),
+        }
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.child.id().cast_signed()), signal).unwrap();
     }
 
     pub(crate) fn url(&self) -> String {
