@@ -42,7 +42,7 @@ use crate::http::metrics::Metrics;
 use crate::http::outermost::Outermost;
 use crate::http::router::{self, Features, Measure, Operations};
 use crate::redis::failures::RedisFailures;
-use crate::redis::{AddressError, Redis};
+use crate::redis::{AddressError, Link, Redis};
 use crate::roles::set::{Roles, ServiceRole};
 use crate::store::{self, OpenError, ReplicaHealth, SharedDatabase};
 
@@ -129,10 +129,8 @@ impl App {
         let database = store::open(&settings.database, folder).await?;
         let shared = Arc::clone(&database);
         let redis = match settings.redis.address()? {
-            Some(address) if is(ServiceRole::Auth) || is(ServiceRole::Search) => {
-                Some(Redis::open(&address, &settings.redis.prefix).await)
-            }
-            _ => None,
+            Some(address) => Some(Redis::open(&address, &settings.redis.prefix, &roles).await),
+            None => None,
         };
         let metrics = Arc::new(Metrics::of(&roles));
 
@@ -161,8 +159,8 @@ impl App {
             None
         };
         let mut throttle = Throttle::new(settings.auth.limits());
-        if let Some(redis) = &redis {
-            let counts = RedisFailures::new(Arc::clone(&redis.logins));
+        if let Some(logins) = redis.as_ref().and_then(|redis| redis.logins.as_ref()) {
+            let counts = RedisFailures::new(Arc::clone(logins));
             throttle = throttle.sharing(Arc::new(counts));
         }
         let auth = signer.zip(passwords.clone()).map(|(signer, passwords)| {
@@ -186,7 +184,8 @@ impl App {
                 )
             });
         let search = is(ServiceRole::Search).then(|| {
-            let cache = cache(redis.as_ref(), &settings.database, &metrics);
+            let shared_cache = redis.as_ref().and_then(|redis| redis.cache.as_ref());
+            let cache = cache(shared_cache, &settings.database, &metrics);
             Arc::new(Search::new(shared.clone(), cache, Arc::clone(&clock)))
         });
         let bookings = is(ServiceRole::Bookings).then(|| {
@@ -269,14 +268,14 @@ impl App {
 }
 
 /// Seats and fares in memory, before those that processes share.
-fn cache(redis: Option<&Redis>, database: &DatabaseSettings, metrics: &Metrics) -> SharedCache {
+fn cache(redis: Option<&Arc<Link>>, database: &DatabaseSettings, metrics: &Metrics) -> SharedCache {
     let memory = MemoryCache::new(CACHED_FLIGHTS, CACHED_FOR);
     let Some(redis) = redis else {
         return Arc::new(memory);
     };
     // Once more what a replica may lag: it is looked at now and then.
     let lag = (!database.replica_urls.is_empty()).then(|| database.replica_max_lag * 2);
-    let behind = RedisCache::new(Arc::clone(&redis.cache), CACHED_FOR).behind(lag);
+    let behind = RedisCache::new(Arc::clone(redis), CACHED_FOR).behind(lag);
     metrics.register(|registry| behind.register(registry));
     Arc::new(LayeredCache::new(memory, behind))
 }
@@ -337,7 +336,7 @@ impl Dependency for Needs {
     }
 
     fn redis_answers(&self) -> Option<bool> {
-        self.redis.as_ref().map(Redis::answers)
+        self.redis.as_ref().and_then(Redis::answers)
     }
 }
 

@@ -10,6 +10,8 @@ pub use address::{Address, AddressError};
 pub(crate) use link::EPOCH;
 pub use link::Link;
 
+use crate::roles::set::{Roles, ServiceRole};
+
 mod address;
 pub mod failures;
 mod link;
@@ -21,31 +23,47 @@ const LOGIN_PATIENCE: Duration = Duration::from_millis(500);
 
 /// The connections of a process. Seats and logins have one each, so that neither waits behind the other.
 pub struct Redis {
-    /// For seats and fares.
-    pub cache: Arc<Link>,
-    /// For failed logins.
-    pub logins: Arc<Link>,
+    /// For seats and fares, which a process looks up that searches.
+    pub cache: Option<Arc<Link>>,
+    /// For failed logins, which a process counts that logs in.
+    pub logins: Option<Arc<Link>>,
 }
 
 impl Redis {
-    /// Connects. Where Redis does not answer, that is tried again until it does.
-    pub async fn open(address: &Address, prefix: &str) -> Self {
+    /// Connects for what a process of these roles does. Where Redis does not answer, that is tried again until it does.
+    pub async fn open(address: &Address, prefix: &str, roles: &Roles) -> Self {
+        let link = async |role, purpose, patience| {
+            if !roles.contains(role) {
+                return None;
+            }
+            let link = Link::open(address.clone(), prefix, purpose, patience);
+            // It is large, and all that starts a server would have room for it.
+            Some(Box::pin(link).await)
+        };
         let (cache, logins) = tokio::join!(
-            Link::open(address.clone(), prefix, link::Use::Cache, CACHE_PATIENCE),
-            Link::open(address.clone(), prefix, link::Use::Logins, LOGIN_PATIENCE)
+            link(ServiceRole::Search, link::Use::Cache, CACHE_PATIENCE),
+            link(ServiceRole::Auth, link::Use::Logins, LOGIN_PATIENCE)
         );
         Self { cache, logins }
     }
 
-    /// Whether it answers.
-    pub fn answers(&self) -> bool {
-        self.cache.is_open() && self.logins.is_open()
+    fn links(&self) -> impl Iterator<Item = &Link> {
+        let links = [&self.cache, &self.logins].into_iter().flatten();
+        links.map(AsRef::as_ref)
+    }
+
+    /// Whether it answers; `None` where nothing is asked of it.
+    pub fn answers(&self) -> Option<bool> {
+        self.links()
+            .map(Link::is_open)
+            .reduce(|one, other| one && other)
     }
 
     /// Adds its figures.
     pub fn register(&self, registry: &mut Registry) {
-        self.cache.register(registry);
-        self.logins.register(registry);
+        for link in self.links() {
+            link.register(registry);
+        }
     }
 }
 
@@ -66,19 +84,37 @@ pub(crate) mod real {
         uuid::Uuid::new_v4().simple().to_string()
     }
 
+    /// Connections that are open.
+    pub(crate) struct Links {
+        pub(crate) cache: Arc<Link>,
+        pub(crate) logins: Arc<Link>,
+    }
+
     /// A Redis that holds nothing.
-    pub(crate) async fn fresh() -> Redis {
+    pub(crate) async fn fresh() -> Links {
         open(&prefix()).await
     }
 
     /// With more patience than servers have: where much runs at once, a miss because of a late answer is no fault.
-    pub(crate) async fn open(prefix: &str) -> Redis {
+    pub(crate) async fn open(prefix: &str) -> Links {
         let patience = Duration::from_mins(1);
-        let redis = Redis {
+        let links = Links {
             cache: Link::open(address(), prefix, link::Use::Cache, patience).await,
             logins: Link::open(address(), prefix, link::Use::Logins, patience).await,
         };
-        assert!(redis.answers(), "Redis answers");
-        redis
+        let open = links.cache.is_open() && links.logins.is_open();
+        assert!(open, "Redis answers");
+        links
+    }
+
+    /// A connection of each kind to where there is no Redis.
+    pub(crate) async fn nowhere() -> Links {
+        let nobody = "redis://127.0.0.1:1".parse().unwrap();
+        let redis = Redis::open(&nobody, "x", &Roles::default()).await;
+        assert_eq!(redis.answers(), Some(false));
+        Links {
+            cache: redis.cache.unwrap(),
+            logins: redis.logins.unwrap(),
+        }
     }
 }

@@ -72,39 +72,38 @@ mod tests {
 
     use super::*;
     use crate::cache::contract;
-    use crate::redis::Redis;
-    use crate::redis::real::{fresh, open, prefix};
+    use crate::redis::Link;
+    use crate::redis::real::{fresh, nowhere, open, prefix};
 
     const MINUTE: Duration = Duration::from_mins(1);
 
-    fn over(redis: Redis) -> LayeredCache {
+    fn over(link: Arc<Link>) -> LayeredCache {
         let memory = MemoryCache::new(1000, MINUTE);
-        LayeredCache::new(memory, RedisCache::new(redis.cache, MINUTE))
+        LayeredCache::new(memory, RedisCache::new(link, MINUTE))
     }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn it_is_a_cache() {
-        contract::holds(&over(fresh().await)).await;
-        contract::holds_any_bytes_by_any_key(&over(fresh().await)).await;
-        contract::a_lease_is_void_after_an_invalidation_alone(&over(fresh().await)).await;
-        let cache = Arc::new(over(fresh().await));
+        contract::holds(&over(fresh().await.cache)).await;
+        contract::holds_any_bytes_by_any_key(&over(fresh().await.cache)).await;
+        contract::a_lease_is_void_after_an_invalidation_alone(&over(fresh().await.cache)).await;
+        let cache = Arc::new(over(fresh().await.cache));
         contract::nothing_stale_survives_changes_beside_reads(cache).await;
     }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn it_is_a_cache_without_redis() {
-        let nobody = || async { Redis::open(&"redis://127.0.0.1:1".parse().unwrap(), "x").await };
-        contract::holds(&over(nobody().await)).await;
-        contract::a_lease_is_void_after_an_invalidation_alone(&over(nobody().await)).await;
-        let cache = Arc::new(over(nobody().await));
+        contract::holds(&over(nowhere().await.cache)).await;
+        contract::a_lease_is_void_after_an_invalidation_alone(&over(nowhere().await.cache)).await;
+        let cache = Arc::new(over(nowhere().await.cache));
         contract::nothing_stale_survives_changes_beside_reads(cache).await;
     }
 
     #[tokio::test]
     async fn what_another_process_has_read_is_found() {
         let prefix = prefix();
-        let one = over(open(&prefix).await);
-        let other = over(open(&prefix).await);
+        let one = over(open(&prefix).await.cache);
+        let other = over(open(&prefix).await.cache);
         let Found::Miss(lease) = one.get(&[1]).await.remove(0) else {
             panic!("it is there")
         };

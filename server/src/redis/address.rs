@@ -34,18 +34,21 @@ enum Servers {
 }
 
 impl Address {
-    /// A new connection to where writes go.
-    pub(super) async fn connect(&self) -> RedisResult<Connection> {
-        match &self.0 {
-            Servers::One(client) => Self::to_one(client).await.map(Connection::One),
+    /// A new connection to where writes go, by whose name operators know it in `CLIENT LIST`.
+    pub(super) async fn connect(&self, name: &str) -> RedisResult<Connection> {
+        let mut connection = match &self.0 {
+            Servers::One(client) => Connection::One(Self::to_one(client).await?),
             Servers::Sentinels(sentinels) => {
                 let client = sentinels.lock().await.async_get_client().await?;
-                Self::to_one(&client).await.map(Connection::One)
+                Connection::One(Self::to_one(&client).await?)
             }
-            Servers::Cluster(client) => {
-                client.get_async_connection().await.map(Connection::Cluster)
-            }
-        }
+            Servers::Cluster(client) => Connection::Cluster(client.get_async_connection().await?),
+        };
+        let mut set_name = redis::cmd("CLIENT");
+        set_name.arg("SETNAME").arg(name);
+        // A user who is not allowed to may still do all that is needed.
+        let _ = set_name.exec_async(&mut connection).await;
+        Ok(connection)
     }
 
     async fn to_one(client: &Client) -> RedisResult<MultiplexedConnection> {

@@ -108,8 +108,7 @@ impl SharedFailures for RedisFailures {
 mod tests {
     use super::*;
     use crate::features::auth::throttle::{Throttle, contract};
-    use crate::redis::Redis;
-    use crate::redis::real::{fresh, open, prefix};
+    use crate::redis::real::{fresh, nowhere, open, prefix};
 
     async fn throttle(limits: Limits, window: Duration) -> Throttle {
         let link = fresh().await.logins;
@@ -159,22 +158,21 @@ mod tests {
         }
     }
 
-    fn over(redis: Redis) -> Throttle {
-        Throttle::new(contract::LIMITS).sharing(Arc::new(RedisFailures::new(redis.logins)))
+    fn over(link: Arc<Link>) -> Throttle {
+        Throttle::new(contract::LIMITS).sharing(Arc::new(RedisFailures::new(link)))
     }
 
     #[tokio::test]
     async fn processes_count_together() {
         let prefix = prefix();
-        let one = over(open(&prefix).await);
-        let other = over(open(&prefix).await);
+        let one = over(open(&prefix).await.logins);
+        let other = over(open(&prefix).await.logins);
         contract::count_together(&one, &other).await;
     }
 
     #[tokio::test]
     async fn without_redis_each_process_counts_by_itself() {
-        let nobody = "redis://127.0.0.1:1".parse().unwrap();
-        let throttle = over(Redis::open(&nobody, "x").await);
+        let throttle = over(nowhere().await.logins);
         contract::refuses_the_sixth(&throttle).await;
     }
 }

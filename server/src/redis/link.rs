@@ -96,6 +96,8 @@ pub struct Link {
     /// What the names of all keys begin with. It is one hash tag, so that a Cluster keeps them on one server and a script
     /// may use several.
     prefix: String,
+    /// What Redis knows its connection by.
+    name: String,
     patience: Duration,
     state: Mutex<State>,
     /// Told when the way was closed, and when this is dropped.
@@ -147,6 +149,7 @@ impl Link {
             address,
             purpose,
             prefix: format!("{{{prefix}}}:{}", purpose.name()),
+            name: format!("{prefix}-{}", purpose.name()),
             patience,
             state: Mutex::default(),
             closed: Arc::default(),
@@ -285,7 +288,7 @@ impl Link {
         {
             kept
         } else {
-            let mut new = within(CONNECT, self.address.connect()).await?;
+            let mut new = within(CONNECT, self.address.connect(&self.name)).await?;
             self.probe(&mut new, self.patience).await?;
             // Another server, or the same that was started again, may hold what was forgotten meanwhile; so may any, if
             // nobody was there to hear of it before this process.

@@ -1,18 +1,13 @@
 //! Redis that is shared by servers, killed, frozen and started again without anything in it.
 
-use std::time::Duration;
-
 use nix::sys::signal::{Signal, kill};
 use rstest::rstest;
-use serde_json::json;
-use tempfile::NamedTempFile;
 
-use crate::process::{Client, Place, Server, Store};
+use crate::process::{Place, Store};
+use crate::redis_pair::{Pair, SEATS, SOON};
+use crate::redis_process::{Fault, ask, connections};
 use crate::started::Started;
 use crate::waiting::until;
-
-/// By when an event has arrived; seats are looked up anew only after 30 seconds.
-const SOON: Duration = Duration::from_secs(15);
 
 /// A Redis of this test's own.
 struct PrivateRedis {
@@ -35,149 +30,20 @@ impl PrivateRedis {
 
     /// Has it write all that it holds to the disk, from where it starts again.
     async fn save(&self) {
-        let client = ::redis::Client::open(&*self.url).unwrap();
-        let mut connection = client.get_multiplexed_async_connection().await.unwrap();
-        let save = ::redis::cmd("SAVE");
-        save.exec_async(&mut connection).await.unwrap();
+        ask::<()>(&self.url, &["SAVE"]).await.unwrap();
+    }
+
+    /// Waits until it has connections of these names, and no other.
+    async fn is_connected(&self, names: &[&str]) {
+        until(SOON, &format!("connections are {names:?}"), async || {
+            connections(&self.url).await == names
+        })
+        .await;
     }
 
     /// Starts it on the port that it had, with what was saved.
     async fn again(&self) {
         self.started.again("redis").await;
-    }
-}
-
-/// Two servers on one database and one Redis, with a client of each.
-struct Pair {
-    place: Place,
-    beside: Place,
-    servers: [Server; 2],
-    clients: [Client; 2],
-    booked: u64,
-    /// What the first server says on its standard error.
-    log: NamedTempFile,
-}
-
-/// Seats of each flight.
-const SEATS: u64 = 100;
-
-impl Pair {
-    async fn start(redis: &str) -> Self {
-        let place = Place::on(Store::Postgres, 2, u32::try_from(SEATS).unwrap()).await;
-        let place = place.with("AIRSIDE_REDIS_URL", redis);
-        // It makes the key that the other takes over.
-        let log = NamedTempFile::new().unwrap();
-        let to_log = format!("exec \"$0\" \"$@\" 2>>'{}'", log.path().display());
-        let first = place.start_through(&["sh", "-c", &to_log]).await;
-        let beside = place.beside();
-        let servers = [first, beside.start().await];
-        let one = servers[0].login("ada").await;
-        let other = one.at(&servers[1]);
-        Self {
-            place,
-            beside,
-            servers,
-            clients: [one, other],
-            booked: 0,
-            log,
-        }
-    }
-
-    fn search(&self) -> String {
-        format!(
-            "/v1/itineraries?origin=JFK&destination=ORD&date={}&max_stops=0&limit=100",
-            self.place.date
-        )
-    }
-
-    async fn seats(&self, client: &Client) -> u64 {
-        let (status, found) = client.get(&self.search()).await;
-        assert_eq!(status, 200, "{found}");
-        let items = found["items"].as_array().unwrap();
-        let mut segments = items.iter().map(|item| &item["segments"][0]);
-        let segment = segments.find(|segment| segment["number"] == 1).unwrap();
-        segment["cabins"][0]["available"].as_u64().unwrap()
-    }
-
-    /// Sells a seat through each server, and waits until both show it.
-    async fn sell(&mut self) {
-        for client in &self.clients {
-            self.booked += 1;
-            let key = format!("key-{}", self.booked);
-            let (status, booking) = client.book(&key, &client.body(0)).await.unwrap();
-            assert_eq!(status, 201, "{booking}");
-            let left = SEATS - self.booked;
-            for (n, client) in self.clients.iter().enumerate() {
-                until(
-                    SOON,
-                    &format!("server {n} shows {left} seats"),
-                    async || self.seats(client).await == left,
-                )
-                .await;
-            }
-        }
-    }
-
-    /// What each says of Redis; all are ready.
-    async fn redis_is(&self, said: &str) {
-        for client in &self.clients {
-            until(SOON, &format!("Redis is {said}"), async || {
-                let (status, ready) = client.get("/readyz").await;
-                assert_eq!(status, 200, "{ready}");
-                ready["redis"] == said
-            })
-            .await;
-        }
-    }
-
-    /// A login with a wrong password; whether it was looked at.
-    async fn fails(&self, server: usize, name: &str) -> bool {
-        let body = json!({"username": name, "password": "not the right one"});
-        match self.clients[server]
-            .post("/v1/auth/login", &body)
-            .await
-            .as_u16()
-        {
-            401 => true,
-            429 => false,
-            other => panic!("{other}"),
-        }
-    }
-
-    /// Fails at the servers in turn until each refuses; how often it was let through.
-    async fn failures(&self, name: &str) -> usize {
-        let mut passed = 0;
-        loop {
-            let first = self.fails(0, name).await;
-            let second = self.fails(1, name).await;
-            passed += usize::from(first) + usize::from(second);
-            if !first && !second {
-                return passed;
-            }
-            assert!(passed < 50, "never refused");
-        }
-    }
-
-    async fn figure(&self, name: &str) -> i64 {
-        let mut sum = 0;
-        for client in &self.clients {
-            sum += client.figure(name).await.unwrap().parse::<i64>().unwrap();
-        }
-        sum
-    }
-
-    /// How often the first server has logged something.
-    fn logged(&self, what: &str) -> usize {
-        let log = std::fs::read_to_string(self.log.path()).unwrap();
-        log.matches(what).count()
-    }
-
-    async fn stop(self) {
-        for server in self.servers {
-            server.stop().await;
-        }
-        self.place.check().await;
-        drop(self.beside);
     }
 }
 
@@ -198,13 +64,6 @@ async fn servers_share_what_they_read_and_count_failures_together() {
     }
     assert_eq!(pair.failures("nobody").await, 5);
     pair.stop().await;
-}
-
-/// How Redis goes.
-#[derive(Debug, Clone, Copy)]
-enum Fault {
-    Killed,
-    Frozen,
 }
 
 #[rstest]
@@ -288,4 +147,28 @@ async fn a_server_starts_without_redis_and_finds_it_later() {
     pair.sell().await;
     assert_eq!(pair.failures("nobody").await, 5);
     pair.stop().await;
+}
+
+/// A process of one service connects for that one alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_has_the_connections_that_it_needs() {
+    let redis = PrivateRedis::start().await;
+    let place = Place::on(Store::Postgres, 1, 1).await;
+    let place = place
+        .with("AIRSIDE_REDIS_URL", &redis.url)
+        .with("AIRSIDE_REDIS_PREFIX", "west");
+    let auth = place.with("AIRSIDE_ROLES", "auth");
+    let first = auth.start().await;
+    redis.is_connected(&["west-logins"]).await;
+    let keys = format!("http://{}/.well-known/jwks.json", first.address);
+    let others = auth.beside().with("AIRSIDE_AUTH_JWKS_URL", keys);
+    let bookings = others.with("AIRSIDE_ROLES", "bookings");
+    let second = bookings.start().await;
+    redis.is_connected(&["west-logins"]).await;
+    let search = bookings.beside().with("AIRSIDE_ROLES", "search");
+    let third = search.start().await;
+    redis.is_connected(&["west-cache", "west-logins"]).await;
+    for server in [first, second, third] {
+        server.stop().await;
+    }
 }

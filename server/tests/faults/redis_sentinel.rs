@@ -1,0 +1,84 @@
+//! A primary of Redis that dies or freezes, and the replica that a Sentinel promotes.
+
+use std::time::Duration;
+
+use rstest::rstest;
+
+use crate::redis_pair::Pair;
+use crate::redis_process::{Fault, PASSWORD, RedisProcess, connections};
+use crate::waiting::until;
+
+/// A Sentinel on a busy machine distrusts its clock, and then does nothing for 30 seconds.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// What a server says of its part.
+async fn is(server: &RedisProcess, line: &str) -> bool {
+    let said: String = server.ask(&["INFO", "replication"]).await.unwrap();
+    said.lines().any(|said| said == line)
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn servers_go_over_to_the_replica_that_is_promoted(
+    #[values(Fault::Killed, Fault::Frozen)] fault: Fault,
+) {
+    let mut primary = RedisProcess::start("").await;
+    let replica = RedisProcess::start(&format!("replicaof 127.0.0.1 {}", primary.port)).await;
+    until(PATIENCE, "the replica follows", async || {
+        is(&replica, "master_link_status:up").await
+    })
+    .await;
+    let sentinel = RedisProcess::sentinel(&primary).await;
+    until(PATIENCE, "the Sentinel knows the replica", async || {
+        let known: Vec<::redis::Value> = sentinel
+            .ask(&["SENTINEL", "REPLICAS", "main"])
+            .await
+            .unwrap();
+        !known.is_empty()
+    })
+    .await;
+
+    let mut pair = Pair::start(&format!(
+        "redis+sentinel://:{PASSWORD}@127.0.0.1:{}/main?sentinel_password={PASSWORD}",
+        sentinel.port
+    ))
+    .await;
+    pair.redis_is("ok").await;
+    pair.share().await;
+    assert_eq!(pair.failures("nobody").await, 5);
+
+    primary.suffer(fault);
+    // Some of it before the servers have noticed.
+    pair.sell().await;
+    let passed = pair.failures("anybody").await;
+    // Each process lets five through, and never more.
+    assert!((5..=10).contains(&passed), "{passed}");
+    until(PATIENCE, "the replica is promoted", async || {
+        is(&replica, "role:master").await
+    })
+    .await;
+    pair.sell().await;
+    let all = [
+        "airside-cache",
+        "airside-cache",
+        "airside-logins",
+        "airside-logins",
+    ];
+    until(PATIENCE, "both servers are there", async || {
+        connections(&replica.url()).await == all
+    })
+    .await;
+    pair.redis_is("ok").await;
+    pair.share().await;
+    assert_eq!(pair.failures("somebody").await, 5);
+
+    // The old one comes back, and is told to follow.
+    primary.recover(fault).await;
+    until(PATIENCE, "the old primary follows", async || {
+        is(&primary, "role:slave").await
+    })
+    .await;
+    pair.sell().await;
+    pair.redis_is("ok").await;
+    pair.stop().await;
+}
