@@ -14,7 +14,7 @@ async fn commands_work_on_postgresql_too() {
         command.env("AIRSIDE_DATABASE_URL", database.url());
         command.stdin(input).output().unwrap().into()
     };
-    assert_eq!(run(&["migrate"], "").out, "schema version 2\n");
+    assert_eq!(run(&["migrate"], "").out, "schema version 3\n");
     let add = [
         "user",
         "add",

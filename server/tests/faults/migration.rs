@@ -11,7 +11,7 @@ async fn migrate_at_once(place: &Place) {
         assert!(output.status.success(), "{output:?}");
         assert_eq!(
             String::from_utf8_lossy(&output.stdout),
-            "schema version 2\n"
+            "schema version 3\n"
         );
     }
 }
@@ -23,7 +23,7 @@ async fn is_refused(place: &Place) {
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(1), "{command}: {said}");
         assert!(
-            said.contains("version 9, newer than 2"),
+            said.contains("version 9, newer than 3"),
             "{command}: {said}"
         );
     }
@@ -41,7 +41,7 @@ async fn of_many_that_migrate_at_once_one_does_and_the_others_find_nothing_to_do
         .fetch_one(&database)
         .await
         .unwrap();
-    assert_eq!(applied, 2);
+    assert_eq!(applied, 3);
 }
 
 #[tokio::test]
@@ -72,7 +72,7 @@ async fn of_many_on_postgresql_one_migrates() {
         .fetch_one(&mut database)
         .await
         .unwrap();
-    assert_eq!(applied, 2);
+    assert_eq!(applied, 3);
 }
 
 #[tokio::test]
