@@ -5,10 +5,9 @@ use airside_common::flight::Cabin;
 use airside_common::money::parse_currency;
 use airside_common::time::{LocalTime, OffsetTime};
 
-use super::cells::{cells, digits, header_names, price_of};
+use super::cells::{self, capacity, digits, header_names, needed, position};
 use super::{HeaderError, RowError};
 use crate::features::flights::decide::{self, Refusal};
-use crate::features::flights::seat_layout::MOST_SEATS;
 use crate::features::flights::store::{CabinTerms, FlightPlan};
 use crate::reference::Reference;
 
@@ -32,15 +31,8 @@ impl Header {
     /// Reads the header line.
     pub fn parse(line: &[u8]) -> Result<Self, HeaderError> {
         let names = header_names(line)?;
-        let find = |name: &str| -> Result<Option<usize>, HeaderError> {
-            let mut at = names.iter().enumerate().filter(|(_, n)| *n == name);
-            let found = at.next().map(|(at, _)| at);
-            match at.next() {
-                Some(_) => Err(HeaderError::Twice(name.to_owned())),
-                None => Ok(found),
-            }
-        };
-        let need = |name: &str| find(name)?.ok_or_else(|| HeaderError::Missing(name.to_owned()));
+        let find = |name: &str| position(&names, name);
+        let need = |name: &str| needed(&names, name);
         let mut cabins = [None; 4];
         for cabin in Cabin::ALL {
             let (seats, fare) = (format!("seats_{cabin}"), format!("fare_{cabin}"));
@@ -80,15 +72,7 @@ impl Header {
 
     /// Reads a row: every cell is checked, and the flight as a whole.
     pub fn row(&self, reference: &Reference, line: &[u8]) -> Result<FlightPlan, RowError> {
-        let text = std::str::from_utf8(line).map_err(|_| RowError::row("the line is not UTF-8"))?;
-        let cells = cells(text).map_err(RowError::row)?;
-        if cells.len() != self.columns {
-            return Err(RowError::row(format!(
-                "the row has {} cells, the header {}",
-                cells.len(),
-                self.columns
-            )));
-        }
+        let cells = cells::row(line, self.columns)?;
         let cell = |at: usize| cells[at].trim();
         let parse_error = |column: &'static str, at: usize| {
             move |e: airside_common::ParseError| (column, at, e.to_string())
@@ -151,22 +135,9 @@ impl Header {
                 *slot = match (cell(seats), cell(fare)) {
                     ("", "") => None,
                     (count, price) => Some(CabinTerms {
-                        capacity: digits(count)
-                            .filter(|n| (1..=MOST_SEATS).contains(n))
-                            .ok_or_else(|| {
-                                (
-                                    "seats_",
-                                    seats,
-                                    format!("seats are a number from 1 to {MOST_SEATS}"),
-                                )
-                            })?,
-                        fare: price_of(price, currency).ok_or_else(|| {
-                            (
-                                "fare_",
-                                fare,
-                                format!("not an amount of {}: write it as 224.78", currency.code()),
-                            )
-                        })?,
+                        capacity: capacity(count).map_err(|reason| ("seats_", seats, reason))?,
+                        fare: cells::fare(price, currency)
+                            .map_err(|reason| ("fare_", fare, reason))?,
                     }),
                 };
             }

@@ -3,7 +3,7 @@
 use airside_common::flight::Cabin;
 use airside_common::money::{Currency, Money};
 
-use super::cells::price_of;
+use super::cells;
 
 /// What a new flight gets where its file is silent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,7 +51,7 @@ impl Defaults {
                 item: item.to_owned(),
                 currency: currency.code(),
             };
-            let amount = |text: &str| price_of(text.trim(), currency).ok_or_else(wrong);
+            let amount = |text: &str| cells::fare(text.trim(), currency).map_err(|_| wrong());
             match item.split_once('=') {
                 None => everywhere = Some(amount(item)?),
                 Some((cabin, fare)) => {

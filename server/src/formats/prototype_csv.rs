@@ -5,10 +5,9 @@ use airside_common::money::Currency;
 use airside_common::time::{LocalTime, OffsetTime};
 use jiff::Unit;
 
-use super::cells::{cells, digits, header_names, price_of};
+use super::cells::{self, capacity, digits, header_names, needed};
 use super::{HeaderError, RowError};
 use crate::features::flights::decide::{self, Refusal};
-use crate::features::flights::seat_layout::MOST_SEATS;
 use crate::features::flights::store::{CabinTerms, FlightPlan};
 use crate::reference::{AirportIndex, Reference};
 
@@ -39,13 +38,7 @@ impl Header {
         let names = header_names(line)?;
         let mut at = [0; 7];
         for (at, column) in at.iter_mut().zip(COLUMNS) {
-            let mut found = (0..names.len()).filter(|at| names[*at] == column);
-            *at = found
-                .next()
-                .ok_or_else(|| HeaderError::Missing(column.to_owned()))?;
-            if found.next().is_some() {
-                return Err(HeaderError::Twice(column.to_owned()));
-            }
+            *at = needed(&names, column)?;
         }
         match names.iter().find(|name| !COLUMNS.contains(&name.as_str())) {
             Some(unknown) => Err(HeaderError::Unknown(unknown.clone())),
@@ -55,15 +48,7 @@ impl Header {
 
     /// Reads a row: every cell is checked, and the flight as a whole.
     pub fn row(&self, reference: &Reference, line: &[u8]) -> Result<FlightPlan, RowError> {
-        let text = std::str::from_utf8(line).map_err(|_| RowError::row("the line is not UTF-8"))?;
-        let cells = cells(text).map_err(RowError::row)?;
-        if cells.len() != COLUMNS.len() {
-            return Err(RowError::row(format!(
-                "the row has {} cells, the header {}",
-                cells.len(),
-                COLUMNS.len()
-            )));
-        }
+        let cells = cells::row(line, COLUMNS.len())?;
         let cell = |column: usize| cells[self.at[column]].trim();
         let wrong = |column: usize| {
             move |reason: String| RowError::cell(COLUMNS[column], cell(column), reason)
@@ -91,15 +76,8 @@ impl Header {
         let time = |column, airport| time(reference, airport, cell(column)).map_err(wrong(column));
         let (departure, arrival) = (time(departs, from)?, time(arrives, to)?);
         decide::duration(departure, arrival).map_err(|e| wrong(arrives)(e.message()))?;
-        let capacity = digits(cell(seats))
-            .filter(|count| (1..=MOST_SEATS).contains(count))
-            .ok_or_else(|| wrong(seats)(format!("seats are a number from 1 to {MOST_SEATS}")))?;
-        let fare = price_of(cell(price), self.currency).ok_or_else(|| {
-            wrong(price)(format!(
-                "not an amount of {}: write it as 224.78",
-                self.currency.code()
-            ))
-        })?;
+        let capacity = capacity(cell(seats)).map_err(wrong(seats))?;
+        let fare = cells::fare(cell(price), self.currency).map_err(wrong(price))?;
         let mut cabins = [None; 4];
         cabins[Cabin::Economy.index()] = Some(CabinTerms { capacity, fare });
         let aircraft: AircraftCode = VARIES.parse().map_err(|_| RowError::row("no aircraft"))?;
