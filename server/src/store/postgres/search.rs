@@ -3,8 +3,9 @@
 use airside_common::flight::FlightId;
 use async_trait::async_trait;
 use jiff::Timestamp;
-use sqlx::Postgres as Db;
 use sqlx::pool::PoolConnection;
+use sqlx::postgres::PgRow;
+use sqlx::{AssertSqlSafe, FromRow, PgConnection, PgPool, Postgres as Db};
 
 use super::Postgres;
 use super::replicas::MayBeOld;
@@ -12,6 +13,9 @@ use crate::features::search::store::{FlightOffers, ScheduledFlight, SearchStore}
 use crate::store::StoreError;
 use crate::store::rows::instant::StoredInstant;
 use crate::store::rows::schedule;
+
+/// Days that a page of the schedule is looked for in: two months or three.
+const DAYS: u8 = 31;
 
 const COLUMNS: &str = "id, carrier, number::bigint, origin, destination, departure, departure_offset, arrival, \
      arrival_offset, aircraft, version";
@@ -22,6 +26,48 @@ fn lowest(departing_after: Timestamp) -> FlightId {
     const DAY: i64 = 86_400;
     let day = departing_after.as_second().div_euclid(DAY) - 1;
     FlightId::new(u32::try_from(day).unwrap_or(0), 0)
+}
+
+/// At most so many flights that operate and depart after an instant, by id, behind an id; none where there are no more.
+///
+/// It looks into the months of some days at a time: a look into all that are to come would open each of them for every page.
+async fn departing<T>(
+    connection: &mut PgConnection,
+    columns: &str,
+    after: Timestamp,
+    behind: FlightId,
+    limit: u32,
+) -> Result<Vec<T>, sqlx::Error>
+where
+    T: for<'r> FromRow<'r, PgRow> + Send + Unpin,
+{
+    let mut behind = behind.max(lowest(after)).raw();
+    loop {
+        let rows: Vec<T> = sqlx::query_as(AssertSqlSafe(format!(
+            "SELECT {columns} FROM flights
+             WHERE id > $1 AND departure_date BETWEEN departure_day($1) AND departure_day($1) + {DAYS}
+                 AND status = 'scheduled' AND departure > $2
+             ORDER BY id LIMIT $3"
+        )))
+        .bind(behind)
+        .bind(StoredInstant::from(after))
+        .bind(i64::from(limit))
+        .fetch_all(&mut *connection)
+        .await?;
+        if !rows.is_empty() {
+            return Ok(rows);
+        }
+        let next: Option<i64> = sqlx::query_scalar(AssertSqlSafe(format!(
+            "SELECT lowest_flight_id(min(departure_date)) FROM flights WHERE departure_date > departure_day($1) + {DAYS}"
+        )))
+        .bind(behind)
+        .fetch_one(&mut *connection)
+        .await?;
+        match next {
+            Some(next) => behind = next,
+            None => return Ok(rows),
+        }
+    }
 }
 
 fn raw(ids: &[FlightId]) -> Vec<i64> {
@@ -36,21 +82,15 @@ impl SearchStore for Postgres {
         behind: FlightId,
         limit: u32,
     ) -> Result<Vec<ScheduledFlight>, StoreError> {
-        let query = sqlx::query_as(sqlx::AssertSqlSafe(format!(
-            "SELECT {COLUMNS} FROM flights
-             WHERE id > $1 AND departure_date >= departure_day($1) AND status = 'scheduled' AND departure > $2 ORDER BY id LIMIT $3"
-        )))
-        .bind(behind.max(lowest(departing_after)).raw())
-        .bind(StoredInstant::from(departing_after))
-        .bind(i64::from(limit));
-        let rows = self
-            .on_primary(|pool| async move { query.fetch_all(&pool).await })
-            .await?;
-        Ok(schedule::scheduled(rows)?)
+        let read = |pool: PgPool| async move {
+            let connection = &mut *pool.acquire().await?;
+            departing(connection, COLUMNS, departing_after, behind, limit).await
+        };
+        Ok(schedule::scheduled(self.on_primary(read).await?)?)
     }
 
     async fn scheduled(&self, ids: &[FlightId]) -> Result<Vec<ScheduledFlight>, StoreError> {
-        let query = sqlx::query_as(sqlx::AssertSqlSafe(format!(
+        let query = sqlx::query_as(AssertSqlSafe(format!(
             "SELECT {COLUMNS} FROM unnest($1::bigint[]) AS k (flight_id)
              CROSS JOIN LATERAL (
                  SELECT * FROM flights WHERE id = flight_id AND departure_date = departure_day(flight_id) OFFSET 0) f
@@ -70,16 +110,8 @@ impl SearchStore for Postgres {
         limit: u32,
     ) -> Result<Vec<(FlightId, u64)>, StoreError> {
         let read = |mut connection: PoolConnection<Db>| async move {
-            sqlx::query_as(
-                "SELECT id, version FROM flights
-                 WHERE id > $1 AND departure_date >= departure_day($1) AND status = 'scheduled' AND departure > $2
-                 ORDER BY id LIMIT $3",
-            )
-            .bind(behind.max(lowest(departing_after)).raw())
-            .bind(StoredInstant::from(departing_after))
-            .bind(i64::from(limit))
-            .fetch_all(&mut *connection)
-            .await
+            let connection = &mut *connection;
+            departing(connection, "id, version", departing_after, behind, limit).await
         };
         let rows = self.read(MayBeOld::Versions, read).await?;
         Ok(schedule::versions(rows)?)
