@@ -84,7 +84,7 @@ fn the_environment_wins_over_the_file_over_the_defaults() {
 #[case("roles = []", &[], "roles: name one role at least")]
 #[case("roles = 7", &[], "roles: is a list of words")]
 #[case("", &[("AIRSIDE_ROLES", "")], "roles: name one role at least")]
-#[case("", &[("AIRSIDE_ROLES", "worker")], "roles: the role `worker` comes with a later release")]
+#[case("", &[("AIRSIDE_ROLES", "porter")], "roles: there is no role `porter`")]
 #[case("[roles]\nauth = true", &[], "roles: is a list of words")]
 #[case("", &[("AIRSIDE_AUTH_JWKS_URL", "ftp://h/secret")], "auth.jwks_url: write it as ")]
 #[case("", &[("AIRSIDE_AUTH_JWKS_URL", "http://u:secret@h/keys")], "auth.jwks_url: write it as ")]

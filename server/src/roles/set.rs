@@ -18,14 +18,31 @@ pub enum ServiceRole {
     Bookings,
     /// What admins do.
     Admin,
+    /// Files that were uploaded or fetched, into the schedule.
+    Worker,
+    /// Files fetched from where others leave them.
+    Ingest,
+    /// What happened, from the outbox to those who react to it.
+    Relay,
+    /// Mail to passengers, and calls of other programs.
+    Notifier,
+    /// Figures, from events.
+    Analytics,
 }
 
 impl ServiceRole {
     /// All there are.
-    pub const ALL: [Self; 4] = [Self::Auth, Self::Search, Self::Bookings, Self::Admin];
-
-    /// Those that are known by name and not yet made.
-    const LATER: [&str; 5] = ["worker", "ingest", "relay", "notifier", "analytics"];
+    pub const ALL: [Self; 9] = [
+        Self::Auth,
+        Self::Search,
+        Self::Bookings,
+        Self::Admin,
+        Self::Worker,
+        Self::Ingest,
+        Self::Relay,
+        Self::Notifier,
+        Self::Analytics,
+    ];
 
     /// Its name in settings, logs and figures.
     pub fn word(self) -> &'static str {
@@ -34,6 +51,11 @@ impl ServiceRole {
             Self::Search => "search",
             Self::Bookings => "bookings",
             Self::Admin => "admin",
+            Self::Worker => "worker",
+            Self::Ingest => "ingest",
+            Self::Relay => "relay",
+            Self::Notifier => "notifier",
+            Self::Analytics => "analytics",
         }
     }
 }
@@ -51,9 +73,6 @@ pub enum RolesError {
     /// There is no such service.
     #[error("there is no role `{0}`; there are {all}", all = Roles::default())]
     Unknown(String),
-    /// There is no such service yet.
-    #[error("the role `{0}` comes with a later release; there are {all}", all = Roles::default())]
-    Later(String),
 }
 
 impl Roles {
@@ -78,14 +97,7 @@ impl Roles {
             let known = ServiceRole::ALL
                 .into_iter()
                 .find(|role| role.word() == word);
-            roles.push(known.ok_or_else(|| {
-                let word = word.to_owned();
-                if ServiceRole::LATER.contains(&word.as_str()) {
-                    RolesError::Later(word)
-                } else {
-                    RolesError::Unknown(word)
-                }
-            })?);
+            roles.push(known.ok_or_else(|| RolesError::Unknown(word.to_owned()))?);
         }
         roles.sort_unstable();
         roles.dedup();
@@ -140,11 +152,17 @@ mod tests {
     #[rstest]
     #[case("auth", "auth")]
     #[case("search, auth,search,", "auth,search")]
-    #[case("admin,bookings,search,auth", "auth,search,bookings,admin")]
+    #[case(
+        "analytics,notifier,relay,ingest,worker,admin,bookings,search,auth",
+        "auth,search,bookings,admin,worker,ingest,relay,notifier,analytics"
+    )]
     fn roles_are_a_set(#[case] text: &str, #[case] expected: &str) {
         let roles: Roles = text.parse().unwrap();
         assert_eq!(roles.to_string(), expected);
-        assert_eq!(roles.are_all(), roles.words().count() == 4);
+        assert_eq!(
+            roles.are_all(),
+            roles.words().count() == ServiceRole::ALL.len()
+        );
         for role in ServiceRole::ALL {
             let named = expected.split(',').any(|word| word == role.word());
             assert_eq!(roles.contains(role), named);
@@ -152,21 +170,13 @@ mod tests {
     }
 
     #[rstest]
-    #[case("", "name one role at least, of auth,search,bookings,admin")]
+    #[case("", "name one role at least, of auth,search,bookings,admin,worker")]
     #[case(" , ", "name one role at least")]
     #[case(
         "auth,agent",
-        "there is no role `agent`; there are auth,search,bookings,admin"
+        "there is no role `agent`; there are auth,search,bookings,admin,worker"
     )]
     #[case("Auth", "there is no role `Auth`")]
-    #[case(
-        "worker",
-        "the role `worker` comes with a later release; there are auth,"
-    )]
-    #[case("auth,ingest", "the role `ingest` comes with a later release")]
-    #[case("relay", "the role `relay` comes with a later release")]
-    #[case("notifier", "the role `notifier` comes with a later release")]
-    #[case("analytics", "the role `analytics` comes with a later release")]
     fn what_there_is_not_is_named(#[case] text: &str, #[case] expected: &str) {
         let error = text.parse::<Roles>().unwrap_err().to_string();
         assert!(error.starts_with(expected), "{error}");

@@ -114,13 +114,9 @@ fn a_password_is_neither_shown_nor_repeated_where_nobody_answers() {
 #[case(
     "AIRSIDE_ROLES",
     "search,agent",
-    "roles: there is no role `agent`; there are auth,search,bookings,admin"
+    "roles: there is no role `agent`; there are auth,search,bookings,admin,worker"
 )]
-#[case(
-    "AIRSIDE_ROLES",
-    "ingest",
-    "roles: the role `ingest` comes with a later release"
-)]
+#[case("AIRSIDE_ROLES", "ingest", "roles: there is no role `ingests`")]
 #[case(
     "AIRSIDE_AUTH_JWKS_URL",
     "http://u:secret@h/keys",

@@ -14,7 +14,13 @@ async fn commands_work_on_postgresql_too() {
         command.env("AIRSIDE_DATABASE_URL", database.url());
         command.stdin(input).output().unwrap().into()
     };
-    assert_eq!(run(&["migrate"], "").out, "schema version 3\n");
+    let migrated = run(&["migrate"], "");
+    assert_eq!(migrated.code, 0, "{}", migrated.err);
+    assert!(
+        migrated.out.starts_with("schema version "),
+        "{}",
+        migrated.out
+    );
     let add = [
         "user",
         "add",

@@ -124,7 +124,7 @@ fn a_process_without_keys_says_what_it_waits_for() {
 }
 
 #[rstest]
-#[case(&["--roles", "worker"], "the role `worker` comes with a later release")]
+#[case(&["--roles", "porter"], "there is no role `porter`")]
 #[case(&["--roles", "search,agent"], "there is no role `agent`")]
 #[case(&["--roles", "search"], "auth.jwks_url is needed where auth is not among the roles (search)")]
 #[case(&["--roles", "auth,search,bookings", "--demo"], "--demo is for a process of all roles")]
