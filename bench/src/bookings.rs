@@ -14,6 +14,7 @@ use airside_server::app;
 use airside_server::clock::{Clock, SystemClock};
 use airside_server::config::DatabaseSettings;
 use airside_server::data_folder::DataFolder;
+use airside_server::features::audit::entry::Author;
 use airside_server::features::auth::caller::{Caller, SessionId};
 use airside_server::features::bookings::command::{Action, Command, Fingerprint, Outcome};
 use airside_server::features::bookings::store::BookingStore;
@@ -21,7 +22,6 @@ use airside_server::features::bookings::writer::Writer;
 use airside_server::features::flights::store::{
     Expect, FlightFilter, FlightStore, PlannedRow, Unsaid,
 };
-use airside_server::features::users::service::Author;
 use airside_server::formats::airside_csv::Header;
 use airside_server::reference::reference;
 use airside_server::store::{self, SharedDatabase};

@@ -99,4 +99,36 @@ impl Event {
             Self::UserDisabled { .. } => "user.disabled",
         }
     }
+
+    /// The one thing that it speaks of: a booking's locator, a flight's identity; `None` where it speaks of several.
+    pub fn subject(&self) -> Option<String> {
+        match self {
+            Self::FlightCreated { flight, .. }
+            | Self::FlightChanged { flight, .. }
+            | Self::FlightCancelled { flight, .. } => Some(flight.to_string()),
+            Self::BookingCreated(booking) | Self::BookingCancelled(booking) => {
+                Some(booking.locator.to_string())
+            }
+            Self::UserDisabled { user } => Some(user.to_string()),
+            Self::FlightsImported { .. }
+            | Self::InventoryChanged { .. }
+            | Self::SessionsEnded { .. } => None,
+        }
+    }
+
+    /// The version of what it speaks of, after the event.
+    pub fn version(&self) -> Option<u64> {
+        match self {
+            Self::FlightCreated { version, .. }
+            | Self::FlightChanged { version, .. }
+            | Self::FlightCancelled { version, .. } => Some(*version),
+            Self::BookingCreated(booking) | Self::BookingCancelled(booking) => {
+                Some(booking.version)
+            }
+            Self::FlightsImported { .. }
+            | Self::InventoryChanged { .. }
+            | Self::SessionsEnded { .. }
+            | Self::UserDisabled { .. } => None,
+        }
+    }
 }

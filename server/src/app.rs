@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use prometheus_client::metrics::gauge::Gauge;
 use tokio::task::JoinHandle;
 
 use crate::bus::SharedBus;
@@ -14,7 +13,7 @@ use crate::cache::layered::LayeredCache;
 use crate::cache::memory::MemoryCache;
 use crate::cache::redis::RedisCache;
 use crate::clock::SharedClock;
-use crate::config::{DatabaseSettings, Settings};
+use crate::config::{CertificateError, DatabaseSettings, Settings};
 use crate::data_folder::DataFolder;
 use crate::features::audit::api::AuditApi;
 use crate::features::auth::api::AuthApi;
@@ -31,6 +30,8 @@ use crate::features::bookings::api::{AdminBookingsApi, BookingsApi};
 use crate::features::bookings::reading::Reading;
 use crate::features::bookings::service::Bookings;
 use crate::features::bookings::writer::Writer;
+use crate::features::dead_letters::api::DeadLettersApi;
+use crate::features::dead_letters::service::DeadLetters;
 use crate::features::flights::api::{AdminFlightsApi, FlightsApi};
 use crate::features::flights::service::Flights;
 use crate::features::search::api::SearchApi;
@@ -40,11 +41,22 @@ use crate::features::users::service::Users;
 use crate::http::health::{Dependency, Readiness};
 use crate::http::metrics::Metrics;
 use crate::http::outermost::Outermost;
-use crate::http::router::{self, Features, Measure, Operations};
+use crate::http::router::{self, Features, Operations};
+use crate::messages::consumer::Consumer;
+use crate::messages::database::DatabaseQueues;
+use crate::messages::queues::SharedQueues;
+use crate::messages::rabbitmq::RabbitQueues;
+use crate::messages::runner::Handled;
+use crate::outbox::relay::RelayFigures;
 use crate::redis::failures::RedisFailures;
 use crate::redis::{AddressError, Link, Redis};
+use crate::roles;
+use crate::roles::consumers::Place;
 use crate::roles::set::{Roles, ServiceRole};
 use crate::store::{self, OpenError, ReplicaHealth, SharedDatabase};
+use depths::Depths;
+
+mod depths;
 
 /// Flights whose seats and fares are cached.
 const CACHED_FLIGHTS: usize = 200_000;
@@ -69,6 +81,9 @@ pub enum BuildError {
     /// The address of Redis cannot be used.
     #[error(transparent)]
     Redis(#[from] AddressError),
+    /// The message broker cannot be used.
+    #[error(transparent)]
+    Broker(#[from] CertificateError),
     /// Passwords cannot be hashed.
     #[error(transparent)]
     Hash(#[from] HashError),
@@ -101,8 +116,14 @@ pub struct App {
     pub bus: SharedBus,
     /// How long events stay.
     pub retention: Duration,
-    /// 1 while this process relays.
-    pub relays: Gauge,
+    /// How messages travel to consumers.
+    pub queues: SharedQueues,
+    /// What consumes them here.
+    pub consumers: Vec<Arc<dyn Consumer>>,
+    /// What became of messages here.
+    pub handled: Handled,
+    /// What this process relays.
+    pub relay_figures: RelayFigures,
     /// Tells the time.
     pub clock: SharedClock,
 }
@@ -200,13 +221,16 @@ impl App {
         if let Some(redis) = &redis {
             metrics.register(|registry| redis.register(registry));
         }
-        let relays = Gauge::default();
+        let all = consumers();
+        let bindings = roles::consumers::bindings(&all);
+        let queues: SharedQueues = match settings.amqp.broker()? {
+            Some(broker) => Arc::new(RabbitQueues::new(broker, bindings, shared.clone())),
+            None => Arc::new(DatabaseQueues::new(shared.clone(), bindings)),
+        };
+        let (relay_figures, handled) = (RelayFigures::default(), Handled::default());
         metrics.register(|registry| {
-            registry.register(
-                "outbox_relays",
-                "1 where this process relays events and deletes old ones, which one process of all does",
-                relays.clone(),
-            );
+            relay_figures.register(registry);
+            handled.register(registry);
         });
         let readiness = Readiness::default();
         let routes = router::routes(
@@ -225,11 +249,23 @@ impl App {
                         AdminBookingsApi::new(Reading::new(shared.clone())),
                         UsersApi::new(users),
                         AuditApi::new(shared.clone()),
+                        DeadLettersApi::new(DeadLetters::new(
+                            shared.clone(),
+                            Arc::clone(&queues),
+                            Arc::clone(&clock),
+                        )),
                     )
                 }),
             },
             Operations {
-                measure: Arc::new(Depths::register(&metrics, &database, bookings.as_ref())),
+                measure: Arc::new(Depths::register(
+                    &metrics,
+                    &database,
+                    bookings.as_ref().map(|bookings| &bookings.service),
+                    roles
+                        .contains(ServiceRole::Relay)
+                        .then(|| Arc::clone(&queues)),
+                )),
                 metrics: Arc::clone(&metrics),
                 readiness: readiness.clone(),
                 needs: Arc::new(Needs {
@@ -237,6 +273,7 @@ impl App {
                     database: database.clone(),
                     keys: Arc::clone(&keys),
                     redis,
+                    queues: Arc::clone(&queues),
                 }),
             },
         );
@@ -249,7 +286,6 @@ impl App {
             settings.log.requests,
         );
         Ok(Self {
-            roles,
             http: Arc::new(http),
             readiness,
             database,
@@ -261,10 +297,19 @@ impl App {
             search,
             bus,
             retention: settings.events.retention(),
-            relays,
+            consumers: roles::consumers::of(all, &roles),
+            queues,
+            handled,
+            relay_figures,
             clock,
+            roles,
         })
     }
+}
+
+/// Everything that reacts to what happened, whichever process runs it.
+fn consumers() -> Vec<Place> {
+    Vec::new()
 }
 
 /// Seats and fares in memory, before those that processes share.
@@ -312,6 +357,7 @@ struct Needs {
     database: SharedDatabase,
     keys: Arc<PublicKeys>,
     redis: Option<Redis>,
+    queues: SharedQueues,
 }
 
 #[async_trait]
@@ -338,58 +384,8 @@ impl Dependency for Needs {
     fn redis_answers(&self) -> Option<bool> {
         self.redis.as_ref().and_then(Redis::answers)
     }
-}
 
-/// How much waits.
-struct Depths {
-    database: SharedDatabase,
-    /// Where this process writes some.
-    bookings: Option<(Bookings, Gauge)>,
-    outbox: Gauge,
-}
-
-impl Depths {
-    fn register(
-        metrics: &Metrics,
-        database: &SharedDatabase,
-        bookings: Option<&WrittenBookings>,
-    ) -> Self {
-        let outbox = Gauge::default();
-        metrics.register(|registry| {
-            registry.register(
-                "outbox_depth",
-                "Events that wait to be relayed",
-                outbox.clone(),
-            );
-        });
-        let bookings = bookings.map(|bookings| {
-            let commands = Gauge::default();
-            metrics.register(|registry| {
-                registry.register(
-                    "booking_commands_waiting",
-                    "Booking writes that wait for the writer",
-                    commands.clone(),
-                );
-            });
-            (bookings.service.clone(), commands)
-        });
-        Self {
-            database: database.clone(),
-            bookings,
-            outbox,
-        }
-    }
-}
-
-#[async_trait]
-impl Measure for Depths {
-    async fn measure(&self) {
-        if let Some((bookings, commands)) = &self.bookings {
-            commands.set(i64::try_from(bookings.waiting()).unwrap_or(i64::MAX));
-        }
-        // A database that does not answer keeps the figure of before; /readyz tells.
-        if let Ok(depth) = self.database.outbox_depth().await {
-            self.outbox.set(depth);
-        }
+    fn broker_answers(&self) -> Option<bool> {
+        self.queues.broker_answers()
     }
 }

@@ -18,10 +18,12 @@ use crate::http::request_log::Logged;
 use crate::roles::set::Roles;
 
 pub use self::redis::RedisSettings;
+pub use amqp::{AmqpSettings, CertificateError};
 pub use auth::{AuthSettings, JwksUrl};
 pub use database::DatabaseSettings;
 pub use import::ImportSettings;
 
+mod amqp;
 mod auth;
 mod database;
 mod import;
@@ -36,7 +38,7 @@ const PREFIX: &str = "AIRSIDE_";
 
 /// What starts so and is no setting of a section: flags of the server, and of the console that may have started it, and
 /// what `scripts/services` says to tests.
-const OF_OTHERS: [&str; 8] = [
+const OF_OTHERS: [&str; 9] = [
     "data_dir",
     "config",
     "server",
@@ -45,6 +47,7 @@ const OF_OTHERS: [&str; 8] = [
     "test_postgres",
     "test_replicas",
     "test_redis",
+    "test_rabbitmq",
 ];
 
 /// All settings in force.
@@ -59,6 +62,8 @@ pub struct Settings {
     pub database: DatabaseSettings,
     /// What processes share beside it.
     pub redis: RedisSettings,
+    /// What carries messages.
+    pub amqp: AmqpSettings,
     /// How events reach all processes.
     pub events: EventSettings,
     /// Logging in.
@@ -262,6 +267,7 @@ impl Settings {
         let mut shown = self.clone();
         shown.database = self.database.shown();
         shown.redis = self.redis.shown();
+        shown.amqp = self.amqp.shown();
         toml::to_string(&shown).unwrap_or_default()
     }
 }

@@ -13,6 +13,7 @@ pub mod demo;
 pub mod features;
 pub mod formats;
 pub mod http;
+pub mod messages;
 pub mod outbox;
 pub mod redis;
 pub mod reference;

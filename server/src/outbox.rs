@@ -1,13 +1,16 @@
 //! The outbox: events that were written in the transaction that made them, for every process that serves.
 //!
-//! Each process follows it by positions and feeds its own bus ([`follower`]). One process of all relays: it says what was
-//! published, and deletes what all have had the time to read ([`relay`]). Whoever was away for longer finds that rows are
-//! gone which it has not seen, and tells its consumers so.
+//! Each process follows it by positions and feeds its own bus ([`follower`]). Those that relay take the events to the queues
+//! of those who react to them, each some of the lanes, and delete what was taken there and all have had the time to read
+//! ([`relay`]). Whoever was away for longer finds that rows are gone which it has not seen, and tells its consumers so.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use airside_common::event::Event;
 use async_trait::async_trait;
+use sha2::{Digest, Sha256};
 
 use crate::bus::Envelope;
 
@@ -67,19 +70,63 @@ pub trait Outbox: Send + Sync + 'static {
     /// process commits. One waits at a time.
     async fn appended(&self);
 
-    /// Makes this process the one that relays, unless another is.
-    async fn lead(&self) -> Result<Option<Box<dyn Leader>>, OutboxError>;
+    /// The lanes, as a relay of this process shares them with others.
+    fn lanes(&self) -> Box<dyn Lanes>;
 }
 
-/// The right to relay: one process of all has it, until this is dropped, the process ends, or does not move any more.
-#[async_trait]
-pub trait Leader: Send {
-    /// Records everything that is there as published, and deletes at most `most` events that were published longer than
-    /// `retention` ago by the database's clock; answers how many. After an error another process may be leading.
-    async fn relay(&mut self, retention: Duration, most: u32) -> Result<u64, OutboxError>;
+/// One of sixteen ways from the outbox to the queues. Events of one booking or flight go the same way, and so in their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Lane(u8);
 
-    /// Lets another process lead.
-    async fn resign(self: Box<Self>);
+impl Lane {
+    /// All there are.
+    pub const COUNT: u8 = 16;
+
+    /// Every lane.
+    pub fn all() -> impl Iterator<Item = Self> {
+        (0..Self::COUNT).map(Self)
+    }
+
+    /// The lane of an event: by what it speaks of, the same in every process and release.
+    pub fn of(event: &Event) -> Self {
+        let hash = match event.subject() {
+            Some(subject) => Sha256::digest(subject),
+            None => Sha256::digest(event.kind()),
+        };
+        Self(hash[0] % Self::COUNT)
+    }
+
+    /// Its number, from 0.
+    pub fn number(self) -> u8 {
+        self.0
+    }
+
+    /// The lane of a number that a database keeps.
+    pub(crate) fn numbered(number: i64) -> Option<Self> {
+        let number = u8::try_from(number).ok()?;
+        (number < Self::COUNT).then_some(Self(number))
+    }
+}
+
+/// How long a relay has its lanes without a word. One that does not move any more is replaced by then.
+pub const HELD: Duration = Duration::from_secs(5);
+
+/// A relay's share of the lanes. No two relays have the same lane at a time, for all that the databases' clocks say.
+#[async_trait]
+pub trait Lanes: Send {
+    /// Keeps for [`HELD`] what this relay has and should have, takes what nobody has of its share, and leaves what is more:
+    /// answers its lanes with the last position that was relayed on each.
+    async fn share(&mut self) -> Result<BTreeMap<Lane, i64>, OutboxError>;
+
+    /// Records that lanes have been relayed so far; of a lane that is not this relay's any more nothing is recorded.
+    async fn relayed(&mut self, lanes: &BTreeMap<Lane, i64>) -> Result<(), OutboxError>;
+
+    /// Deletes at most `most` events that all lanes have relayed and that are older than `retention` by the database's
+    /// clock; answers how many. Only the relay that has the first lane does so.
+    async fn prune(&mut self, retention: Duration, most: u32) -> Result<u64, OutboxError>;
+
+    /// Leaves all lanes to others.
+    async fn leave(self: Box<Self>);
 }
 
 #[cfg(test)]

@@ -12,11 +12,15 @@ use crate::bus::BusError;
 use crate::features::auth::consumers::{self as auth, EndedSessions};
 use crate::features::search::consumers as search;
 use crate::http::listener;
+use crate::messages::runner::Runner;
+use crate::messages::store;
 use crate::outbox::OutboxError;
 use crate::outbox::follower::Follower;
 use crate::outbox::relay::Relay;
 use crate::store::StoreError;
+use set::ServiceRole;
 
+pub mod consumers;
 pub mod set;
 
 /// How long background work may take to end.
@@ -100,9 +104,28 @@ impl Running {
                 .spawn(search::follow(search, events, stop.clone()));
         }
         following.tasks.spawn(ended.follow(for_auth, stop.clone()));
+        let news = follower.news();
         following.tasks.spawn(follower.run(stop.clone()));
-        let relay = Relay::new(app.database.clone(), app.retention, app.relays.clone());
-        following.tasks.spawn(relay.run(stop.clone()));
+        if app.roles.contains(ServiceRole::Relay) {
+            let relay = Relay::new(
+                app.database.clone(),
+                Arc::clone(&app.queues),
+                app.retention,
+                app.relay_figures.clone(),
+                news,
+            );
+            following.tasks.spawn(relay.run(stop.clone()));
+            let (queues, store) = (Arc::clone(&app.queues), app.database.clone());
+            let stop = tidying.stop.clone();
+            tidying.tasks.spawn(async move { queues.bury(stop).await });
+            let stop = tidying.stop.clone();
+            tidying.tasks.spawn(store::forget(store, stop));
+        }
+        for consumer in &app.consumers {
+            let (queues, handled) = (Arc::clone(&app.queues), app.handled.clone());
+            let runner = Runner::new(queues, Arc::clone(consumer), handled);
+            tidying.tasks.spawn(runner.run(tidying.stop.clone()));
+        }
         let stop = &tidying.stop;
         tidying
             .tasks

@@ -17,6 +17,7 @@ use crate::features::flights::store::FlightStore;
 use crate::features::search::store::SearchStore;
 use crate::features::users::store::UserStore;
 use crate::http::problem::ProblemAnswer;
+use crate::messages::store::MessageStore;
 use crate::outbox::Outbox;
 use fault::Fault;
 use months::{DetachError, Detached, Kept, Month};
@@ -32,7 +33,14 @@ pub mod sqlite;
 /// All that features need of a database, and what a process needs of it beside.
 #[async_trait]
 pub trait Database:
-    AuditStore + AuthStore + BookingStore + FlightStore + Outbox + SearchStore + UserStore
+    AuditStore
+    + AuthStore
+    + BookingStore
+    + FlightStore
+    + MessageStore
+    + Outbox
+    + SearchStore
+    + UserStore
 {
     /// Whether it answers.
     async fn answers(&self) -> Result<(), StoreError>;

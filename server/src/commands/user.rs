@@ -7,7 +7,8 @@ use airside_common::api::auth::Secret;
 use airside_common::api::users::{CreateUser, PatchUser};
 use airside_common::user::{Office, Role, Username};
 use airside_server::app;
-use airside_server::features::users::service::{Author, Users};
+use airside_server::features::audit::entry::Author;
+use airside_server::features::users::service::Users;
 use clap::Subcommand;
 
 use super::{Failure, Outcome, Place, block_on, clock, say};

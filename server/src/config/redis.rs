@@ -54,7 +54,7 @@ fn redis_url<'de, D: Deserializer<'de>>(text: D) -> Result<String, D::Error> {
     Ok(settings.url)
 }
 
-fn prefix<'de, D: Deserializer<'de>>(text: D) -> Result<String, D::Error> {
+pub(super) fn prefix<'de, D: Deserializer<'de>>(text: D) -> Result<String, D::Error> {
     let text = String::deserialize(text)?;
     let fit = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     if text.is_empty() || text.len() > 64 || !text.chars().all(fit) {

@@ -51,6 +51,11 @@ pub trait Dependency: Send + Sync + 'static {
     fn redis_answers(&self) -> Option<bool> {
         None
     }
+
+    /// Whether the message broker answers, without which messages wait; `None` where there is none, or it is not needed.
+    fn broker_answers(&self) -> Option<bool> {
+        None
+    }
 }
 
 /// `GET /healthz`: the process lives.
@@ -61,7 +66,7 @@ pub(super) fn alive() -> Response {
 }
 
 /// `GET /readyz`: requests are welcome, and what they need answers. It says which services the process is, and tells of
-/// replicas and Redis.
+/// replicas, Redis and the message broker.
 pub(super) async fn ready(readiness: &Readiness, needs: &dyn Dependency) -> Result<Response> {
     if !readiness.is_open() {
         let problem = ProblemAnswer::new(Code::Unavailable, "the server is starting or stopping");
@@ -83,8 +88,13 @@ pub(super) async fn ready(readiness: &Readiness, needs: &dyn Dependency) -> Resu
         };
         body["replicas"] = replicas.into_iter().map(replica).collect::<Value>();
     }
-    if let Some(answers) = needs.redis_answers() {
-        body["redis"] = json!(if answers { "ok" } else { "does not answer" });
+    for (name, answers) in [
+        ("redis", needs.redis_answers()),
+        ("rabbitmq", needs.broker_answers()),
+    ] {
+        if let Some(answers) = answers {
+            body[name] = json!(if answers { "ok" } else { "does not answer" });
+        }
     }
     Ok(Response::builder()
         .content_type("application/json")

@@ -23,6 +23,7 @@ use super::problem::ProblemAnswer;
 use crate::features::audit::api::AuditApi;
 use crate::features::auth::api::AuthApi;
 use crate::features::bookings::api::{AdminBookingsApi, BookingsApi};
+use crate::features::dead_letters::api::DeadLettersApi;
 use crate::features::flights::api::{AdminFlightsApi, FlightsApi};
 use crate::features::search::api::SearchApi;
 use crate::features::users::api::UsersApi;
@@ -50,7 +51,13 @@ pub trait Kept: Send + Sync + 'static {
 type Keeper = (&'static str, Method, Arc<dyn Kept>);
 
 /// Everything under `/v1/admin`.
-pub type AdminApi = (AdminFlightsApi, AdminBookingsApi, UsersApi, AuditApi);
+pub type AdminApi = (
+    AdminFlightsApi,
+    AdminBookingsApi,
+    UsersApi,
+    AuditApi,
+    DeadLettersApi,
+);
 
 /// All of the API, for its document.
 type Api = (AuthApi, (SearchApi, FlightsApi), BookingsApi, AdminApi);

@@ -20,25 +20,25 @@ async fn ids(outbox: &impl Outbox, after: i64, limit: u32) -> Vec<i64> {
     ids.collect()
 }
 
-/// Leads, once those of before have gone.
-async fn lead(outbox: &impl Outbox) -> Box<dyn Leader> {
-    let leading = async {
-        loop {
-            if let Some(leader) = outbox.lead().await.unwrap() {
-                return leader;
-            }
-            tokio::task::yield_now().await;
-        }
-    };
-    let patience = Duration::from_secs(10);
-    tokio::time::timeout(patience, leading).await.unwrap()
+/// Everything that is there has been relayed.
+async fn relay_all(outbox: &impl Outbox, lanes: &mut Box<dyn Lanes>) {
+    let newest = outbox.read_after(0, 0).await.unwrap().newest;
+    let mine = lanes.share().await.unwrap();
+    assert_eq!(
+        mine.len(),
+        usize::from(Lane::COUNT),
+        "no other relay is there"
+    );
+    let all = mine.into_keys().map(|lane| (lane, newest)).collect();
+    lanes.relayed(&all).await.unwrap();
 }
 
 /// Deletes all that is there.
 pub(crate) async fn prune(outbox: &impl Outbox) -> u64 {
-    let mut leader = lead(outbox).await;
-    let deleted = leader.relay(Duration::ZERO, ALL).await.unwrap();
-    leader.resign().await;
+    let mut lanes = outbox.lanes();
+    relay_all(outbox, &mut lanes).await;
+    let deleted = lanes.prune(Duration::ZERO, ALL).await.unwrap();
+    lanes.leave().await;
     deleted
 }
 
@@ -91,11 +91,12 @@ pub(crate) async fn events_stay_as_long_as_said_by_the_databases_clock(fixture: 
         made.await.unwrap();
     }
     let all = ids(store, 0, 10).await;
-    let mut leader = lead(store).await;
+    let mut lanes = store.lanes();
+    relay_all(store, &mut lanes).await;
     let hour = Duration::from_hours(1);
-    assert_eq!(leader.relay(hour, ALL).await.unwrap(), 0);
+    assert_eq!(lanes.prune(hour, ALL).await.unwrap(), 0);
     assert_eq!(ids(store, 0, 10).await, all);
-    assert_eq!(leader.relay(Duration::ZERO, ALL).await.unwrap(), 2);
+    assert_eq!(lanes.prune(Duration::ZERO, ALL).await.unwrap(), 2);
     assert_eq!(ids(store, 0, 10).await, [0_i64; 0]);
 }
 
@@ -105,33 +106,44 @@ pub(crate) async fn so_many_are_deleted_at_a_time(fixture: &impl Fixture) {
         flight(store, number, 10).await;
     }
     let all = ids(store, 0, 10).await;
-    let mut leader = lead(store).await;
+    let mut lanes = store.lanes();
+    relay_all(store, &mut lanes).await;
     for (deleted, pruned, left) in [
         (2, all[1], 3),
         (2, all[3], 1),
         (1, all[4], 0),
         (0, all[4], 0),
     ] {
-        assert_eq!(leader.relay(Duration::ZERO, 2).await.unwrap(), deleted);
+        assert_eq!(lanes.prune(Duration::ZERO, 2).await.unwrap(), deleted);
         let page = store.read_after(0, 10).await.unwrap();
         assert_eq!((page.pruned, page.events.len()), (pruned, left));
         assert_eq!(page.newest, all[4]);
     }
 }
 
-pub(crate) async fn one_leads_until_it_is_gone(fixture: &impl Fixture) {
-    let here = fixture.database();
-    let there = fixture.of_another_process().await;
-    let leader = lead(here).await;
-    assert!(there.lead().await.unwrap().is_none());
-    assert!(here.lead().await.unwrap().is_none(), "not twice, either");
-    drop(leader);
-    let successor = lead(&there).await;
-    assert!(here.lead().await.unwrap().is_none());
-    successor.resign().await;
-    let mut leader = lead(here).await;
-    flight(&there, 1, 10).await;
-    assert_eq!(leader.relay(Duration::ZERO, ALL).await.unwrap(), 1);
+pub(crate) async fn nothing_is_deleted_that_a_lane_has_not_relayed(fixture: &impl Fixture) {
+    let store = fixture.database();
+    for number in 1..=3 {
+        flight(store, number, 10).await;
+    }
+    let all = ids(store, 0, 10).await;
+    let mut lanes = store.lanes();
+    let mut reached = lanes.share().await.unwrap();
+    for relayed in reached.values_mut() {
+        *relayed = all[2];
+    }
+    let last = *reached.keys().last().unwrap();
+    reached.insert(last, all[0]);
+    lanes.relayed(&reached).await.unwrap();
+    assert_eq!(lanes.prune(Duration::ZERO, ALL).await.unwrap(), 1);
+    assert_eq!(ids(store, 0, 10).await, all[1..]);
+    assert_eq!(lanes.share().await.unwrap(), reached);
+    // Nor does a lane go back.
+    lanes
+        .relayed(&reached.keys().map(|lane| (*lane, 0)).collect())
+        .await
+        .unwrap();
+    assert_eq!(lanes.share().await.unwrap(), reached);
 }
 
 pub(crate) async fn the_depth_is_what_was_not_relayed(fixture: &impl Fixture) {
@@ -147,13 +159,46 @@ pub(crate) async fn the_depth_is_what_was_not_relayed(fixture: &impl Fixture) {
     ids(here, 0, 10).await;
     flight(&there, 2, 10).await;
     assert_eq!(depths().await, (2, 2));
-    let mut leader = lead(here).await;
-    let hour = Duration::from_hours(1);
-    assert_eq!(leader.relay(hour, ALL).await.unwrap(), 0);
+    relay_all(here, &mut here.lanes()).await;
     assert_eq!(depths().await, (0, 0));
     assert_eq!(ids(&there, 0, 10).await.len(), 2, "they stay to be read");
     flight(&there, 3, 10).await;
     assert_eq!(depths().await, (1, 1));
+}
+
+/// Two relays never have the same lane, and one has those that the other has left.
+pub(crate) async fn lanes_are_shared(fixture: &impl Fixture) {
+    let here = fixture.database();
+    let there = fixture.of_another_process().await;
+    let (mut first, mut second) = (here.lanes(), there.lanes());
+    let all: Vec<Lane> = Lane::all().collect();
+    let of = async |lanes: &mut Box<dyn Lanes>| -> Vec<Lane> {
+        lanes.share().await.unwrap().into_keys().collect()
+    };
+    assert_eq!(of(&mut first).await, all);
+    for _ in 0..3 {
+        // Who comes is first noticed, and then given its part.
+        of(&mut second).await;
+        of(&mut first).await;
+    }
+    let (mine, others) = (of(&mut first).await, of(&mut second).await);
+    assert!(
+        mine.iter().all(|lane| !others.contains(lane)),
+        "{mine:?} {others:?}"
+    );
+    assert_eq!(mine.len() + others.len(), all.len());
+    // Of a lane that is another's nothing is recorded.
+    flight(here, 1, 10).await;
+    let newest = ids(here, 0, 10).await[0];
+    second
+        .relayed(&all.iter().map(|lane| (*lane, newest)).collect())
+        .await
+        .unwrap();
+    let seen = first.share().await.unwrap();
+    assert!(seen.values().all(|relayed| *relayed < newest), "{seen:?}");
+    first.leave().await;
+    assert_eq!(of(&mut second).await, all);
+    second.leave().await;
 }
 
 pub(crate) async fn a_commit_wakes_who_waits(fixture: &impl Fixture) {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -27,6 +28,8 @@ pub struct Follower {
     bus: SharedBus,
     /// The last event that was published here.
     position: i64,
+    /// Told how far this has got.
+    news: watch::Sender<i64>,
 }
 
 impl Follower {
@@ -38,7 +41,13 @@ impl Follower {
             outbox,
             bus,
             position,
+            news: watch::Sender::new(position),
         })
+    }
+
+    /// Changes whenever there are new events.
+    pub fn news(&self) -> watch::Receiver<i64> {
+        self.news.subscribe()
     }
 
     /// Runs until told to stop. A fault is logged once, and tried again every second.
@@ -116,6 +125,7 @@ impl Follower {
                 }
             }
             self.bus.publish(events).await?;
+            self.news.send_replace(self.position);
         }
     }
 }

@@ -77,7 +77,8 @@ macro_rules! all {
                 what_was_refused_left_no_event
                 events_stay_as_long_as_said_by_the_databases_clock
                 so_many_are_deleted_at_a_time
-                one_leads_until_it_is_gone
+                nothing_is_deleted_that_a_lane_has_not_relayed
+                lanes_are_shared
                 the_depth_is_what_was_not_relayed
             );
             $crate::store::contract::cases!($fixture, $crate::outbox::follower::contract:
@@ -85,6 +86,17 @@ macro_rules! all {
                 who_was_away_for_too_long_is_told
                 who_is_ahead_of_the_database_begins_anew
                 each_of_two_hears_everything
+            );
+        }
+        mod messages {
+            use super::*;
+            $crate::store::contract::cases!($fixture, $crate::messages::store::contract:
+                what_is_in_hand_for_too_long_goes_to_another
+                a_message_stands_once_in_a_queue
+                one_whose_holders_always_end_is_dead
+                dead_letters_are_listed_and_removed
+                what_was_done_long_ago_is_forgotten
+                who_waits_is_called
             );
         }
         mod flights {

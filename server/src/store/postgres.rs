@@ -28,6 +28,8 @@ mod calls;
 mod copy;
 mod flights;
 pub(crate) mod idempotency;
+mod leases;
+pub(crate) mod messages;
 mod migrate;
 mod months;
 pub(crate) mod outbox;
@@ -252,4 +254,4 @@ impl Database for Postgres {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -15,7 +15,7 @@ use sqlx::sqlite::{
     SqliteTransaction,
 };
 use sqlx::{Connection, SqlitePool};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use self::log::Log;
 use self::turn::Turns;
@@ -28,6 +28,7 @@ mod bookings;
 mod flights;
 pub(crate) mod idempotency;
 mod log;
+pub(crate) mod messages;
 pub(crate) mod outbox;
 mod search;
 mod turn;
@@ -53,6 +54,8 @@ pub struct Sqlite {
     log: Arc<Log>,
     /// Told after each commit that may have left events in the outbox.
     appended: Arc<Notify>,
+    /// Told after each commit that put messages into queues.
+    queued: Arc<watch::Sender<()>>,
     /// The file that is locked by the process that relays.
     relay_lock: Arc<Path>,
 }
@@ -177,6 +180,7 @@ impl Sqlite {
             turns,
             log,
             appended: Arc::default(),
+            queued: Arc::new(watch::Sender::new(())),
             relay_lock: path.with_added_extension("relay.lock").into(),
         })
     }
@@ -296,4 +300,4 @@ async fn migrate(pool: &SqlitePool) -> Result<(), OpenError> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

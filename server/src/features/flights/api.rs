@@ -14,9 +14,10 @@ use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::{ApiResponse, OpenApi};
 
 use super::decide::Refusal;
-use super::service::{Author, Flights};
+use super::service::Flights;
 use super::store::{FlightFilter, FlightPosition, FlightStoreError};
-use crate::http::authentication::{AdminAuth, AgentAuth, Caller};
+use crate::features::audit::entry::Author;
+use crate::http::authentication::{AdminAuth, AgentAuth};
 use crate::http::body::{Body, JsonBytes};
 use crate::http::context::RequestId;
 use crate::http::problem::ProblemAnswer;
@@ -96,13 +97,6 @@ fn etag(flight: &Flight) -> String {
 
 fn answer(flight: &Flight) -> Result<FlightAnswer, ProblemAnswer> {
     Ok(FlightAnswer::Ok(JsonBytes::of(flight)?, etag(flight)))
-}
-
-fn author(caller: &Caller, request_id: &RequestId) -> Author {
-    Author {
-        user: caller.username.to_string(),
-        request_id: request_id.to_string(),
-    }
 }
 
 /// The version of an `If-Match` header: 428 without one; what is no version of ours cannot be current.
@@ -276,8 +270,8 @@ impl AdminFlightsApi {
         request_id: RequestId,
         body: Body<CreateFlight>,
     ) -> Result<FlightMade, ProblemAnswer> {
-        let author = author(&caller.0, &request_id);
-        let made = self.flights.create(&body.0, author).await?;
+        let author = Author::of(&caller.0, &request_id);
+        let made = self.flights.create(&body.0, &author).await?;
         let location = format!("/v1/admin/flights/{}", made.id);
         Ok(FlightMade::Created(
             JsonBytes::of(&made)?,
@@ -317,8 +311,8 @@ impl AdminFlightsApi {
         body: Body<PatchFlight>,
     ) -> Result<FlightAnswer, ProblemAnswer> {
         let version = version(if_match.0.as_deref())?;
-        let author = author(&caller.0, &request_id);
-        answer(&self.flights.change(id.0, version, body.0, author).await?)
+        let author = Author::of(&caller.0, &request_id);
+        answer(&self.flights.change(id.0, version, body.0, &author).await?)
     }
 
     /// Cancel a flight
@@ -340,7 +334,7 @@ impl AdminFlightsApi {
         if_match: Header<Option<String>>,
     ) -> Result<FlightAnswer, ProblemAnswer> {
         let version = version(if_match.0.as_deref())?;
-        let author = author(&caller.0, &request_id);
-        answer(&self.flights.cancel(id.0, version, author).await?)
+        let author = Author::of(&caller.0, &request_id);
+        answer(&self.flights.cancel(id.0, version, &author).await?)
     }
 }

@@ -15,7 +15,7 @@ use super::store::{
     FlightChange, FlightFilter, FlightPosition, FlightRecord, FlightStore, FlightStoreError,
 };
 use crate::clock::SharedClock;
-use crate::features::audit::entry::NewEntry;
+use crate::features::audit::entry::Author;
 use crate::reference::reference;
 
 /// Single flights.
@@ -23,27 +23,6 @@ use crate::reference::reference;
 pub struct Flights {
     store: Arc<dyn FlightStore>,
     clock: SharedClock,
-}
-
-/// Who changes a flight, for the audit log.
-#[derive(Debug, Clone)]
-pub struct Author {
-    /// The user's name.
-    pub user: String,
-    /// The request.
-    pub request_id: String,
-}
-
-impl Author {
-    fn did(self, action: &'static str, target: String) -> NewEntry {
-        NewEntry {
-            user: self.user,
-            request_id: self.request_id,
-            action,
-            target,
-            outcome: "ok".to_owned(),
-        }
-    }
 }
 
 impl Flights {
@@ -121,7 +100,7 @@ impl Flights {
     pub async fn create(
         &self,
         asked: &CreateFlight,
-        author: Author,
+        author: &Author,
     ) -> Result<Flight, FlightStoreError> {
         let plan = decide::create(reference(), asked)?;
         let audit = author.did("flight.created", String::new());
@@ -135,7 +114,7 @@ impl Flights {
         id: FlightId,
         version: u64,
         patch: PatchFlight,
-        author: Author,
+        author: &Author,
     ) -> Result<Flight, FlightStoreError> {
         let audit = author.did("flight.changed", id.to_string());
         let change = FlightChange { id, version, patch };
@@ -148,7 +127,7 @@ impl Flights {
         &self,
         id: FlightId,
         version: u64,
-        author: Author,
+        author: &Author,
     ) -> Result<Flight, FlightStoreError> {
         let audit = author.did("flight.cancelled", id.to_string());
         let now = self.clock.now();

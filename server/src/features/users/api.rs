@@ -6,10 +6,11 @@ use airside_common::user::UserId;
 use poem_openapi::param::{Path, Query};
 use poem_openapi::{ApiResponse, OpenApi};
 
-use super::service::{Author, UserError, Users};
+use super::service::{UserError, Users};
 use super::store::UserStoreError;
+use crate::features::audit::entry::Author;
 use crate::features::flights::api::page_size;
-use crate::http::authentication::{AdminAuth, Caller};
+use crate::http::authentication::AdminAuth;
 use crate::http::body::{Body, JsonBytes};
 use crate::http::context::RequestId;
 use crate::http::problem::ProblemAnswer;
@@ -59,13 +60,6 @@ pub enum UserMade {
     ),
 }
 
-fn author(caller: &Caller, id: &RequestId) -> Author {
-    Author {
-        user: caller.username.to_string(),
-        request_id: id.to_string(),
-    }
-}
-
 #[OpenApi(prefix_path = "/v1/admin")]
 impl UsersApi {
     /// List users, by name
@@ -90,7 +84,10 @@ impl UsersApi {
         id: RequestId,
         body: Body<CreateUser>,
     ) -> Result<UserMade, ProblemAnswer> {
-        let user = self.users.create(&author(&admin.0, &id), body.0).await?;
+        let user = self
+            .users
+            .create(&Author::of(&admin.0, &id), body.0)
+            .await?;
         Ok(UserMade::Created(
             JsonBytes::of(&user)?,
             format!("/v1/admin/users/{}", user.id),
@@ -118,7 +115,7 @@ impl UsersApi {
         id: Path<UserId>,
         body: Body<PatchUser>,
     ) -> Result<JsonBytes<User>, ProblemAnswer> {
-        let author = author(&admin.0, &request);
+        let author = Author::of(&admin.0, &request);
         JsonBytes::of(&self.users.change(&author, id.0, body.0).await?)
     }
 }

@@ -8,7 +8,7 @@ use airside_common::user::{UserId, Username};
 
 use super::store::{Change, NewUser, UserStore, UserStoreError};
 use crate::clock::SharedClock;
-use crate::features::audit::entry::NewEntry;
+use crate::features::audit::entry::Author;
 use crate::features::auth::passwords::{self, HashError, Passwords, Weak};
 use crate::features::auth::revocations::Revocations;
 use crate::features::auth::service::ended_until;
@@ -34,35 +34,6 @@ pub enum UserError {
 impl From<StoreError> for UserError {
     fn from(error: StoreError) -> Self {
         Self::Store(error.into())
-    }
-}
-
-/// Who does it, for the audit log.
-#[derive(Debug, Clone)]
-pub struct Author {
-    /// The user's name; `-` on the command line.
-    pub user: String,
-    /// The request, or `cli`.
-    pub request_id: String,
-}
-
-impl Author {
-    /// Whoever runs the program on the server's machine.
-    pub fn command_line() -> Self {
-        Self {
-            user: "-".to_owned(),
-            request_id: "cli".to_owned(),
-        }
-    }
-
-    fn entry(&self, action: &'static str, target: String) -> NewEntry {
-        NewEntry {
-            user: self.user.clone(),
-            request_id: self.request_id.clone(),
-            action,
-            target,
-            outcome: "ok".to_owned(),
-        }
     }
 }
 
@@ -127,7 +98,7 @@ impl Users {
     /// Makes a user.
     pub async fn create(&self, author: &Author, new: CreateUser) -> Result<User, UserError> {
         passwords::check(&new.password)?;
-        let entry = author.entry("user.created", new.username.to_string());
+        let entry = author.did("user.created", new.username.to_string());
         let user = NewUser {
             password_hash: self.passwords.hash(new.password).await?,
             username: new.username,
@@ -146,7 +117,7 @@ impl Users {
     ) -> Result<User, UserError> {
         let target = self.user(id).await?.username.to_string();
         let mut entries = Vec::new();
-        let mut note = |action| entries.push(author.entry(action, target.clone()));
+        let mut note = |action| entries.push(author.did(action, target.clone()));
         if patch.password.is_some() {
             note("user.password_changed");
         }

@@ -7,27 +7,21 @@
 //!
 //! Everything here speaks to the server that takes the writes; what others have not replayed yet would be missed.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use airside_common::event::Event;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use sqlx::postgres::types::PgInterval;
-use sqlx::{Connection, PgConnection, PgPool, PgTransaction};
+use sqlx::{PgPool, PgTransaction};
+use uuid::Uuid;
 
-use super::Postgres;
 use super::calls::CHANNEL;
-use super::primary::Serving;
-use crate::outbox::{Leader, Outbox, OutboxError, Page};
+use super::{Postgres, leases};
+use crate::outbox::{HELD, Lane, Lanes, Outbox, OutboxError, Page};
 use crate::store::rows::instant::StoredInstant;
-use crate::store::rows::outbox::{OutboxRow, page};
-
-/// The advisory lock of the session that relays ("relay" in ASCII).
-const RELAY_LOCK: i64 = 0x72_656c_6179;
-
-/// How long a session that relays may say nothing. A process that does not move any more lets another lead by then.
-const SILENCE: &str = "SET idle_session_timeout = '5s'";
+use crate::store::rows::outbox::{OutboxRow, lanes, page};
 
 /// Leaves events in the outbox of an open transaction, in order; they can be read once it has committed, which also calls
 /// those who follow the outbox.
@@ -66,7 +60,7 @@ pub(super) fn payloads(events: &[Event]) -> Result<Vec<String>, sqlx::Error> {
 pub(super) async fn depth(pool: &PgPool) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar(
         "SELECT (SELECT count(*) FROM outbox WHERE position IS NULL)
-              + (SELECT count(*) FROM outbox WHERE position > (SELECT relayed FROM outbox_progress))",
+              + (SELECT count(*) FROM outbox WHERE position > (SELECT min(relayed) FROM outbox_lanes))",
     )
     .fetch_one(pool)
     .await
@@ -122,38 +116,98 @@ impl Outbox for Postgres {
         self.calls.next().await;
     }
 
-    async fn lead(&self) -> Result<Option<Box<dyn Leader>>, OutboxError> {
-        let server = self.primary.serving();
-        let asked = async {
-            let mut candidate = server.lookups.acquire().await?;
-            let locked: bool = sqlx::query_scalar("SELECT pg_try_advisory_lock($1)")
-                .bind(RELAY_LOCK)
-                .fetch_one(&mut *candidate)
-                .await?;
-            if !locked {
-                return Ok(None);
-            }
-            // The lock is the session's: nobody else may be given it, and it ends where this is dropped.
-            let mut session = candidate.detach();
-            sqlx::query(SILENCE).execute(&mut session).await?;
-            Ok::<_, sqlx::Error>(Some(session))
-        };
-        let session = server.unless_replaced(asked).await?;
-        Ok(session.map(|session| Box::new(LeadingSession { session, server }) as Box<dyn Leader>))
+    fn lanes(&self) -> Box<dyn Lanes> {
+        Box::new(LeasedLanes {
+            database: self.clone(),
+            holder: Uuid::new_v4().to_string(),
+        })
     }
 }
 
-/// The session that holds the lock. It works in no other, so that one that has lost the lock can do nothing.
-struct LeadingSession {
-    session: PgConnection,
-    /// Another leads where another server takes the writes.
-    server: Arc<Serving>,
+/// What the leases of lanes are named by, with the lane's number behind it.
+const LANE: &str = "relay lane ";
+
+/// What a relay is named by that is there, with its own name behind it.
+const MEMBER: &str = "relay ";
+
+/// Lanes by leases of the server's clock.
+struct LeasedLanes {
+    database: Postgres,
+    holder: String,
 }
 
 #[async_trait]
-impl Leader for LeadingSession {
-    async fn relay(&mut self, retention: Duration, most: u32) -> Result<u64, OutboxError> {
-        let Self { session, server } = self;
+impl Lanes for LeasedLanes {
+    async fn share(&mut self) -> Result<BTreeMap<Lane, i64>, OutboxError> {
+        let server = self.database.primary.serving();
+        let member = format!("{MEMBER}{}", self.holder);
+        let names: Vec<String> = Lane::all()
+            .map(|lane| format!("{LANE}{}", lane.number()))
+            .collect();
+        let shared = async {
+            let mut tx = server.lookups.begin().await?;
+            leases::hold(&mut tx, &self.holder, &[member], HELD).await?;
+            // Who is there now; each takes its part, and leaves what it has beyond that to those who have come.
+            let held = leases::held(&mut tx, MEMBER).await?;
+            let members = held
+                .iter()
+                .filter(|lease| !lease.name.starts_with(LANE))
+                .count();
+            let fair = names.len().div_ceil(members.max(1));
+            let holder_of = |name: &String| {
+                held.iter()
+                    .find(|lease| lease.name == *name)
+                    .map(|lease| &lease.holder)
+            };
+            let (mine, free): (Vec<_>, Vec<_>) = names
+                .iter()
+                .filter(|name| holder_of(name).is_none_or(|holder| *holder == self.holder))
+                .cloned()
+                .partition(|name| holder_of(name).is_some());
+            let (kept, left) = mine.split_at(fair.min(mine.len()));
+            leases::release(&mut tx, &self.holder, left).await?;
+            let wanted: Vec<String> = kept
+                .iter()
+                .cloned()
+                .chain(free.into_iter().take(fair - kept.len()))
+                .collect();
+            let got = leases::hold(&mut tx, &self.holder, &wanted, HELD).await?;
+            let rows: Vec<(i64, i64)> = sqlx::query_as(
+                "SELECT lane::bigint, relayed FROM outbox_lanes WHERE $1 || lane = ANY ($2)",
+            )
+            .bind(LANE)
+            .bind(&got)
+            .fetch_all(&mut *tx)
+            .await?;
+            tx.commit().await?;
+            Ok::<_, sqlx::Error>(rows)
+        };
+        Ok(lanes(server.unless_replaced(shared).await?))
+    }
+
+    async fn relayed(&mut self, lanes: &BTreeMap<Lane, i64>) -> Result<(), OutboxError> {
+        let server = self.database.primary.serving();
+        let (numbers, positions): (Vec<i64>, Vec<i64>) = lanes
+            .iter()
+            .map(|(lane, relayed)| (i64::from(lane.number()), *relayed))
+            .unzip();
+        let update = sqlx::query(
+            "UPDATE outbox_lanes SET relayed = given.relayed
+             FROM unnest($1::bigint[], $2::bigint[]) AS given (lane, relayed), leases
+             WHERE outbox_lanes.lane = given.lane AND outbox_lanes.relayed < given.relayed
+               AND leases.name = $3 || given.lane AND leases.holder = $4 AND leases.until > clock_timestamp()",
+        )
+        .bind(numbers)
+        .bind(positions)
+        .bind(LANE)
+        .bind(&self.holder)
+        .execute(&server.lookups);
+        server.unless_replaced(update).await?;
+        Ok(())
+    }
+
+    async fn prune(&mut self, retention: Duration, most: u32) -> Result<u64, OutboxError> {
+        let server = self.database.primary.serving();
         // The server's clock is that of all events, whoever wrote them.
         let retention = PgInterval::try_from(retention).map_err(sqlx::Error::Encode)?;
         let step = sqlx::query_scalar(
@@ -163,30 +217,36 @@ impl Leader for LeadingSession {
                      WHERE position > (SELECT pruned FROM outbox_progress) ORDER BY position LIMIT $2
                  ) AS oldest
                  WHERE published_at <= clock_timestamp() - $1
+                   AND position <= (SELECT min(relayed) FROM outbox_lanes)
+                   AND EXISTS (
+                       SELECT FROM leases WHERE name = $3 AND holder = $4 AND until > clock_timestamp()
+                   )
              ), gone AS (
                  DELETE FROM outbox USING old WHERE outbox.position <= old.position RETURNING outbox.position
-             ), newest AS (
-                 SELECT max(position) AS position FROM outbox
              ), progress AS (
-                 UPDATE outbox_progress SET
-                     relayed = greatest(relayed, newest.position), pruned = greatest(pruned, old.position)
-                 FROM old, newest
-                 WHERE relayed < newest.position OR pruned < old.position
+                 UPDATE outbox_progress
+                 SET relayed = greatest(relayed, old.position), pruned = greatest(pruned, old.position)
+                 FROM old WHERE pruned < old.position
              )
              SELECT count(*) FROM gone",
         )
         .bind(retention)
-        .bind(i64::from(most));
-        let relayed = async {
-            give_positions(&mut *session).await?;
-            step.fetch_one(&mut *session).await
-        };
-        let deleted: i64 = server.unless_replaced(relayed).await?;
+        .bind(i64::from(most))
+        .bind(format!("{LANE}0"))
+        .bind(&self.holder)
+        .fetch_one(&server.lookups);
+        let deleted: i64 = server.unless_replaced(step).await?;
         Ok(u64::try_from(deleted).unwrap_or(0))
     }
 
-    async fn resign(self: Box<Self>) {
-        // Where the goodbye does not arrive, the end of the connection does.
-        let _ = self.session.close().await;
+    async fn leave(self: Box<Self>) {
+        let server = self.database.primary.serving();
+        let left = async {
+            let mut tx = server.lookups.begin().await?;
+            leases::release_all(&mut tx, &self.holder).await?;
+            tx.commit().await
+        };
+        // Where it cannot be said, the leases end by themselves.
+        let _ = tokio::time::timeout(HELD, server.unless_replaced(left)).await;
     }
 }

@@ -23,7 +23,7 @@ pub(super) mod server;
 use server::FreshDatabase;
 
 /// A database of its own for each test, on the server that `scripts/test` starts.
-pub(super) struct OnServer {
+pub(crate) struct OnServer {
     database: Postgres,
     fresh: FreshDatabase,
 }
@@ -205,7 +205,7 @@ async fn a_call_is_heard_again_after_the_listening_connection_was_lost() {
     database.appended().await;
     let killed: i64 = sqlx::query_scalar(
         "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
-         WHERE datname = current_database() AND query = 'LISTEN \"airside_outbox\"'",
+         WHERE datname = current_database() AND query LIKE 'LISTEN %'",
     )
     .fetch_one(&database.primary())
     .await
@@ -223,22 +223,29 @@ async fn a_call_is_heard_again_after_the_listening_connection_was_lost() {
 }
 
 #[tokio::test]
-async fn a_leader_whose_session_was_ended_does_nothing_more() {
+async fn a_relay_whose_leases_have_ended_records_and_deletes_nothing() {
     let fixture = OnServer::new().await;
     let database = fixture.database();
-    let mut leader = database.lead().await.unwrap().unwrap();
+    let mut late = database.lanes();
+    let mut lanes = late.share().await.unwrap();
     leave(database, 1).await.commit().await.unwrap();
-    sqlx::query(
-        "SELECT pg_terminate_backend(pid) FROM pg_locks
-         WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
-    )
-    .execute(&database.primary())
-    .await
-    .unwrap();
-    assert_eq!(prune(&fixture.of_another_process().await).await, 1);
-    leave(database, 2).await.commit().await.unwrap();
-    assert!(leader.relay(Duration::ZERO, 10).await.is_err());
+    let newest = read(database, 0).await[0].id;
+    sqlx::query("UPDATE leases SET until = clock_timestamp()")
+        .execute(&database.primary())
+        .await
+        .unwrap();
+    for relayed in lanes.values_mut() {
+        *relayed = newest;
+    }
+    late.relayed(&lanes).await.unwrap();
+    assert_eq!(database.outbox_depth().await.unwrap(), 1);
+    let there = fixture.of_another_process().await;
+    let mut successor = there.lanes();
+    assert_eq!(successor.share().await.unwrap().len(), lanes.len());
+    successor.relayed(&lanes).await.unwrap();
+    assert_eq!(late.prune(Duration::ZERO, 10).await.unwrap(), 0);
     assert_eq!(read(database, 0).await.len(), 1);
+    assert_eq!(successor.prune(Duration::ZERO, 10).await.unwrap(), 1);
 }
 
 #[tokio::test]

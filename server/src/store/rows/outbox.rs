@@ -1,8 +1,16 @@
 //! A look into the outbox as both databases answer it.
 
+use std::collections::BTreeMap;
+
 use super::instant::StoredInstant;
 use crate::bus::Envelope;
-use crate::outbox::{Page, Unreadable};
+use crate::outbox::{Lane, Page, Unreadable};
+
+/// Lanes and how far they have got.
+pub(crate) fn lanes(rows: impl IntoIterator<Item = (i64, i64)>) -> BTreeMap<Lane, i64> {
+    let lane = |(lane, relayed)| Some((Lane::numbered(lane)?, relayed));
+    rows.into_iter().filter_map(lane).collect()
+}
 
 /// Everything up to where was deleted, the newest position, and one event: position, payload, when it was made. Where
 /// there is no event, one row stands without.

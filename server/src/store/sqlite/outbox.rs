@@ -1,5 +1,6 @@
 //! The outbox: events written in the transaction that made them, until every process has had the time to read them.
 
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::os::unix::fs::OpenOptionsExt;
 use std::time::Duration;
@@ -11,8 +12,8 @@ use sqlx::SqlitePool;
 use sqlx::sqlite::SqliteTransaction;
 
 use super::{Sqlite, micros};
-use crate::outbox::{Leader, Outbox, OutboxError, Page};
-use crate::store::rows::outbox::{OutboxRow, page};
+use crate::outbox::{Lane, Lanes, Outbox, OutboxError, Page};
+use crate::store::rows::outbox::{OutboxRow, lanes, page};
 
 /// Leaves events in the outbox of an open transaction, in order; they can be read once it has committed
 /// (see [`Sqlite::commit`], which wakes who follows the outbox).
@@ -37,7 +38,7 @@ pub(crate) async fn append(
 /// Committed events that were not relayed yet.
 pub(super) async fn depth(readers: &SqlitePool) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar(
-        "SELECT count(*) FROM outbox WHERE id > (SELECT relayed FROM outbox_progress)",
+        "SELECT count(*) FROM outbox WHERE id > (SELECT min(relayed) FROM outbox_lanes)",
     )
     .fetch_one(readers)
     .await
@@ -74,62 +75,105 @@ impl Outbox for Sqlite {
         self.appended.notified().await;
     }
 
-    async fn lead(&self) -> Result<Option<Box<dyn Leader>>, OutboxError> {
+    fn lanes(&self) -> Box<dyn Lanes> {
+        Box::new(ProcessLanes {
+            database: self.clone(),
+            lock: None,
+        })
+    }
+}
+
+/// All lanes: one process of the machine has them, by a lock that ends with it.
+struct ProcessLanes {
+    database: Sqlite,
+    lock: Option<File>,
+}
+
+impl ProcessLanes {
+    fn try_lock(&self) -> Result<Option<File>, OutboxError> {
+        let path = &self.database.relay_lock;
         let failed = |source| OutboxError::Lock {
-            path: self.relay_lock.to_path_buf(),
+            path: path.to_path_buf(),
             source,
         };
         let file = OpenOptions::new()
             .create(true)
             .append(true)
             .mode(0o600)
-            .open(&self.relay_lock)
+            .open(path)
             .map_err(failed)?;
         match file.try_lock() {
-            Ok(()) => Ok(Some(Box::new(LeadingProcess {
-                database: self.clone(),
-                _lock: file,
-            }))),
+            Ok(()) => Ok(Some(file)),
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(source)) => Err(failed(source)),
         }
     }
 }
 
-/// The process that holds the lock; it ends with the process.
-struct LeadingProcess {
-    database: Sqlite,
-    _lock: File,
-}
-
 #[async_trait]
-impl Leader for LeadingProcess {
-    async fn relay(&mut self, retention: Duration, most: u32) -> Result<u64, OutboxError> {
-        // The writer is not bothered where there is nothing to do.
-        let (is_behind, newest, old): (bool, i64, i64) = sqlx::query_as(
-            "SELECT relayed < newest OR pruned < old, newest, old
-             FROM outbox_progress,
-                  (SELECT coalesce(max(id), 0) AS newest FROM outbox),
-                  (SELECT coalesce(max(id), 0) AS old
-                   FROM (SELECT id, published_at FROM outbox ORDER BY id LIMIT ?2)
-                   WHERE published_at <= CAST(round(unixepoch('subsec') * 1000) AS INTEGER) * 1000 - ?1)",
+impl Lanes for ProcessLanes {
+    async fn share(&mut self) -> Result<BTreeMap<Lane, i64>, OutboxError> {
+        if self.lock.is_none() {
+            self.lock = self.try_lock()?;
+        }
+        if self.lock.is_none() {
+            return Ok(BTreeMap::new());
+        }
+        let rows: Vec<(i64, i64)> = sqlx::query_as("SELECT lane, relayed FROM outbox_lanes")
+            .fetch_all(self.database.readers())
+            .await?;
+        Ok(lanes(rows))
+    }
+
+    async fn relayed(&mut self, lanes: &BTreeMap<Lane, i64>) -> Result<(), OutboxError> {
+        if self.lock.is_none() || lanes.is_empty() {
+            return Ok(());
+        }
+        let pairs: Vec<(u8, i64)> = lanes
+            .iter()
+            .map(|(lane, at)| (lane.number(), *at))
+            .collect();
+        let pairs = serde_json::to_string(&pairs).map_err(|e| sqlx::Error::Encode(e.into()))?;
+        let mut tx = self.database.write().await?;
+        sqlx::query(
+            "UPDATE outbox_lanes SET relayed = given.value ->> 1
+             FROM json_each(?1) AS given
+             WHERE lane = given.value ->> 0 AND relayed < given.value ->> 1",
         )
-        .bind(i64::try_from(retention.as_micros()).unwrap_or(i64::MAX))
+        .bind(pairs)
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    async fn prune(&mut self, retention: Duration, most: u32) -> Result<u64, OutboxError> {
+        if self.lock.is_none() {
+            return Ok(0);
+        }
+        let retention = i64::try_from(retention.as_micros()).unwrap_or(i64::MAX);
+        // The writer is not bothered where there is nothing to do.
+        let old: Option<i64> = sqlx::query_scalar(
+            "SELECT max(id)
+             FROM (SELECT id, published_at FROM outbox ORDER BY id LIMIT ?2)
+             WHERE published_at <= CAST(round(unixepoch('subsec') * 1000) AS INTEGER) * 1000 - ?1
+               AND id <= (SELECT min(relayed) FROM outbox_lanes)",
+        )
+        .bind(retention)
         .bind(most)
         .fetch_one(self.database.readers())
         .await?;
-        if !is_behind {
+        let Some(old) = old else {
             return Ok(0);
-        }
+        };
         let mut tx = self.database.write().await?;
         let deleted = sqlx::query("DELETE FROM outbox WHERE id <= ?1")
             .bind(old)
             .execute(&mut *tx)
             .await?;
         sqlx::query(
-            "UPDATE outbox_progress SET relayed = max(relayed, ?1), pruned = max(pruned, ?2)",
+            "UPDATE outbox_progress SET relayed = max(relayed, ?1), pruned = max(pruned, ?1)",
         )
-        .bind(newest)
         .bind(old)
         .execute(&mut *tx)
         .await?;
@@ -137,5 +181,5 @@ impl Leader for LeadingProcess {
         Ok(deleted.rows_affected())
     }
 
-    async fn resign(self: Box<Self>) {}
+    async fn leave(self: Box<Self>) {}
 }

@@ -21,7 +21,7 @@ pub(super) async fn steps(database: &Sqlite, sql: SqlStr) -> Vec<String> {
     plan.into_iter().map(|row| row.3).collect()
 }
 
-pub(super) struct OnDisk {
+pub(crate) struct OnDisk {
     database: Sqlite,
     folder: tempfile::TempDir,
 }

@@ -1,0 +1,100 @@
+//! How much waits, measured when somebody looks at the figures.
+
+use async_trait::async_trait;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+
+use crate::features::bookings::service::Bookings;
+use crate::http::metrics::Metrics;
+use crate::http::router::Measure;
+use crate::messages::queues::SharedQueues;
+use crate::store::SharedDatabase;
+
+/// How much waits. What does not answer keeps the figure of before; `/readyz` tells.
+pub(super) struct Depths {
+    database: SharedDatabase,
+    outbox: Gauge,
+    /// Where this process writes some.
+    bookings: Option<(Bookings, Gauge)>,
+    /// Where this process relays.
+    messages: Option<Messages>,
+}
+
+struct Messages {
+    queues: SharedQueues,
+    depths: Family<ConsumerLabel, Gauge>,
+    dead: Gauge,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ConsumerLabel {
+    consumer: &'static str,
+}
+
+impl Depths {
+    /// Adds the figures of what a process has.
+    pub(super) fn register(
+        metrics: &Metrics,
+        database: &SharedDatabase,
+        bookings: Option<&Bookings>,
+        queues: Option<SharedQueues>,
+    ) -> Self {
+        let gauge = |name: &str, help: &str| {
+            let gauge = Gauge::default();
+            metrics.register(|registry| registry.register(name, help, gauge.clone()));
+            gauge
+        };
+        let outbox = gauge("outbox_depth", "Events that wait to be relayed");
+        let bookings = bookings.map(|bookings| {
+            let help = "Booking writes that wait for the writer";
+            (bookings.clone(), gauge("booking_commands_waiting", help))
+        });
+        let messages = queues.map(|queues| {
+            let depths = Family::default();
+            let help = "Messages that wait for each consumer";
+            metrics.register(|registry| registry.register("queue_depth", help, depths.clone()));
+            Messages {
+                queues,
+                depths,
+                dead: gauge("dead_letters", "Messages that no consumer took"),
+            }
+        });
+        Self {
+            database: database.clone(),
+            outbox,
+            bookings,
+            messages,
+        }
+    }
+}
+
+fn figure(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+#[async_trait]
+impl Measure for Depths {
+    async fn measure(&self) {
+        if let Some((bookings, commands)) = &self.bookings {
+            commands.set(i64::try_from(bookings.waiting()).unwrap_or(i64::MAX));
+        }
+        if let Ok(depth) = self.database.outbox_depth().await {
+            self.outbox.set(depth);
+        }
+        let Some(messages) = &self.messages else {
+            return;
+        };
+        if let Ok(depths) = messages.queues.depths().await {
+            for (consumer, depth) in depths {
+                let label = ConsumerLabel {
+                    consumer: consumer.0,
+                };
+                messages.depths.get_or_create(&label).set(figure(depth));
+            }
+        }
+        if let Ok(count) = self.database.dead_letter_count().await {
+            messages.dead.set(figure(count));
+        }
+    }
+}
