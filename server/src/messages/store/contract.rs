@@ -120,8 +120,8 @@ pub(crate) async fn dead_letters_are_listed_and_removed(fixture: &impl Fixture) 
         Some(letters[2].clone())
     );
     let gone = async |id| {
-        let removed = store.remove_dead_letter(id, now(), &entry("dead_letter.dropped"));
-        removed.await.unwrap()
+        let entry = entry("dead_letter.dropped");
+        store.remove_dead_letter(id, now(), &entry).await.unwrap()
     };
     assert!(gone(id).await);
     assert!(!gone(id).await);
