@@ -2,6 +2,7 @@
 //!
 //! A request body refuses fields that it does not know; an answer may grow fields in later versions.
 
+pub mod analytics;
 pub mod audit;
 pub mod auth;
 pub mod bookings;

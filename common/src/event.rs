@@ -2,10 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::airport::AirportCode;
 use crate::booking::OperationKey;
-use crate::flight::FlightId;
+use crate::flight::{Cabin, FlightId};
 use crate::locator::Locator;
-use crate::time::Instant;
+use crate::time::{CalendarDate, Instant};
 use crate::user::{Office, SessionId, UserId};
 
 /// One thing that happened, with the version of what it speaks of; consumers ignore older versions.
@@ -54,6 +55,14 @@ pub enum Event {
     /// A booking was cancelled.
     #[serde(rename = "booking.cancelled")]
     BookingCancelled(BookingEvent),
+    /// People searched and found no seats for their party: how often since the last event of this kind of one process.
+    #[serde(rename = "searches.unserved")]
+    SearchesUnserved {
+        /// The day of the searches (UTC).
+        day: CalendarDate,
+        /// Where from and to, and how often.
+        searches: Vec<Unserved>,
+    },
     /// Sessions were ended before their time, by a logout, a refresh token that was used twice, or a change of their user:
     /// their access tokens are void.
     #[serde(rename = "sessions.ended")]
@@ -84,6 +93,19 @@ pub struct BookingEvent {
     pub operation: Option<OperationKey>,
 }
 
+/// Searches that found no seats for the party.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unserved {
+    /// From.
+    pub origin: AirportCode,
+    /// To.
+    pub destination: AirportCode,
+    /// The cabin that was asked for; `None`: any.
+    pub cabin: Option<Cabin>,
+    /// How often.
+    pub count: u64,
+}
+
 impl Event {
     /// The event's type word, such as `booking.created`.
     pub fn kind(&self) -> &'static str {
@@ -95,6 +117,7 @@ impl Event {
             Self::InventoryChanged { .. } => "inventory.changed",
             Self::BookingCreated(_) => "booking.created",
             Self::BookingCancelled(_) => "booking.cancelled",
+            Self::SearchesUnserved { .. } => "searches.unserved",
             Self::SessionsEnded { .. } => "sessions.ended",
             Self::UserDisabled { .. } => "user.disabled",
         }
@@ -112,6 +135,7 @@ impl Event {
             Self::UserDisabled { user } => Some(user.to_string()),
             Self::FlightsImported { .. }
             | Self::InventoryChanged { .. }
+            | Self::SearchesUnserved { .. }
             | Self::SessionsEnded { .. } => None,
         }
     }
@@ -127,6 +151,7 @@ impl Event {
             }
             Self::FlightsImported { .. }
             | Self::InventoryChanged { .. }
+            | Self::SearchesUnserved { .. }
             | Self::SessionsEnded { .. }
             | Self::UserDisabled { .. } => None,
         }

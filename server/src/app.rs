@@ -15,6 +15,9 @@ use crate::cache::redis::RedisCache;
 use crate::clock::SharedClock;
 use crate::config::{CertificateError, DatabaseSettings, Settings};
 use crate::data_folder::DataFolder;
+use crate::features::analytics::api::AnalyticsApi;
+use crate::features::analytics::consumers::Analyst;
+use crate::features::analytics::service::Analytics;
 use crate::features::audit::api::AuditApi;
 use crate::features::auth::api::AuthApi;
 use crate::features::auth::jwks::RemoteKeys;
@@ -221,7 +224,7 @@ impl App {
         if let Some(redis) = &redis {
             metrics.register(|registry| redis.register(registry));
         }
-        let all = consumers();
+        let all = consumers(&database);
         let bindings = roles::consumers::bindings(&all);
         let queues: SharedQueues = match settings.amqp.broker()? {
             Some(broker) => Arc::new(RabbitQueues::new(broker, bindings, shared.clone())),
@@ -249,6 +252,7 @@ impl App {
                         AdminBookingsApi::new(Reading::new(shared.clone())),
                         UsersApi::new(users),
                         AuditApi::new(shared.clone()),
+                        AnalyticsApi::new(Analytics::new(shared.clone())),
                         DeadLettersApi::new(DeadLetters::new(
                             shared.clone(),
                             Arc::clone(&queues),
@@ -308,8 +312,11 @@ impl App {
 }
 
 /// Everything that reacts to what happened, whichever process runs it.
-fn consumers() -> Vec<Place> {
-    Vec::new()
+fn consumers(database: &SharedDatabase) -> Vec<Place> {
+    vec![Place {
+        role: ServiceRole::Analytics,
+        consumer: Arc::new(Analyst::new(database.clone())),
+    }]
 }
 
 /// Seats and fares in memory, before those that processes share.

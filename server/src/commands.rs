@@ -17,6 +17,7 @@ use airside_server::roles::StartError;
 use airside_server::store::months::DetachError;
 use airside_server::store::{self, OpenError, SharedDatabase, StoreError};
 
+pub(crate) mod analytics;
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod config;

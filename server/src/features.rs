@@ -1,6 +1,7 @@
 //! What the server does, a module a feature: `api` (endpoints), `service` (no HTTP, no SQL), `decide` (rules, pure),
 //! `store` (the trait that the feature needs).
 
+pub mod analytics;
 pub mod audit;
 pub mod auth;
 pub mod bookings;

@@ -49,6 +49,9 @@ enum Command {
     Openapi,
     /// Look for contradictions in the whole database
     Check,
+    /// Make the figures of what was sold anew
+    #[command(subcommand)]
+    Analytics(commands::analytics::Command),
     /// List the months by which PostgreSQL keeps flights, or take one out
     #[command(subcommand)]
     Months(commands::months::Months),
@@ -77,6 +80,7 @@ fn main() -> ExitCode {
         Command::Health => commands::health::run(&place),
         Command::Openapi => commands::openapi::run(),
         Command::Check => commands::check::run(&place),
+        Command::Analytics(analytics) => analytics.run(&place),
         Command::Months(months) => months.run(&place),
         Command::Config(config) => config.run(&place),
         Command::Completions(completions) => completions.run(),

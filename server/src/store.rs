@@ -10,6 +10,7 @@ use sqlx::migrate::Migrator;
 
 use crate::config::DatabaseSettings;
 use crate::data_folder::DataFolder;
+use crate::features::analytics::store::AnalyticsStore;
 use crate::features::audit::store::AuditStore;
 use crate::features::auth::store::AuthStore;
 use crate::features::bookings::store::{self as bookings, BookingStore};
@@ -33,7 +34,8 @@ pub mod sqlite;
 /// All that features need of a database, and what a process needs of it beside.
 #[async_trait]
 pub trait Database:
-    AuditStore
+    AnalyticsStore
+    + AuditStore
     + AuthStore
     + BookingStore
     + FlightStore

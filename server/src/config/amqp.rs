@@ -75,7 +75,8 @@ impl AmqpSettings {
 fn url<'de, D: Deserializer<'de>>(text: D) -> Result<String, D::Error> {
     let text = String::deserialize(text)?;
     let form = "write it as amqp://user:password@host:5672/%2f, or amqps://";
-    if !text.is_empty() && text.parse::<lapin::uri::AMQPUri>().is_err() {
+    let scheme = text.starts_with("amqp://") || text.starts_with("amqps://");
+    if !text.is_empty() && (!scheme || text.parse::<lapin::uri::AMQPUri>().is_err()) {
         // What is wrong is not repeated, since it may hold a password.
         return Err(D::Error::custom(form));
     }

@@ -84,6 +84,8 @@ fn the_environment_wins_over_the_file_over_the_defaults() {
 #[case("roles = []", &[], "roles: name one role at least")]
 #[case("roles = 7", &[], "roles: is a list of words")]
 #[case("", &[("AIRSIDE_ROLES", "")], "roles: name one role at least")]
+#[case("[amqp]\nurl = \"http://u:p@h\"", &[], "amqp.url: write it as amqp://user:password@host:5672/%2f, or amqps://")]
+#[case("", &[("AIRSIDE_AMQP_PREFIX", "a b")], "amqp.prefix: is 1 to 64 of")]
 #[case("", &[("AIRSIDE_ROLES", "porter")], "roles: there is no role `porter`")]
 #[case("[roles]\nauth = true", &[], "roles: is a list of words")]
 #[case("", &[("AIRSIDE_AUTH_JWKS_URL", "ftp://h/secret")], "auth.jwks_url: write it as ")]

@@ -11,3 +11,4 @@ pub mod query;
 pub mod service;
 pub mod store;
 pub mod timetable;
+mod unserved;

@@ -20,6 +20,7 @@ use super::health::{self, Dependency, Readiness};
 use super::metrics::{self, Metrics, RouteLabel};
 use super::outermost::method_word;
 use super::problem::ProblemAnswer;
+use crate::features::analytics::api::AnalyticsApi;
 use crate::features::audit::api::AuditApi;
 use crate::features::auth::api::AuthApi;
 use crate::features::bookings::api::{AdminBookingsApi, BookingsApi};
@@ -56,6 +57,7 @@ pub type AdminApi = (
     AdminBookingsApi,
     UsersApi,
     AuditApi,
+    AnalyticsApi,
     DeadLettersApi,
 );
 

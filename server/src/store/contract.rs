@@ -99,6 +99,16 @@ macro_rules! all {
                 who_waits_is_called
             );
         }
+        mod analytics {
+            use super::*;
+            $crate::store::contract::cases!($fixture, $crate::features::analytics::store::contract:
+                figures_are_those_of_the_bookings
+                they_are_made_anew_from_the_bookings
+                sums_are_paged
+                flights_are_as_full_as_they_are_sold
+                searches_without_seats_are_counted
+            );
+        }
         mod flights {
             use super::*;
             $crate::store::contract::cases!($fixture, $crate::features::flights::store::contract:

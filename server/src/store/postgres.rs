@@ -21,6 +21,7 @@ use primary::Primary;
 use replicas::Replicas;
 use standing::WalPosition;
 
+mod analytics;
 pub(crate) mod audit;
 mod auth;
 mod bookings;

@@ -1,5 +1,6 @@
 //! Rows that are the same in every database: how what is read is decoded, and what is written for what was decided.
 
+pub(crate) mod analytics;
 pub(crate) mod audit;
 pub(crate) mod bookings;
 pub(crate) mod flights;

@@ -22,6 +22,7 @@ use self::turn::Turns;
 use crate::store::fault::{self, Fault};
 use crate::store::{Database, StoreError, newest};
 
+mod analytics;
 pub(crate) mod audit;
 mod auth;
 mod bookings;

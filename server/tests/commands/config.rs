@@ -36,6 +36,7 @@ fn every_setting_can_be_set_by_the_file_and_by_the_environment() {
         let value = match key {
             "listen" => "127.0.0.1:9",
             "url" if section == "redis" => "redis://elsewhere",
+            "url" if section == "amqp" => "amqp://elsewhere",
             "url" => "sqlite:///elsewhere/airside.db",
             "replica_urls" => "postgres://replica/airside",
             "replica_max_lag" => "1m 30s",
@@ -71,7 +72,7 @@ fn every_setting_can_be_set_by_the_file_and_by_the_environment() {
         assert_eq!(by_environment.out, expected, "{name}");
         settings += 1;
     }
-    assert_eq!(settings, 21);
+    assert_eq!(settings, 24);
 }
 
 #[test]
@@ -116,7 +117,7 @@ fn a_password_is_neither_shown_nor_repeated_where_nobody_answers() {
     "search,agent",
     "roles: there is no role `agent`; there are auth,search,bookings,admin,worker"
 )]
-#[case("AIRSIDE_ROLES", "ingest", "roles: there is no role `ingests`")]
+#[case("AIRSIDE_ROLES", "ingests", "roles: there is no role `ingests`")]
 #[case(
     "AIRSIDE_AUTH_JWKS_URL",
     "http://u:secret@h/keys",

@@ -7,10 +7,12 @@
 
 mod admin_flights;
 mod airports;
+mod analytics;
 mod app;
 mod audit;
 mod auth;
 mod bookings;
+mod dead_letters;
 mod demo;
 mod document;
 mod flights;

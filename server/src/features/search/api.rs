@@ -34,6 +34,7 @@ impl SearchApi {
 
     /// An answer with its age.
     fn told(&self, answer: &Answer) -> ItinerariesAnswer {
+        self.search.given(answer);
         let age = self.clock.now().duration_since(answer.as_of).as_secs();
         ItinerariesAnswer::Ok(
             JsonBytes::new(answer.bytes.clone()),

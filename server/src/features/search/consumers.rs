@@ -14,6 +14,9 @@ use crate::store::StoreError;
 /// How often timetable and store are compared.
 pub const RECONCILE_EVERY: Duration = Duration::from_mins(1);
 
+/// How often it is told which searches found no seats.
+const REPORT_EVERY: Duration = Duration::from_secs(10);
+
 /// Keeps search current until it is told to stop or the bus ends.
 pub async fn follow(
     search: Arc<Search>,
@@ -23,19 +26,25 @@ pub async fn follow(
     let mut tick = tokio::time::interval(RECONCILE_EVERY);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     tick.tick().await;
+    let mut report = tokio::time::interval(REPORT_EVERY);
+    report.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         let done = tokio::select! {
-            () = stop.cancelled() => return,
+            () = stop.cancelled() => break,
             delivery = events.next() => match delivery {
                 Some(Delivery::Event(envelope)) => react(&search, &envelope.event).await,
                 Some(Delivery::Lagged) => search.reconcile_all().await,
-                None => return,
+                None => break,
             },
             _ = tick.tick() => search.reconcile().await.map(|_| ()),
+            _ = report.tick() => search.report_unserved().await,
         };
         if let Err(error) = done {
             tracing::warn!(%error, "search could not follow a change; the next comparison mends it");
         }
+    }
+    if let Err(error) = search.report_unserved().await {
+        tracing::warn!(%error, "the last searches without seats are not counted");
     }
 }
 
@@ -52,6 +61,7 @@ pub async fn react(search: &Search, event: &Event) -> Result<(), StoreError> {
         }
         Event::BookingCreated(_)
         | Event::BookingCancelled(_)
+        | Event::SearchesUnserved { .. }
         | Event::SessionsEnded { .. }
         | Event::UserDisabled { .. } => return Ok(()),
     };

@@ -14,6 +14,7 @@ use quick_cache::sync::{Cache as Quick, DefaultLifecycle};
 use quick_cache::{DefaultHashBuilder, Weighter};
 
 use super::timetable::{Minute, Timetable, minute};
+use super::unserved::Wish;
 
 /// How old availability may get where no event says that it changed: a lost event heals by then.
 pub const OLDEST_AVAILABILITY: Duration = Duration::from_mins(1);
@@ -32,6 +33,8 @@ pub struct Answer {
     pub bytes: Bytes,
     /// When the oldest availability in it was read.
     pub as_of: Timestamp,
+    /// What the party looked for, where there are no seats for it.
+    pub(super) unserved: Option<Wish>,
     generation: u64,
     /// The first minute in which it no longer holds, because a flight in it has departed.
     until: Minute,
@@ -45,6 +48,7 @@ impl Answer {
     pub(super) fn new(
         bytes: &[u8],
         as_of: Timestamp,
+        unserved: Option<Wish>,
         timetable: &Timetable,
         until: Minute,
         made_of: &[Seen],
@@ -54,6 +58,7 @@ impl Answer {
             // large.
             bytes: Bytes::copy_from_slice(bytes),
             as_of,
+            unserved,
             generation: timetable.generation(),
             until,
             made_of: made_of.into(),

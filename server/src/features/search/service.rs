@@ -23,6 +23,7 @@ use super::offers::{Offer, Offers, Seat, is_open, seat, total};
 use super::query::{InvalidParameter, route};
 use super::store::{FlightOffers, ScheduledFlight, SearchStore};
 use super::timetable::{Minute, Timetable, minute};
+use super::unserved::UnservedSearches;
 use crate::cache::{Found, SharedCache};
 use crate::clock::SharedClock;
 use crate::reference::reference;
@@ -49,6 +50,7 @@ pub struct Search {
     /// One change of the timetable at a time; readers do not take it.
     changing: tokio::sync::Mutex<()>,
     answers: KeptAnswers,
+    unserved: UnservedSearches,
 }
 
 /// Why there is no answer.
@@ -72,7 +74,29 @@ impl Search {
             timetable: ArcSwap::from_pointee(Timetable::empty(reference())),
             changing: tokio::sync::Mutex::new(()),
             answers: KeptAnswers::new(KEPT_BYTES),
+            unserved: UnservedSearches::default(),
         }
+    }
+
+    /// Notes that an answer was given.
+    pub fn given(&self, answer: &Answer) {
+        if let Some(wish) = answer.unserved {
+            self.unserved.note(wish, self.clock.now());
+        }
+    }
+
+    /// Tells those who listen to events of the searches that found no seats since the last time.
+    pub async fn report_unserved(&self) -> Result<(), StoreError> {
+        let mut told = Ok(());
+        for (day, searches) in self.unserved.take() {
+            let now = self.clock.now();
+            let report = self.store.report_unserved(day, searches.clone(), now);
+            if let Err(error) = report.await {
+                self.unserved.put_back(day, &searches);
+                told = Err(error);
+            }
+        }
+        told
     }
 
     /// The timetable of this moment.
@@ -253,9 +277,13 @@ impl Search {
         };
         // Texts and numbers always serialise.
         let bytes = serde_json::to_vec(&page).unwrap_or_default();
+        let has_seats = page.items.iter().any(|item| item.total.is_some());
+        let is_whole = query.cursor.is_none() && page.next_cursor.is_none();
+        let wish = (query.origin, query.destination, query.cabin);
         Ok(Answer::new(
             &bytes,
             as_of,
+            (is_whole && !has_seats).then_some(wish),
             &timetable,
             until,
             &offers.made_of,

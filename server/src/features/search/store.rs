@@ -1,8 +1,9 @@
 //! What search needs from a database.
 
 use airside_common::airport::{AirportCode, CarrierCode};
+use airside_common::event::Unserved;
 use airside_common::flight::{AircraftCode, FlightId, FlightNumber};
-use airside_common::time::OffsetTime;
+use airside_common::time::{CalendarDate, OffsetTime};
 use async_trait::async_trait;
 use jiff::Timestamp;
 
@@ -66,6 +67,14 @@ pub trait SearchStore: Send + Sync + 'static {
 
     /// Seats left and fares of the named flights, in one consistent look.
     async fn offers(&self, ids: &[FlightId]) -> Result<Vec<FlightOffers>, StoreError>;
+
+    /// Tells those who listen to events of searches that found no seats.
+    async fn report_unserved(
+        &self,
+        day: CalendarDate,
+        searches: Vec<Unserved>,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
 
     /// Says that flights have changed: from now on their offers are of this moment or later.
     fn changed(&self, _ids: &[FlightId]) {}

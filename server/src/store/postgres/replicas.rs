@@ -50,6 +50,8 @@ pub(super) enum MayBeOld<'a> {
     History,
     /// Lists of flights.
     Flights,
+    /// Figures.
+    Analytics,
     /// The audit log.
     Audit,
     /// Lists of users.
@@ -64,6 +66,7 @@ impl MayBeOld<'_> {
             Self::Bookings => "bookings",
             Self::History => "history",
             Self::Flights => "flights",
+            Self::Analytics => "analytics",
             Self::Audit => "audit",
             Self::Users => "users",
         }

@@ -1,14 +1,16 @@
 //! The schedule and the seats for search, on PostgreSQL.
 
+use airside_common::event::{Event, Unserved};
 use airside_common::flight::FlightId;
+use airside_common::time::CalendarDate;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, FromRow, PgConnection, PgPool, Postgres as Db};
 
-use super::Postgres;
 use super::replicas::MayBeOld;
+use super::{Postgres, outbox};
 use crate::features::search::store::{FlightOffers, ScheduledFlight, SearchStore};
 use crate::store::StoreError;
 use crate::store::rows::instant::StoredInstant;
@@ -87,6 +89,19 @@ impl SearchStore for Postgres {
             departing(connection, COLUMNS, departing_after, behind, limit).await
         };
         Ok(schedule::scheduled(self.on_primary(read).await?)?)
+    }
+
+    async fn report_unserved(
+        &self,
+        day: CalendarDate,
+        searches: Vec<Unserved>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        let event = Event::SearchesUnserved { day, searches };
+        outbox::append(&mut tx, now, &[event]).await?;
+        self.commit(tx).await?;
+        Ok(())
     }
 
     async fn scheduled(&self, ids: &[FlightId]) -> Result<Vec<ScheduledFlight>, StoreError> {

@@ -1,10 +1,12 @@
 //! The schedule and the seats for search, on SQLite.
 
+use airside_common::event::{Event, Unserved};
 use airside_common::flight::FlightId;
+use airside_common::time::CalendarDate;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::{Sqlite, micros};
+use super::{Sqlite, micros, outbox};
 use crate::features::search::store::{FlightOffers, ScheduledFlight, SearchStore};
 use crate::store::StoreError;
 use crate::store::rows::schedule;
@@ -33,6 +35,19 @@ impl SearchStore for Sqlite {
         .fetch_all(self.readers())
         .await?;
         Ok(schedule::scheduled(rows)?)
+    }
+
+    async fn report_unserved(
+        &self,
+        day: CalendarDate,
+        searches: Vec<Unserved>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        let event = Event::SearchesUnserved { day, searches };
+        outbox::append(&mut tx, now, &[event]).await?;
+        self.commit(tx).await?;
+        Ok(())
     }
 
     async fn scheduled(&self, ids: &[FlightId]) -> Result<Vec<ScheduledFlight>, StoreError> {

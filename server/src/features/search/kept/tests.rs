@@ -13,7 +13,7 @@ fn answers_are_kept_up_to_so_many_bytes() {
         let seen = answers.seen(FlightId::new(0, 0));
         for n in 1..=100 {
             let (bytes, made_of) = (vec![b' '; n * 500], vec![seen; n]);
-            let answer = Answer::new(&bytes, noon(), &timetable, Minute::MAX, &made_of);
+            let answer = Answer::new(&bytes, noon(), None, &timetable, Minute::MAX, &made_of);
             answers.keep(&asked(n), Arc::new(answer));
         }
     };

@@ -1,5 +1,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use airside_common::event::Unserved;
+use airside_common::time::CalendarDate;
+
 use super::*;
 use crate::cache::memory::MemoryCache;
 use crate::clock::Clock;
@@ -66,6 +69,15 @@ impl SearchStore for Shelf {
     ) -> Result<Vec<(FlightId, u64)>, StoreError> {
         let flights = self.schedule(after, behind, limit).await?;
         Ok(flights.iter().map(|f| (f.id, f.version)).collect())
+    }
+
+    async fn report_unserved(
+        &self,
+        _: CalendarDate,
+        _: Vec<Unserved>,
+        _: Timestamp,
+    ) -> Result<(), StoreError> {
+        Ok(())
     }
 
     async fn offers(&self, ids: &[FlightId]) -> Result<Vec<FlightOffers>, StoreError> {
