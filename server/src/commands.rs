@@ -18,6 +18,7 @@ use airside_server::store::months::DetachError;
 use airside_server::store::{self, OpenError, SharedDatabase, StoreError};
 
 pub(crate) mod analytics;
+pub(crate) mod asyncapi;
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod config;

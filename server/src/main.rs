@@ -47,6 +47,8 @@ enum Command {
     Health,
     /// Print the API's document
     Openapi,
+    /// Print the document of all messages, with an example of each
+    Asyncapi,
     /// Look for contradictions in the whole database
     Check,
     /// Make the figures of what was sold anew
@@ -79,6 +81,7 @@ fn main() -> ExitCode {
         Command::Keys(keys) => keys.run(&place),
         Command::Health => commands::health::run(&place),
         Command::Openapi => commands::openapi::run(),
+        Command::Asyncapi => commands::asyncapi::run(),
         Command::Check => commands::check::run(&place),
         Command::Analytics(analytics) => analytics.run(&place),
         Command::Months(months) => months.run(&place),

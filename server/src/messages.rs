@@ -8,6 +8,7 @@
 //! This is not [`crate::bus`], by which every process hears every event to keep its memory current: of the processes of a
 //! consumer one gets a message, and it stays until it is done with.
 
+pub mod asyncapi;
 pub mod cloud_event;
 pub mod consumer;
 pub mod database;

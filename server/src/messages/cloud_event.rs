@@ -23,6 +23,9 @@ const SPECIFICATION: &str = "1.0";
 /// The tag of an event in the outbox, which is the envelope's `type`.
 const TYPE: &str = "type";
 
+/// What only the console hears that caused an event; others who get messages are not told the keys of operations.
+const OF_ITS_MAKER: [&str; 2] = ["operation", "sent_by"];
+
 #[derive(Debug, Serialize, Deserialize)]
 struct CloudEvent {
     specversion: String,
@@ -61,6 +64,9 @@ pub fn encode(envelope: &Envelope) -> Result<String, serde_json::Error> {
         other => Map::from_iter([("value".to_owned(), other)]),
     };
     data.remove(TYPE);
+    for own in OF_ITS_MAKER {
+        data.remove(own);
+    }
     serde_json::to_string(&CloudEvent {
         specversion: SPECIFICATION.to_owned(),
         id: envelope.id.to_string(),
@@ -121,7 +127,7 @@ mod tests {
     #[test]
     fn an_event_comes_out_as_it_went_in() {
         let text = encode(&envelope()).unwrap();
-        insta::assert_snapshot!(text, @r#"{"specversion":"1.0","id":"42","source":"/airside","type":"booking.created","subject":"K7QW2M","time":"2026-11-24T10:00:00.123456Z","datacontenttype":"application/json","aggregateversion":1,"data":{"locator":"K7QW2M","office":"NYC1A0001","operation":null,"version":1}}"#);
+        insta::assert_snapshot!(text, @r#"{"specversion":"1.0","id":"42","source":"/airside","type":"booking.created","subject":"K7QW2M","time":"2026-11-24T10:00:00.123456Z","datacontenttype":"application/json","aggregateversion":1,"data":{"locator":"K7QW2M","office":"NYC1A0001","version":1}}"#);
         assert_eq!(decode(&text).unwrap(), envelope());
     }
 
