@@ -19,10 +19,12 @@ use crate::roles::set::Roles;
 
 pub use self::redis::RedisSettings;
 pub use auth::{AuthSettings, JwksUrl};
+pub use bookings::BookingSettings;
 pub use database::DatabaseSettings;
 pub use import::ImportSettings;
 
 mod auth;
+mod bookings;
 mod database;
 mod import;
 pub(crate) mod list;
@@ -63,6 +65,8 @@ pub struct Settings {
     pub events: EventSettings,
     /// Logging in.
     pub auth: AuthSettings,
+    /// How bookings are held.
+    pub bookings: BookingSettings,
     /// What imported files do not say.
     pub import: ImportSettings,
     /// What is written to standard error.

@@ -51,6 +51,9 @@ pub async fn react(search: &Search, event: &Event) -> Result<(), StoreError> {
             return Ok(());
         }
         Event::BookingCreated(_)
+        | Event::BookingConfirmed(_)
+        | Event::BookingExpired(_)
+        | Event::WaitlistCleared(_)
         | Event::BookingCancelled(_)
         | Event::SessionsEnded { .. }
         | Event::UserDisabled { .. } => return Ok(()),

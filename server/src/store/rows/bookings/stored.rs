@@ -120,12 +120,15 @@ fn optional<T: std::str::FromStr>(text: Option<&str>) -> Result<Option<T>, ()> {
     text.map(|text| text.parse().map_err(|_| ())).transpose()
 }
 
-/// What happened to a booking, and the name of who did it.
+/// Who did what nobody asked for.
+const SYSTEM: &str = "system";
+
+/// What happened to a booking, and the name of who did it; absent where nobody asked for it.
 #[derive(sqlx::FromRow)]
 pub(crate) struct HistoryRow {
     version: i64,
     at: StoredInstant,
-    username: String,
+    username: Option<String>,
     action: String,
     detail: String,
 }
@@ -137,6 +140,8 @@ pub(crate) fn entry(row: HistoryRow) -> Result<HistoryEntry, sqlx::Error> {
         at: Instant(row.at.timestamp()?),
         by: row
             .username
+            .as_deref()
+            .unwrap_or(SYSTEM)
             .parse()
             .map_err(|_| unreadable("users.username"))?,
         action: row.action,
