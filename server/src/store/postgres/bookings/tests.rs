@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use airside_common::event::Event;
+use airside_common::flight::FlightId;
 use async_trait::async_trait;
 use sqlx::{Connection as _, PgConnection};
 
@@ -375,6 +376,16 @@ async fn no_batch_and_no_look_at_the_outbox_reads_a_table_from_end_to_end() {
             ended.iter().map(contract::word).collect::<Vec<_>>(),
             ["200", "201"]
         );
+        for look in [
+            Look::Holds,
+            Look::Waitlists,
+            Look::Flights(&[FlightId::from_raw(1)]),
+        ] {
+            assert_eq!(database.due(look, 10).await.unwrap(), []);
+        }
+        let clear = Command::Due(Duty::Clear(FlightId::from_raw(1)));
+        let nobody = database.execute(&[clear]).await.unwrap();
+        assert_eq!(nobody, [Outcome::Settled(0)]);
         let page = database.read_after(position, 100).await.unwrap();
         position = page.newest;
         assert_eq!(page.events.len(), 8 + 1 + 1 + 1);

@@ -20,7 +20,7 @@ pub(crate) const CHECKS: [&str; 13] = [
     "SELECT 'booking ' || b.locator || ' segment ' || s.position,
             'flight ' || s.flight_id || ' has no cabin ' || s.cabin
      FROM segments s JOIN bookings b ON b.id = s.booking_id
-     WHERE s.status <> 'XX'
+     WHERE s.status IN ('HK', 'TK', 'UN')
        AND NOT EXISTS (SELECT 1 FROM inventory i WHERE i.flight_id = s.flight_id AND i.cabin = s.cabin)",
     // What names a flight has it, be it by a key of the schema or not; a chosen seat lies on a segment, as is looked for below.
     "SELECT 'booking ' || b.locator || ' segment ' || s.position, 'flight ' || s.flight_id || ' is not there'
