@@ -191,8 +191,9 @@ async fn holds_and_waitlists_meet_no_deadlock_and_sell_no_seat_twice() {
                             }
                             if round % 3 == 0 {
                                 let onward = (100 + flight).to_string();
-                                b["segments"][1] =
+                                let second =
                                     serde_json::json!({"flight_id": onward, "cabin": "economy"});
+                                b["segments"].as_array_mut().unwrap().push(second);
                             }
                         })
                     })
@@ -214,12 +215,23 @@ async fn holds_and_waitlists_meet_no_deadlock_and_sell_no_seat_twice() {
                 let done = store.execute(&batch).await.unwrap();
                 own = made(&done);
                 outcomes.extend(done);
+                // For each second hold the time is over.
+                let over = "UPDATE bookings SET time_limit = now()
+                            WHERE status = 'held' AND id % 2 = 0 AND locator = ANY ($1)";
+                let mine: Vec<&str> = own.iter().map(Locator::as_str).collect();
+                let over = sqlx::query(over).bind(mine);
+                over.execute(&store.primary()).await.unwrap();
             }
             outcomes
         }
     })
     .await
     .concat();
+    assert!(
+        count(&outcomes, "1 settled") > 0,
+        "nothing was due: {:?}",
+        outcomes.iter().map(contract::word).collect::<std::collections::BTreeSet<_>>()
+    );
     assert!(
         count(&outcomes, "201") > PROCESSES * ROUNDS,
         "hardly anything was made"
