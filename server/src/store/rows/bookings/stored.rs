@@ -7,6 +7,7 @@ use airside_common::booking::OperationKey;
 use airside_common::flight::{Cabin, FlightId, FlightNumber};
 use airside_common::money::{Money, parse_currency};
 use airside_common::time::Instant;
+use airside_common::user::SYSTEM;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -119,9 +120,6 @@ fn list_of<T: DeserializeOwned>(text: &str) -> Result<Vec<T>, sqlx::Error> {
 fn optional<T: std::str::FromStr>(text: Option<&str>) -> Result<Option<T>, ()> {
     text.map(|text| text.parse().map_err(|_| ())).transpose()
 }
-
-/// Who did what nobody asked for.
-const SYSTEM: &str = "system";
 
 /// What happened to a booking, and the name of who did it; absent where nobody asked for it.
 #[derive(sqlx::FromRow)]

@@ -230,7 +230,10 @@ async fn holds_and_waitlists_meet_no_deadlock_and_sell_no_seat_twice() {
     assert!(
         count(&outcomes, "1 settled") > 0,
         "nothing was due: {:?}",
-        outcomes.iter().map(contract::word).collect::<std::collections::BTreeSet<_>>()
+        outcomes
+            .iter()
+            .map(contract::word)
+            .collect::<std::collections::BTreeSet<_>>()
     );
     assert!(
         count(&outcomes, "201") > PROCESSES * ROUNDS,
