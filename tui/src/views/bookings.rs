@@ -290,7 +290,10 @@ fn record_lines(state: &State, row: &Row<'_>, record: &Record) -> Vec<Line<'stat
         label("Total    "),
         span(total, theme.style(Meaning::Figure)),
     ]));
-    if let Some(limit) = row.time_limit.filter(|_| row.status == BookingStatus::Held) {
+    if let Some(limit) = row
+        .time_limit
+        .filter(|_| row.status != BookingStatus::Cancelled)
+    {
         let until = limit.to_zoned(state.zone.clone());
         lines.push(Line::from(vec![
             label("Held     "),

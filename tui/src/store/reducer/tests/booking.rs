@@ -315,7 +315,7 @@ fn who_may_have_to_wait_chooses_no_seats() {
         flight,
         result: Ok(seat_map(flight)),
     });
-    desk.types("<enter><esc>");
+    desk.types("<enter>");
     assert_eq!(booking(&desk).chosen_seats().len(), 1);
     desk.types(TO_TERMS);
     desk.types("w");
