@@ -16,7 +16,8 @@ use airside_server::config::DatabaseSettings;
 use airside_server::data_folder::DataFolder;
 use airside_server::features::audit::entry::Author;
 use airside_server::features::auth::caller::{Caller, SessionId};
-use airside_server::features::bookings::command::{Action, Command, Fingerprint, Outcome};
+use airside_server::features::bookings::command::{Action, Asked, Command, Fingerprint, Outcome};
+use airside_server::features::bookings::hold::HoldTerms;
 use airside_server::features::bookings::store::BookingStore;
 use airside_server::features::bookings::writer::Writer;
 use airside_server::features::flights::store::{
@@ -135,17 +136,21 @@ impl Shop {
                 phone: Some("212-5550100".parse().unwrap()),
             },
             hold: None,
+            time_limit: None,
             waitlist: None,
             seats: None,
             expected_total: None,
         };
-        Command {
+        Command::Asked(Box::new(Asked {
             caller: self.caller.clone(),
             request_id: "bench".to_owned(),
             key: Uuid::new_v4().to_string().parse().unwrap(),
             fingerprint: Fingerprint::of("POST", "/v1/bookings", &body).unwrap(),
-            action: Action::Create(Box::new(body)),
-        }
+            action: Action::Create {
+                body: Box::new(body),
+                terms: HoldTerms::default(),
+            },
+        }))
     }
 }
 

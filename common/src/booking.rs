@@ -75,7 +75,7 @@ pub enum BookingStatus {
     Confirmed,
     /// The seats are kept until a time limit.
     Held,
-    /// At least one segment waits for a seat.
+    /// The party waits for seats on all its segments, and holds none.
     Waitlisted,
     /// Given back; nothing lives in it any more.
     Cancelled,

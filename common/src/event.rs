@@ -52,6 +52,15 @@ pub enum Event {
     /// A booking was made.
     #[serde(rename = "booking.created")]
     BookingCreated(BookingEvent),
+    /// A held booking was confirmed before its time limit.
+    #[serde(rename = "booking.confirmed")]
+    BookingConfirmed(BookingEvent),
+    /// A booking ended by itself: its time limit passed, or a flight that it waited for has left or will not leave.
+    #[serde(rename = "booking.expired")]
+    BookingExpired(BookingEvent),
+    /// A waitlisted booking got its seats and is confirmed.
+    #[serde(rename = "waitlist.cleared")]
+    WaitlistCleared(BookingEvent),
     /// A booking was cancelled.
     #[serde(rename = "booking.cancelled")]
     BookingCancelled(BookingEvent),
@@ -89,7 +98,7 @@ pub struct BookingEvent {
     pub version: u64,
     /// Whose booking.
     pub office: Office,
-    /// The operation that caused it, for the console that sent it.
+    /// The operation that caused it, for the console that sent it; absent where nobody asked for it.
     pub operation: Option<OperationKey>,
 }
 
@@ -116,6 +125,9 @@ impl Event {
             Self::FlightsImported { .. } => "flights.imported",
             Self::InventoryChanged { .. } => "inventory.changed",
             Self::BookingCreated(_) => "booking.created",
+            Self::BookingConfirmed(_) => "booking.confirmed",
+            Self::BookingExpired(_) => "booking.expired",
+            Self::WaitlistCleared(_) => "waitlist.cleared",
             Self::BookingCancelled(_) => "booking.cancelled",
             Self::SearchesUnserved { .. } => "searches.unserved",
             Self::SessionsEnded { .. } => "sessions.ended",

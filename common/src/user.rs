@@ -85,6 +85,9 @@ impl fmt::Display for Office {
 
 text_type!(Office, "office", "NYC1A0001");
 
+/// The name under which a history shows what nobody asked for, such as the end of a hold. No user is given it.
+pub const SYSTEM: &str = "system";
+
 /// A user's name for logging in: 2 to 32 of `a-z 0-9 . _ -`, lower case, a letter first.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Username(String);

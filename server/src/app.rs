@@ -214,7 +214,8 @@ impl App {
         });
         let bookings = is(ServiceRole::Bookings).then(|| {
             let (commands, writer) = Writer::start(shared.clone());
-            let service = Bookings::new(shared.clone(), commands);
+            let holds = settings.bookings.holds();
+            let service = Bookings::new(shared.clone(), commands, holds);
             WrittenBookings { service, writer }
         });
         let flights = Flights::new(shared.clone(), Arc::clone(&clock));

@@ -20,11 +20,13 @@ use crate::roles::set::Roles;
 pub use self::redis::RedisSettings;
 pub use amqp::{AmqpSettings, CertificateError};
 pub use auth::{AuthSettings, JwksUrl};
+pub use bookings::BookingSettings;
 pub use database::DatabaseSettings;
 pub use import::ImportSettings;
 
 mod amqp;
 mod auth;
+mod bookings;
 mod database;
 mod import;
 pub(crate) mod list;
@@ -68,6 +70,8 @@ pub struct Settings {
     pub events: EventSettings,
     /// Logging in.
     pub auth: AuthSettings,
+    /// How bookings are held.
+    pub bookings: BookingSettings,
     /// What imported files do not say.
     pub import: ImportSettings,
     /// What is written to standard error.

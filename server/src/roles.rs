@@ -10,6 +10,7 @@ use tokio_util::task::TaskTracker;
 use crate::app::{App, WrittenBookings};
 use crate::bus::BusError;
 use crate::features::auth::consumers::{self as auth, EndedSessions};
+use crate::features::bookings::consumers as bookings;
 use crate::features::search::consumers as search;
 use crate::http::listener;
 use crate::messages::runner::Runner;
@@ -85,6 +86,10 @@ impl Running {
             Some(_) => Some(app.bus.subscribe("search").await?),
             None => None,
         };
+        let for_bookings = match &app.bookings {
+            Some(_) => Some(app.bus.subscribe("bookings").await?),
+            None => None,
+        };
         let for_auth = app.bus.subscribe("auth").await?;
         // What was committed before is in the state that is read below, and what comes later is heard of.
         let follower = Follower::at_present(app.database.clone(), Arc::clone(&app.bus)).await?;
@@ -135,9 +140,14 @@ impl Running {
                 .tasks
                 .spawn(auth::forget_expired(auth, stop.clone()));
         }
-        if let Some(bookings) = &app.bookings {
-            let bookings = bookings.service.clone();
-            tidying.tasks.spawn(bookings.forget_keys(stop.clone()));
+        if let (Some(written), Some(events)) = (&app.bookings, for_bookings) {
+            let service = written.service.clone();
+            tidying
+                .tasks
+                .spawn(service.clone().forget_keys(stop.clone()));
+            tidying
+                .tasks
+                .spawn(bookings::attend(service, events, stop.clone()));
         }
         Ok(Self {
             app,

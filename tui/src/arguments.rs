@@ -58,6 +58,8 @@ pub enum Command {
     Bookings(cli::bookings::Bookings),
     /// Show one booking.
     Show(cli::show::Show),
+    /// Confirm a held booking.
+    Confirm(cli::confirm::Confirm),
     /// Give a booking back.
     Cancel(cli::cancel::Cancel),
     /// Print a completion script for a shell.

@@ -6,6 +6,7 @@
 pub mod book;
 pub mod bookings;
 pub mod cancel;
+pub mod confirm;
 pub mod login;
 pub mod print;
 pub mod search;
@@ -132,6 +133,7 @@ pub async fn run(command: Command, place: Place) -> ExitCode {
         Command::Book(book) => book.form,
         Command::Bookings(bookings) => bookings.form,
         Command::Show(show) => show.form,
+        Command::Confirm(confirm) => confirm.form,
         Command::Cancel(cancel) => cancel.form,
         Command::Login(login) => login.form,
         Command::Logout | Command::Completions { .. } => Form { json: false },
@@ -161,6 +163,7 @@ async fn dispatch(command: Command, at: &Workplace) -> Result<String, CliError> 
         Command::Book(book) => book.run(at).await,
         Command::Bookings(bookings) => bookings.run(at).await,
         Command::Show(show) => show.run(at).await,
+        Command::Confirm(confirm) => confirm.run(at).await,
         Command::Cancel(cancel) => cancel.run(at).await,
         Command::Completions { shell } => Ok(completions(shell)),
     }

@@ -46,6 +46,8 @@ pub(crate) enum Command {
     Sort,
     Filter,
     Details,
+    Waitlist,
+    Confirm,
     Cancel,
     History,
     Copy,

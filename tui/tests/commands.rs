@@ -12,10 +12,11 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use airside_common::api::problem::{Code, Problem};
+use airside_common::booking::BookingStatus;
 use rstest::rstest;
 use serde_json::{Value, json};
 use support::{booking, key};
-use wiremock::matchers::{header, path};
+use wiremock::matchers::{body_partial_json, header, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 /// Runs the program, off the thread that answers it.
@@ -100,6 +101,52 @@ async fn a_script_logs_in_books_and_reads_the_answer() {
     for request in server.received_requests().await.unwrap() {
         assert_eq!(request.headers["airside-consistency"], "unknown");
     }
+}
+
+#[tokio::test]
+async fn a_script_holds_and_confirms() {
+    let state = tempfile::tempdir().unwrap();
+    let server = server().await;
+    let mut held = booking(1, Some(key(1)));
+    held.status = BookingStatus::Held;
+    held.time_limit = Some("2026-11-27T18:00:00Z".parse().unwrap());
+    let mut confirmed = booking(1, Some(key(1)));
+    confirmed.version = 2;
+    let hold = json!({"hold": true, "time_limit": "2026-11-27T18:00:00Z"});
+    Mock::given(path("/v1/bookings"))
+        .and(body_partial_json(&hold))
+        .respond_with(ResponseTemplate::new(201).set_body_json(&held))
+        .mount(&server)
+        .await;
+    let one = format!("/v1/bookings/{}", held.locator);
+    Mock::given(path(&one))
+        .respond_with(ResponseTemplate::new(200).set_body_json(&held))
+        .mount(&server)
+        .await;
+    Mock::given(path(format!("{one}/confirm")))
+        .and(header("if-match", "\"1\""))
+        .respond_with(ResponseTemplate::new(200).set_body_json(&confirmed))
+        .mount(&server)
+        .await;
+    airside(state.path(), &server.uri(), &["login", "demo"], "secret\n").await;
+    let hold = ["--hold", "--time-limit", "2026-11-27T18:00:00Z"];
+    let arguments = [&BOOK[..], &hold].concat();
+    let output = airside(state.path(), &server.uri(), &arguments, "").await;
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        text.contains("held until 2026-11-27T18:00:00Z"),
+        "{output:?}"
+    );
+    let locator = held.locator.to_string();
+    let output = airside(state.path(), &server.uri(), &["confirm", &locator], "").await;
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        text.contains("confirmed") && text.contains("version 2"),
+        "{output:?}"
+    );
+    let both = [&BOOK[..], &["--hold", "--waitlist"]].concat();
+    let output = airside(state.path(), &server.uri(), &both, "").await;
+    assert_eq!(output.status.code(), Some(2));
 }
 
 #[rstest]

@@ -89,7 +89,15 @@ async fn a_booking_is_sent_with_key_and_token() {
         .respond_with(ResponseTemplate::new(200).set_body_json(&made))
         .mount(&server)
         .await;
+    Mock::given(path(format!("/v1/bookings/{}/confirm", made.locator)))
+        .and(method("POST"))
+        .and(header("idempotency-key", "key-3"))
+        .and(header("if-match", "\"2\""))
+        .respond_with(ResponseTemplate::new(200).set_body_json(&made))
+        .mount(&server)
+        .await;
     let api = logged_in(&server, state.path()).await;
+    assert!(api.confirm_booking(&key(3), made.locator, 2).await.is_ok());
     assert_eq!(api.create_booking(&key(1), &request()).await.unwrap(), made);
     assert!(api.cancel_booking(&key(2), made.locator, 1).await.is_ok());
 }

@@ -9,6 +9,7 @@ mod support;
 
 use std::time::Duration;
 
+use airside_common::api::bookings::Booking;
 use airside_common::api::problem::{Code, Problem};
 use airside_common::booking::BookingStatus;
 use airside_common::event::BookingEvent;
@@ -21,7 +22,7 @@ use airside_tui::store::ledger::backoff::Jitter;
 use airside_tui::store::ledger::fold::{NO_LOCATOR, Pending};
 use airside_tui::store::ledger::{Intent, Ledger, LedgerEffect, SubmitError, WithdrawError};
 use airside_tui::store::moment::Moment;
-use airside_tui::store::operation::{DraftReason, Operation, Preview, Reference};
+use airside_tui::store::operation::{DraftReason, Operation, OperationKind, Preview, Reference};
 use jiff::{SignedDuration, Timestamp};
 use support::{account, booking, key, locator, request};
 
@@ -264,4 +265,156 @@ fn what_cannot_be_written_is_not_sent() {
     ));
     assert!(ledger.rows().is_empty());
     assert_eq!(ledger.drafts().count(), 1);
+}
+
+/// A booking that is held, and what the server says of it.
+fn held() -> Booking {
+    let mut held = booking(1, None);
+    held.status = BookingStatus::Held;
+    held
+}
+
+#[test]
+fn a_confirmation_shows_at_once_and_stays_where_it_is_confirmed() {
+    let mut ledger = logged_in();
+    ledger.fetched(vec![held()], at(0));
+    let target = Reference::Known(locator(1));
+    let confirm = || Intent::Confirm {
+        target: target.clone(),
+    };
+    ledger.submit(key(2), confirm(), at(1)).unwrap();
+    let row = ledger.row(&target).unwrap();
+    assert_eq!(row.status, BookingStatus::Confirmed);
+    assert!(row.pending.is_some());
+    assert_eq!(
+        ledger.submit(key(3), confirm(), at(1)),
+        Err(SubmitError::NotHeld)
+    );
+    let operation = sent(&ledger.journalled(&key(2), at(1))).remove(0);
+    assert_eq!(operation.base_version, Some(1));
+    let mut confirmed = booking(1, None);
+    confirmed.version = 2;
+    let done = Answer::Done(Box::new(confirmed));
+    ledger.answered(&key(2), done, at(2), Jitter::NONE);
+    let row = ledger.row(&target).unwrap();
+    assert_eq!((row.status, row.pending), (BookingStatus::Confirmed, None));
+}
+
+#[test]
+fn what_is_not_held_is_not_confirmed() {
+    let mut ledger = logged_in();
+    ledger.fetched(vec![booking(1, None)], at(0));
+    for target in [locator(1), locator(2)].map(Reference::Known) {
+        assert!(
+            ledger
+                .submit(key(2), Intent::Confirm { target }, at(1))
+                .is_err()
+        );
+    }
+}
+
+#[test]
+fn a_hold_can_be_confirmed_before_it_is_made_and_only_cancelled_afterwards() {
+    let mut ledger = logged_in();
+    let mut body = request();
+    body.hold = Some(true);
+    let preview = Preview::default();
+    ledger
+        .submit(key(1), Intent::Create { body, preview }, at(1))
+        .unwrap();
+    let target = Reference::Pending(key(1));
+    assert_eq!(ledger.row(&target).unwrap().status, BookingStatus::Held);
+    let confirm = Intent::Confirm {
+        target: target.clone(),
+    };
+    ledger.submit(key(2), confirm, at(1)).unwrap();
+    assert_eq!(
+        ledger.row(&target).unwrap().status,
+        BookingStatus::Confirmed
+    );
+    let cancel = Intent::Cancel {
+        target: target.clone(),
+    };
+    ledger.submit(key(3), cancel, at(1)).unwrap();
+    assert_eq!(
+        ledger.row(&target).unwrap().status,
+        BookingStatus::Cancelled
+    );
+    for n in 1..=3 {
+        ledger.journalled(&key(n), at(1));
+    }
+    let mut made = held();
+    made.operation = Some(key(1));
+    let done = Answer::Done(Box::new(made));
+    let step = ledger.answered(&key(1), done, at(2), Jitter::NONE);
+    let next = sent(&step.effects).remove(0);
+    assert_eq!((next.key, next.base_version), (key(2), Some(1)));
+}
+
+/// The cancellation behind it is a wish of its own, also after a restart.
+#[test]
+fn a_refused_confirmation_leaves_the_cancellation_behind_it() {
+    let mut ledger = logged_in();
+    ledger.fetched(vec![held()], at(0));
+    let target = Reference::Known(locator(1));
+    let mut records = Vec::new();
+    let mut note = |effects: &[LedgerEffect]| {
+        for effect in effects {
+            if let LedgerEffect::Append(record) = effect {
+                records.push(record.clone());
+            }
+        }
+    };
+    let confirm = Intent::Confirm {
+        target: target.clone(),
+    };
+    note(&ledger.submit(key(2), confirm, at(1)).unwrap());
+    let cancel = Intent::Cancel {
+        target: target.clone(),
+    };
+    note(&ledger.submit(key(3), cancel, at(1)).unwrap());
+    for n in 2..=3 {
+        ledger.journalled(&key(n), at(1));
+    }
+    let late = Problem::new(Code::TimeLimitPassed, "too late");
+    let step = ledger.answered(&key(2), Answer::Refused(late), at(2), Jitter::NONE);
+    note(&step.effects);
+    assert!(step.effects.contains(&LedgerEffect::Fetch(locator(1))));
+    let next = sent(&step.effects).remove(0);
+    assert_eq!((next.key, next.base_version), (key(3), Some(1)));
+    assert_eq!(ledger.drafts().count(), 0);
+
+    let lines: Vec<String> = records
+        .iter()
+        .map(|record| serde_json::to_string(record).unwrap())
+        .collect();
+    let read = lines.iter().map(|line| serde_json::from_str(line).unwrap());
+    let saved = Saved::replay(read);
+    let left: Vec<_> = saved
+        .operations
+        .iter()
+        .map(|o| (o.key.clone(), o.depends_on.clone()))
+        .collect();
+    assert_eq!(left, [(key(3), None)]);
+}
+
+/// As the release before has written it.
+#[test]
+fn a_journal_of_before_there_were_holds_is_read() {
+    let line = r#"{"record":"submitted","operation":{"key":"00000000-0000-0000-0000-000000000001",
+        "account":{"server":"http://here","user":"01936d5e-0000-7000-8000-000000000000"},
+        "kind":{"create":{"body":{"segments":[{"flight_id":"1","cabin":"economy"}],
+            "passengers":[{"given_name":"JOHN","surname":"SMITH","type":"adult"}],"contact":{"phone":"212-5550100"}},
+            "preview":{"segments":[],"total":null}}},
+        "target":{"pending":"00000000-0000-0000-0000-000000000001"},"base_version":null,"depends_on":null,
+        "created_at":"2026-11-24T12:00:00Z","state":"queued"}}"#;
+    let record = serde_json::from_str(line).unwrap();
+    let saved = Saved::replay([record]);
+    let OperationKind::Create { body, .. } = &saved.operations[0].kind else {
+        panic!("{saved:?}");
+    };
+    assert_eq!(
+        (body.hold, body.time_limit, body.waitlist),
+        (None, None, None)
+    );
 }

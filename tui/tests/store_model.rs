@@ -47,9 +47,12 @@ impl Server {
         }
         let answer = match (&operation.kind, &operation.target) {
             (OperationKind::Create { .. }, _) => self.create(operation),
+            (OperationKind::Confirm, Reference::Known(locator)) => {
+                self.confirm(operation, *locator)
+            }
             (OperationKind::Cancel, Reference::Known(locator)) => self.cancel(operation, *locator),
-            (OperationKind::Cancel, Reference::Pending(_)) => {
-                panic!("a cancellation of a booking that is not made was sent")
+            (OperationKind::Confirm | OperationKind::Cancel, Reference::Pending(_)) => {
+                panic!("a change of a booking that is not made was sent")
             }
         };
         self.answers.insert(operation.key.clone(), answer.clone());
@@ -65,14 +68,29 @@ impl Server {
         if live >= CAPACITY {
             return Answer::Refused(Problem::new(Code::SoldOut, "none left"));
         }
-        let made = booking(self.made, Some(operation.key.clone()));
+        let mut made = booking(self.made, Some(operation.key.clone()));
+        if matches!(&operation.kind, OperationKind::Create { body, .. } if body.hold == Some(true))
+        {
+            made.status = BookingStatus::Held;
+        }
         self.made += 1;
         self.bookings.insert(made.locator, made.clone());
-        self.tell(&made, &operation.key);
+        self.tell(&made, Some(&operation.key));
         Answer::Done(Box::new(made))
     }
 
+    fn confirm(&mut self, operation: &Operation, locator: Locator) -> Answer {
+        match self.bookings.get(&locator).map(|found| found.status) {
+            Some(BookingStatus::Held) => self.change(operation, locator, BookingStatus::Confirmed),
+            _ => Answer::Refused(Problem::new(Code::TimeLimitPassed, "not held any more")),
+        }
+    }
+
     fn cancel(&mut self, operation: &Operation, locator: Locator) -> Answer {
+        self.change(operation, locator, BookingStatus::Cancelled)
+    }
+
+    fn change(&mut self, operation: &Operation, locator: Locator, to: BookingStatus) -> Answer {
         let Some(found) = self.bookings.get_mut(&locator) else {
             return Answer::Refused(Problem::new(Code::NotFound, "no such booking"));
         };
@@ -80,18 +98,35 @@ impl Server {
             return Answer::Refused(Problem::new(Code::StaleVersion, "changed meanwhile"));
         }
         found.version += 1;
-        found.status = BookingStatus::Cancelled;
-        let cancelled = found.clone();
-        self.tell(&cancelled, &operation.key);
-        Answer::Done(Box::new(cancelled))
+        found.status = to;
+        let changed = found.clone();
+        self.tell(&changed, Some(&operation.key));
+        Answer::Done(Box::new(changed))
     }
 
-    fn tell(&mut self, booking: &Booking, key: &OperationKey) {
+    /// A hold ends by itself.
+    fn expire(&mut self, at: usize) {
+        let mut held: Vec<&mut Booking> = self
+            .bookings
+            .values_mut()
+            .filter(|b| b.status == BookingStatus::Held)
+            .collect();
+        let count = held.len();
+        if count > 0 {
+            let found = &mut *held[at % count];
+            found.version += 1;
+            found.status = BookingStatus::Cancelled;
+            let expired = found.clone();
+            self.tell(&expired, None);
+        }
+    }
+
+    fn tell(&mut self, booking: &Booking, key: Option<&OperationKey>) {
         self.events.push(BookingEvent {
             locator: booking.locator,
             version: booking.version,
             office: booking.office.clone(),
-            operation: Some(key.clone()),
+            operation: key.cloned(),
         });
     }
 }
@@ -99,7 +134,11 @@ impl Server {
 #[derive(Debug, Clone)]
 enum Act {
     Create,
+    Hold,
+    Confirm(usize),
     Cancel(usize),
+    /// The server ends a hold.
+    Expire(usize),
     /// The next journal record reaches the disk.
     Flush,
     Deliver(usize),
@@ -121,7 +160,10 @@ enum Act {
 
 fn act() -> impl Strategy<Value = Act> {
     prop_oneof![
-        3 => Just(Act::Create),
+        2 => Just(Act::Create),
+        2 => Just(Act::Hold),
+        2 => any::<usize>().prop_map(Act::Confirm),
+        1 => any::<usize>().prop_map(Act::Expire),
         2 => any::<usize>().prop_map(Act::Cancel),
         5 => Just(Act::Flush),
         4 => any::<usize>().prop_map(Act::Deliver),
@@ -222,6 +264,12 @@ impl World {
         }
     }
 
+    /// One of those that are shown.
+    fn reference(&self, at: usize) -> Option<Reference> {
+        let mut rows = self.ledger.rows();
+        (!rows.is_empty()).then(|| rows.swap_remove(at % rows.len()).reference)
+    }
+
     fn flush(&mut self) {
         let Some(record) = self.to_write.pop_front() else {
             return;
@@ -260,18 +308,23 @@ impl World {
                 body: request(),
                 preview: Preview::default(),
             }),
+            Act::Hold => {
+                let mut body = request();
+                body.hold = Some(true);
+                let preview = Preview::default();
+                self.submit(Intent::Create { body, preview });
+            }
+            Act::Confirm(at) => {
+                if let Some(target) = self.reference(at) {
+                    self.submit(Intent::Confirm { target });
+                }
+            }
             Act::Cancel(at) => {
-                let references: Vec<Reference> = self
-                    .ledger
-                    .rows()
-                    .into_iter()
-                    .map(|r| r.reference)
-                    .collect();
-                if !references.is_empty() {
-                    let target = references[at % references.len()].clone();
+                if let Some(target) = self.reference(at) {
                     self.submit(Intent::Cancel { target });
                 }
             }
+            Act::Expire(at) => self.server.expire(at),
             Act::Flush => self.flush(),
             Act::Deliver(at) => {
                 if let Some(operation) = self.take(at) {

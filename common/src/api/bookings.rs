@@ -1,4 +1,4 @@
-//! Bookings: making, reading, listing, cancelling.
+//! Bookings: making, confirming, reading, listing, cancelling.
 
 use serde::{Deserialize, Serialize};
 
@@ -104,11 +104,16 @@ pub struct CreateBooking {
     pub passengers: Vec<Passenger>,
     /// How the party is reached.
     pub contact: Contact,
-    /// Keep the seats until a time limit instead of confirming.
+    /// Keep the seats until a time limit instead of confirming: the booking is `held` until it is confirmed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", oai(skip_serializing_if_is_none))]
     pub hold: Option<bool>,
-    /// Join the waitlist where seats are short.
+    /// Until when the seats are kept, before the first departure; only with `hold`. Without it the server chooses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", oai(skip_serializing_if_is_none))]
+    pub time_limit: Option<Instant>,
+    /// Join the waitlist where seats are short: the booking is `waitlisted` on all its flights until there are seats for
+    /// the whole party on all of them. Where there are, it is confirmed at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", oai(skip_serializing_if_is_none))]
     pub waitlist: Option<bool>,
@@ -202,9 +207,10 @@ pub struct HistoryEntry {
     pub version: u64,
     /// When.
     pub at: Instant,
-    /// Who.
+    /// Who; `system` where nobody asked for it.
     pub by: Username,
-    /// What, as an event's type: `booking.created`, `booking.cancelled`.
+    /// What, as an event's type: `booking.created`, `booking.confirmed`, `booking.cancelled`, `booking.expired`,
+    /// `waitlist.cleared`.
     pub action: String,
     /// What changed, in words.
     pub detail: String,

@@ -29,6 +29,8 @@ pub enum Code {
     FareChanged,
     /// 409: the flight has departed or is cancelled.
     FlightNotBookable,
+    /// 409: the time limit of the held booking has passed.
+    TimeLimitPassed,
     /// 409: the flight has bookings and cannot be changed in this way.
     FlightHasBookings,
     /// 409: it exists already.
@@ -83,6 +85,7 @@ impl Code {
             | Self::SeatTaken
             | Self::FareChanged
             | Self::FlightNotBookable
+            | Self::TimeLimitPassed
             | Self::FlightHasBookings
             | Self::AlreadyExists
             | Self::Conflict => 409,
@@ -109,6 +112,7 @@ impl Code {
             Self::SeatTaken => "The seat is taken",
             Self::FareChanged => "The fare has changed",
             Self::FlightNotBookable => "The flight cannot be booked",
+            Self::TimeLimitPassed => "The time limit has passed",
             Self::FlightHasBookings => "The flight has bookings",
             Self::AlreadyExists => "It exists already",
             Self::Conflict => "The current state does not allow this",

@@ -1,8 +1,11 @@
-//! The feature `bookings`: making, reading, listing and cancelling, all writes through one writer.
+//! The feature `bookings`: making, confirming, reading, listing and cancelling, and what comes due; all writes through one
+//! writer.
 
 pub mod api;
 pub mod command;
+pub mod consumers;
 pub mod decide;
+pub mod hold;
 pub mod integrity;
 pub mod itinerary;
 pub mod party;

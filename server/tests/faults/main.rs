@@ -12,6 +12,7 @@ mod database_restart;
 mod database_tls;
 mod disk_full;
 mod failover;
+mod holds;
 mod log;
 mod lost_answer;
 mod migration;

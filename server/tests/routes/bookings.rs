@@ -1,6 +1,7 @@
 use serde_json::{Value, json};
 
 mod cancel;
+mod confirm;
 mod create;
 mod list;
 mod read;

@@ -48,6 +48,16 @@ async fn weak_passwords_and_wrong_fields_are_refused() {
 }
 
 #[tokio::test]
+async fn nobody_is_called_as_what_nobody_asked_for() {
+    let app = TestApp::new().await;
+    let admin = app.admin().await;
+    let body =
+        json!({"username": "system", "password": PASSWORD, "role": "agent", "office": "NYC1A0001"});
+    let answer = admin.post("/v1/admin/users", &[], Some(&body)).await;
+    assert_eq!(answer.verdict(), "422 username");
+}
+
+#[tokio::test]
 async fn a_change_ends_the_sessions_at_once() {
     let app = TestApp::new().await;
     let admin = app.admin().await;

@@ -10,6 +10,7 @@ use airside_common::booking::{OperationKey, PassengerType};
 use airside_common::flight::Cabin;
 use airside_common::money::{Money, parse_currency};
 use airside_common::text::{Email, Phone};
+use airside_common::time::Instant;
 use clap::Args;
 
 use super::{CliError, Form, Workplace, json, print, settle};
@@ -39,11 +40,20 @@ pub struct Book {
     /// A seat: SEGMENT:PASSENGER:SEAT, counted from 1, such as 1:1:12A
     #[arg(long = "seat", value_name = "SEAT")]
     seats: Vec<SeatArgument>,
+    /// Keep the seats until a time limit, and confirm them later: airside confirm LOCATOR
+    #[arg(long, conflicts_with = "waitlist")]
+    hold: bool,
+    /// Until when they are kept, such as 2026-11-27T18:00:00Z; without it, as long as the server keeps them.
+    #[arg(long, value_name = "TIME", requires = "hold")]
+    time_limit: Option<Instant>,
+    /// Wait for seats where too few are left.
+    #[arg(long, conflicts_with = "seats")]
+    waitlist: bool,
     /// Book only at this total, such as 224.78USD.
     #[arg(long, value_name = "TOTAL")]
     expected_total: Option<TotalArgument>,
     /// The whole request as JSON, from a file or from - for standard input, instead of the above.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["segments", "passengers", "email", "phone", "seats", "expected_total"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["segments", "passengers", "email", "phone", "seats", "hold", "time_limit", "waitlist", "expected_total"])]
     body: Option<String>,
     /// The key of this booking; a random one where it is missing.
     #[arg(long)]
@@ -67,8 +77,9 @@ impl Book {
                     email: self.email,
                     phone: self.phone,
                 },
-                hold: None,
-                waitlist: None,
+                hold: self.hold.then_some(true),
+                time_limit: self.time_limit,
+                waitlist: self.waitlist.then_some(true),
                 seats: (!self.seats.is_empty())
                     .then(|| self.seats.into_iter().map(|s| s.0).collect()),
                 expected_total: self.expected_total.map(|t| t.0),

@@ -49,6 +49,9 @@ pub(super) fn booking(booking: &Booking) -> String {
             booking.locator, booking.status, booking.total, booking.version
         ),
     );
+    if let Some(limit) = booking.time_limit {
+        line(&mut out, format_args!("  held until {limit}"));
+    }
     for (at, segment) in booking.segments.iter().enumerate() {
         line(&mut out, format_args!("  {} {}", at + 1, flown(segment)));
     }

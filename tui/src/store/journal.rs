@@ -108,6 +108,9 @@ impl Saved {
             for (key, (locator, version)) in &confirmed {
                 operation.follow(key, *locator, *version);
             }
+            for key in &dropped {
+                operation.stand_alone(key);
+            }
         }
         Self { operations, drafts }
     }
@@ -137,6 +140,13 @@ impl Operation {
         if self.depends_on.as_ref() == Some(key) {
             self.depends_on = None;
             self.base_version = Some(version);
+        }
+    }
+
+    /// Takes notice that another operation was refused, and left the booking as it was.
+    pub(super) fn stand_alone(&mut self, key: &OperationKey) {
+        if self.depends_on.as_ref() == Some(key) {
+            self.depends_on = None;
         }
     }
 }

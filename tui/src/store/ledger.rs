@@ -58,6 +58,11 @@ pub enum Intent {
         /// What is shown until the server has answered.
         preview: Preview,
     },
+    /// A held booking is confirmed.
+    Confirm {
+        /// Which one; it may still be pending.
+        target: Reference,
+    },
     /// A booking is given back.
     Cancel {
         /// Which one; it may still be pending.
@@ -80,6 +85,9 @@ pub enum SubmitError {
     /// The booking is cancelled, or its cancellation is under way.
     #[error("the booking is cancelled already")]
     AlreadyCancelled,
+    /// It is not held, or its confirmation is under way.
+    #[error("only a held booking can be confirmed")]
+    NotHeld,
 }
 
 /// Why an operation cannot be taken back.
@@ -267,6 +275,15 @@ impl Ledger {
                 Reference::Pending(key.clone()),
                 None,
             ),
+            Intent::Confirm { target } => {
+                let target = self.resolve(&target);
+                let row = self.row(&target).ok_or(SubmitError::UnknownBooking)?;
+                if row.status != BookingStatus::Held {
+                    return Err(SubmitError::NotHeld);
+                }
+                let version = row.truth.map(|booking| booking.version);
+                (OperationKind::Confirm, target, version)
+            }
             Intent::Cancel { target } => {
                 let target = self.resolve(&target);
                 let row = self.row(&target).ok_or(SubmitError::UnknownBooking)?;
@@ -638,13 +655,22 @@ impl Ledger {
                 let reason = DraftReason::Refused(problem.clone());
                 effects.push(self.keep_draft(operation.clone(), reason));
             }
-            // A refused cancellation leaves nothing to be corrected: the booking is there to be cancelled again.
-            OperationKind::Cancel => effects.push(LedgerEffect::Append(JournalRecord::Dropped {
-                key: operation.key.clone(),
-            })),
+            // What is refused of a booking that is there leaves nothing to be corrected: it can be asked for again. What was
+            // asked for behind it is a wish of its own.
+            OperationKind::Confirm | OperationKind::Cancel => {
+                effects.push(LedgerEffect::Append(JournalRecord::Dropped {
+                    key: operation.key.clone(),
+                }));
+                for entry in &mut self.entries {
+                    entry.operation.stand_alone(&operation.key);
+                }
+            }
         }
         if let Reference::Known(locator) = operation.target
-            && matches!(problem.code, Code::StaleVersion | Code::Conflict)
+            && matches!(
+                problem.code,
+                Code::StaleVersion | Code::Conflict | Code::TimeLimitPassed
+            )
         {
             effects.push(LedgerEffect::Fetch(locator));
         }

@@ -2,7 +2,7 @@
 
 use airside_common::api::bookings::{CreateBooking, Segment};
 use airside_common::api::problem::Problem;
-use airside_common::booking::OperationKey;
+use airside_common::booking::{BookingStatus, OperationKey};
 use airside_common::locator::Locator;
 use airside_common::money::Money;
 use jiff::Timestamp;
@@ -41,6 +41,8 @@ pub enum OperationKind {
         /// What is shown meanwhile.
         preview: Preview,
     },
+    /// A held booking is confirmed.
+    Confirm,
     /// All of a booking is given back.
     Cancel,
 }
@@ -79,6 +81,15 @@ pub struct Operation {
 }
 
 impl Operation {
+    /// What the booking will be once it is confirmed; `None` for a new one.
+    pub fn becomes(&self) -> Option<BookingStatus> {
+        match self.kind {
+            OperationKind::Create { .. } => None,
+            OperationKind::Confirm => Some(BookingStatus::Confirmed),
+            OperationKind::Cancel => Some(BookingStatus::Cancelled),
+        }
+    }
+
     /// Seats that it takes on a flight's cabin once it is confirmed.
     pub fn seats(
         &self,

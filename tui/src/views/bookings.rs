@@ -1,7 +1,7 @@
 //! The list of bookings, and one in full.
 
 use airside_common::api::bookings::Segment;
-use airside_common::booking::BookingStatus;
+use airside_common::booking::{BookingStatus, SegmentStatus};
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
@@ -171,10 +171,14 @@ fn columns(width: usize) -> (usize, usize) {
 /// A row's status in a word.
 fn status_of(row: &Row<'_>) -> (&'static str, Meaning) {
     let cancels = row.status == BookingStatus::Cancelled;
+    let confirms = row
+        .operation
+        .is_some_and(|operation| operation.kind == OperationKind::Confirm);
     match row.pending {
         Some(Pending::AsksFirst) => ("asks", Meaning::Warning),
         Some(Pending::Unanswered) => ("unanswered", Meaning::Pending),
         Some(_) if cancels => ("cancelling", Meaning::Pending),
+        Some(_) if confirms => ("confirming", Meaning::Pending),
         Some(_) => ("pending", Meaning::Pending),
         None if cancels => ("cancelled", Meaning::Muted),
         None => (
@@ -223,6 +227,9 @@ fn record_lines(state: &State, row: &Row<'_>, record: &Record) -> Vec<Line<'stat
                 }
                 Some(Pending::Unanswered) => {
                     "   no answer yet; it is asked again, and never done twice".to_owned()
+                }
+                None if row.status == BookingStatus::Waitlisted => {
+                    "   confirmed by itself once there are seats for all".to_owned()
                 }
                 _ => String::new(),
             }),
@@ -283,6 +290,23 @@ fn record_lines(state: &State, row: &Row<'_>, record: &Record) -> Vec<Line<'stat
         label("Total    "),
         span(total, theme.style(Meaning::Figure)),
     ]));
+    if let Some(limit) = row
+        .time_limit
+        .filter(|_| row.status != BookingStatus::Cancelled)
+    {
+        let until = limit.to_zoned(state.zone.clone());
+        lines.push(Line::from(vec![
+            label("Held     "),
+            span(
+                format!(
+                    "until {} {}",
+                    dates::full(until.date()),
+                    until.strftime("%H:%M")
+                ),
+                theme.style(Meaning::Warning),
+            ),
+        ]));
+    }
     let at = row.created_at.to_zoned(state.zone.clone());
     let by = match (row.created_by, row.office) {
         (Some(user), Some(office)) => format!("  by {user} of {office}"),
@@ -353,10 +377,10 @@ fn segment_line(state: &State, at: usize, segment: &Segment, pending: bool) -> L
             } else {
                 segment.status.code().to_owned()
             },
-            theme.style(if pending {
-                Meaning::Pending
-            } else {
-                Meaning::Good
+            theme.style(match segment.status {
+                _ if pending => Meaning::Pending,
+                SegmentStatus::Hl => Meaning::Warning,
+                _ => Meaning::Good,
             }),
         ),
         span(

@@ -46,6 +46,7 @@ pub(crate) fn request() -> CreateBooking {
             phone: None,
         },
         hold: None,
+        time_limit: None,
         waitlist: None,
         seats: None,
         expected_total: None,

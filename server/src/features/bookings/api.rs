@@ -115,6 +115,10 @@ fn etag(version: u64) -> String {
 fn success(outcome: Outcome) -> Result<(JsonBytes<Booking>, Locator, u64), ProblemAnswer> {
     match outcome {
         Outcome::Refused(problem) => Err((*problem).into()),
+        Outcome::Settled(_) => Err(ProblemAnswer::new(
+            Code::Internal,
+            "the writer did what nobody asked for",
+        )),
         Outcome::Answered(Answer {
             body,
             subject: Some((locator, version)),
@@ -126,6 +130,18 @@ fn success(outcome: Outcome) -> Result<(JsonBytes<Booking>, Locator, u64), Probl
             ..
         }) => Err(ProblemAnswer::kept(body)),
     }
+}
+
+/// The precondition that every change of a booking needs.
+fn precondition(if_match: Option<String>) -> Result<IfMatch, ProblemAnswer> {
+    let text = if_match.ok_or_else(|| {
+        ProblemAnswer::new(
+            Code::PreconditionRequired,
+            "send the version that you saw as `If-Match: \"version\"`",
+        )
+    })?;
+    // What is no version is none that the booking has.
+    Ok(text.parse().unwrap_or(IfMatch::Version(0)))
 }
 
 /// A flight such as `UA1545`.
@@ -153,7 +169,8 @@ fn position(cursor: Option<&str>) -> Result<Option<i64>, ProblemAnswer> {
 impl BookingsApi {
     /// Make a booking
     ///
-    /// A party gets all its segments and seats, or none. The same `Idempotency-Key` gives the same answer, however
+    /// A party gets all its segments and seats, or none. With `hold` it is `held` until a time limit, and confirmed by
+    /// `confirmBooking`; with `waitlist` a party that finds too few seats is `waitlisted`, and confirmed when there are. The same `Idempotency-Key` gives the same answer, however
     /// often it is sent; with another body it is refused.
     #[oai(path = "/bookings", method = "post", operation_id = "createBooking")]
     async fn create(
@@ -250,6 +267,37 @@ impl BookingsApi {
         JsonBytes::of(&self.reading.history(&caller.0, locator.0).await?)
     }
 
+    /// Confirm a held booking
+    ///
+    /// Only before its time limit: afterwards it is 409 `time_limit_passed`, until the booking is cancelled by itself. The key
+    /// is looked up before `If-Match`.
+    #[oai(
+        path = "/bookings/:locator/confirm",
+        method = "post",
+        operation_id = "confirmBooking"
+    )]
+    async fn confirm(
+        &self,
+        caller: AgentAuth,
+        request_id: RequestId,
+        /// Its record locator.
+        locator: Path<Locator>,
+        /// The name of this write, chosen by the client.
+        #[oai(name = "Idempotency-Key")]
+        key: Header<OperationKey>,
+        /// The version that was seen, as in `ETag`.
+        #[oai(name = "If-Match")]
+        if_match: Header<Option<String>>,
+    ) -> Result<BookingAnswer, ProblemAnswer> {
+        let expected = precondition(if_match.0)?;
+        let outcome = self
+            .bookings
+            .confirm(caller.0, request_id.as_str(), key.0, locator.0, expected)
+            .await?;
+        let (booking, _, version) = success(outcome)?;
+        Ok(BookingAnswer::Ok(booking, etag(version)))
+    }
+
     /// Cancel a booking
     ///
     /// Its seats are given back. The key is looked up before `If-Match`: the retry of a cancellation whose answer was
@@ -272,16 +320,7 @@ impl BookingsApi {
         #[oai(name = "If-Match")]
         if_match: Header<Option<String>>,
     ) -> Result<BookingAnswer, ProblemAnswer> {
-        let expected: IfMatch = if_match
-            .0
-            .ok_or_else(|| {
-                ProblemAnswer::new(
-                    Code::PreconditionRequired,
-                    "send the version that you saw as `If-Match: \"version\"`",
-                )
-            })?
-            .parse()
-            .unwrap_or(IfMatch::Version(0));
+        let expected = precondition(if_match.0)?;
         let outcome = self
             .bookings
             .cancel(caller.0, request_id.as_str(), key.0, locator.0, expected)

@@ -3,15 +3,55 @@
 use airside_common::api::bookings::CreateBooking;
 use airside_common::api::problem::Problem;
 use airside_common::booking::OperationKey;
+use airside_common::flight::FlightId;
 use airside_common::locator::Locator;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use super::hold::HoldTerms;
 use crate::features::auth::caller::Caller;
 
 /// One intended write to bookings.
 #[derive(Debug, Clone)]
-pub struct Command {
+pub enum Command {
+    /// Somebody asked for it.
+    Asked(Box<Asked>),
+    /// Nobody did: its time has come.
+    Due(Duty),
+}
+
+impl Command {
+    /// What the log calls it: the request that brought it, or what is due.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Asked(asked) => asked.request_id.clone(),
+            Self::Due(Duty::Expire(locator)) => format!("expiry-of-{locator}"),
+            Self::Due(Duty::Clear(flight)) => format!("waitlist-of-{flight}"),
+        }
+    }
+
+    /// What somebody asked for.
+    pub fn asked(&self) -> Option<&Asked> {
+        match self {
+            Self::Asked(asked) => Some(asked),
+            Self::Due(_) => None,
+        }
+    }
+}
+
+/// What the system does by itself. It needs no key: the state of the bookings decides whether there is something to be done,
+/// so that it may be asked for any number of times by any number of processes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Duty {
+    /// End a held booking whose time limit has passed, or a waitlisted one that has nothing to wait for any more.
+    Expire(Locator),
+    /// Give a flight's free seats to those who wait for them.
+    Clear(FlightId),
+}
+
+/// What a caller asked for.
+#[derive(Debug, Clone)]
+pub struct Asked {
     /// Who wants it.
     pub caller: Caller,
     /// The request that brought it: a refusal that is kept names it whenever it is given.
@@ -27,8 +67,20 @@ pub struct Command {
 /// What is wanted.
 #[derive(Debug, Clone)]
 pub enum Action {
-    /// Make a booking; the body has passed [`super::party::check`].
-    Create(Box<CreateBooking>),
+    /// Make a booking.
+    Create {
+        /// What is booked; it has passed [`super::party::check`].
+        body: Box<CreateBooking>,
+        /// How long it may be held.
+        terms: HoldTerms,
+    },
+    /// Turn a held booking into a confirmed one.
+    Confirm {
+        /// Which booking.
+        locator: Locator,
+        /// The version that the caller has seen.
+        expected: IfMatch,
+    },
     /// Give a booking's seats back and end it.
     Cancel {
         /// Which booking.
@@ -100,6 +152,8 @@ pub enum Outcome {
     Answered(Answer),
     /// A refusal that is not kept: the key stays free.
     Refused(Box<Problem>),
+    /// What was due is done: so many bookings changed by it, none where others were first.
+    Settled(usize),
 }
 
 /// An answer as it is stored and sent.

@@ -1,37 +1,41 @@
 //! What the facts allow: pure, and the same for every database.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use airside_common::airport::{AirportCode, CarrierCode};
 use airside_common::api::bookings::Booking;
 use airside_common::api::problem::{Code, Problem};
-use airside_common::booking::{BookingStatus, SegmentStatus};
-use airside_common::flight::{
-    AircraftCode, Cabin, FlightId, FlightNumber, FlightStatus, SeatNumber,
-};
+use airside_common::booking::SegmentStatus;
+use airside_common::flight::{AircraftCode, FlightId, FlightNumber, FlightStatus, SeatNumber};
 use airside_common::locator::Locator;
 use airside_common::money::Money;
 use airside_common::time::{Instant, OffsetTime};
 use airside_common::user::UserId;
 use jiff::Timestamp;
 
-use super::command::{Action, Answer, Command, IfMatch, Outcome};
-use super::party;
+use super::command::{Action, Answer, Asked, Command, Duty, IfMatch, Outcome};
 use crate::features::auth::caller::Caller;
+pub use change::{Author, Change, Kind, Place, seat_balance};
 
+mod change;
+mod confirm;
 mod create;
+mod end;
 #[cfg(test)]
 mod tests;
+mod waitlist;
 
 /// What the database says about all that a batch of commands touches, read under its locks.
 #[derive(Debug, Clone)]
 pub struct Facts {
     /// The database's time: it alone says what has departed.
     pub now: Timestamp,
-    /// The flights that commands name, those that exist.
+    /// The flights that commands name, and those of the bookings, those that exist.
     pub flights: HashMap<FlightId, FlightFacts>,
-    /// The bookings that commands name, those that exist.
+    /// The bookings that commands name, and those that wait, those that exist.
     pub bookings: HashMap<Locator, Stored>,
+    /// Waitlisted bookings that may get what these commands make free, in the order in which they came.
+    pub waiting: Vec<Locator>,
     /// Of the seats that commands name, those that somebody has.
     pub taken: HashSet<(FlightId, SeatNumber)>,
     /// Locators that are free, different from each other, one for each command.
@@ -105,103 +109,40 @@ impl Stored {
 pub struct Decision {
     /// The answer.
     pub outcome: Outcome,
-    /// What to write; nothing where the command is refused.
-    pub change: Option<Change>,
-}
-
-/// A change of one booking. The seats that it takes or gives back are in [`seat_balance`].
-#[derive(Debug, Clone)]
-pub enum Change {
-    /// A new booking.
-    Create(Box<Booking>),
-    /// A booking that has ended.
-    Cancel {
-        /// Its number in the database.
-        id: i64,
-        /// The booking as it is now.
-        booking: Box<Booking>,
-        /// What its segments held before.
-        released: Vec<(FlightId, Cabin)>,
-    },
-}
-
-impl Change {
-    /// The booking after the change.
-    pub fn booking(&self) -> &Booking {
-        match self {
-            Self::Create(booking) | Self::Cancel { booking, .. } => booking,
-        }
-    }
-
-    /// What happened, in words, for the history.
-    pub fn detail(&self) -> String {
-        let booking = self.booking();
-        let flights: Vec<String> = booking
-            .segments
-            .iter()
-            .map(|s| {
-                format!(
-                    "{}{} {} {}{} {}",
-                    s.carrier,
-                    s.number,
-                    s.departure.date(),
-                    s.origin,
-                    s.destination,
-                    s.cabin
-                )
-            })
-            .collect();
-        let people = match booking.passengers.len() {
-            1 => "1 passenger".to_owned(),
-            count => format!("{count} passengers"),
-        };
-        match self {
-            Self::Create(_) => format!("{people} on {}, {}", flights.join(", "), booking.total),
-            Self::Cancel { .. } => format!("{people} off {}", flights.join(", ")),
-        }
-    }
-}
-
-/// Seats that changes take (positive) or give back (negative), in the order in which counters are locked.
-pub fn seat_balance(changes: &[&Change]) -> BTreeMap<(FlightId, Cabin), i64> {
-    let mut balance = BTreeMap::new();
-    for change in changes {
-        let seats = i64::from(party::seats_needed(&change.booking().passengers));
-        match change {
-            Change::Create(booking) => {
-                for segment in &booking.segments {
-                    *balance
-                        .entry((segment.flight_id, segment.cabin))
-                        .or_default() += seats;
-                }
-            }
-            Change::Cancel { released, .. } => {
-                for place in released {
-                    *balance.entry(*place).or_default() -= seats;
-                }
-            }
-        }
-    }
-    balance.retain(|_, seats| *seats != 0);
-    balance
+    /// What to write, in order; nothing where the command is refused.
+    pub changes: Vec<Change>,
 }
 
 /// Decides each command in the order of arrival: a party gets all its segments and seats or none, and a refused
-/// command takes nothing. One decision for each command.
+/// command takes nothing. What a command gives back goes to those who wait before the next command is looked at. One decision
+/// for each command.
 pub fn decide(facts: &Facts, commands: &[Command]) -> Vec<Decision> {
     let mut desk = Desk {
         now: facts.now,
         flights: &facts.flights,
         sold: HashMap::new(),
         bookings: facts.bookings.clone(),
+        waiting: &facts.waiting,
         taken: facts.taken.clone(),
         locators: facts.locators.iter().copied(),
     };
     commands
         .iter()
-        .map(|command| match desk.run(command) {
-            Ok((change, status)) => done(change, status, command),
-            Err(problem) => refused(problem, command),
+        .map(|command| match command {
+            Command::Asked(asked) => match desk.run(asked) {
+                Ok((change, status)) => {
+                    let cleared = desk.clear(|place| change.gives_back(place));
+                    done(change, status, cleared, asked)
+                }
+                Err(problem) => refused(problem, asked),
+            },
+            Command::Due(duty) => {
+                let changes = desk.attend(*duty);
+                Decision {
+                    outcome: Outcome::Settled(changes.len()),
+                    changes,
+                }
+            }
         })
         .collect()
 }
@@ -211,84 +152,114 @@ struct Desk<'a> {
     now: Timestamp,
     flights: &'a HashMap<FlightId, FlightFacts>,
     /// Seats sold, where this batch has changed them.
-    sold: HashMap<(FlightId, Cabin), u32>,
+    sold: HashMap<Place, u32>,
     bookings: HashMap<Locator, Stored>,
+    waiting: &'a [Locator],
     taken: HashSet<(FlightId, SeatNumber)>,
     locators: std::iter::Copied<std::slice::Iter<'a, Locator>>,
 }
 
 impl Desk<'_> {
-    fn run(&mut self, command: &Command) -> Result<(Change, u16), Problem> {
-        match &command.action {
-            Action::Create(body) => self
-                .create(body, command)
-                .map(|booking| (Change::Create(Box::new(booking)), 201)),
-            Action::Cancel { locator, expected } => self
-                .cancel(*locator, *expected, &command.caller)
-                .map(|change| (change, 200)),
+    /// What somebody asked for, and the status of its success.
+    fn run(&mut self, asked: &Asked) -> Result<(Change, u16), Problem> {
+        match &asked.action {
+            Action::Create { body, terms } => {
+                self.create(body, *terms, asked).map(|change| (change, 201))
+            }
+            Action::Confirm { locator, expected } => {
+                let stored = self.named(*locator, *expected, &asked.caller)?;
+                self.confirm(stored, asked).map(|change| (change, 200))
+            }
+            Action::Cancel { locator, expected } => {
+                let stored = self.named(*locator, *expected, &asked.caller)?;
+                self.cancel(stored, asked).map(|change| (change, 200))
+            }
         }
     }
 
-    fn cancel(
-        &mut self,
+    /// What is due; nothing where it is not, or not any more.
+    fn attend(&mut self, duty: Duty) -> Vec<Change> {
+        match duty {
+            Duty::Expire(locator) => match self.expire(locator) {
+                Some(expired) => {
+                    let cleared = self.clear(|place| expired.gives_back(place));
+                    std::iter::once(expired).chain(cleared).collect()
+                }
+                None => Vec::new(),
+            },
+            Duty::Clear(flight) => self.clear(|place| place.0 == flight),
+        }
+    }
+
+    /// The booking that the caller names, at this version.
+    fn named(
+        &self,
         locator: Locator,
         expected: IfMatch,
         caller: &Caller,
-    ) -> Result<Change, Problem> {
+    ) -> Result<Stored, Problem> {
         let stored = self
             .bookings
-            .get_mut(&locator)
+            .get(&locator)
             .filter(|stored| stored.is_visible_to(caller))
             .ok_or_else(|| {
                 Problem::new(Code::NotFound, format!("there is no booking {locator}"))
             })?;
-        let booking = &mut stored.booking;
-        if !expected.holds(booking.version) {
-            return Err(Problem::new(
-                Code::StaleVersion,
-                format!("the booking is at version {} now", booking.version),
-            ));
+        let version = stored.booking.version;
+        if expected.holds(version) {
+            return Ok(stored.clone());
         }
-        if booking.status == BookingStatus::Cancelled {
-            return Err(Problem::new(
-                Code::Conflict,
-                format!("the booking {locator} is cancelled already"),
-            ));
+        Err(Problem::new(
+            Code::StaleVersion,
+            format!("the booking is at version {version} now"),
+        ))
+    }
+
+    /// Notes what a booking has become; answers it.
+    fn becomes(&mut self, mut stored: Stored) -> Stored {
+        stored.booking.version += 1;
+        stored.booking.updated_at = Instant(self.now);
+        self.bookings.insert(stored.booking.locator, stored.clone());
+        stored
+    }
+
+    /// Why a flight cannot be booked, if it cannot.
+    fn is_gone(&self, flight: &FlightFacts) -> Option<&'static str> {
+        if flight.status == FlightStatus::Cancelled {
+            Some("is cancelled")
+        } else if flight.departure.instant() <= self.now {
+            Some("has departed")
+        } else {
+            None
         }
-        booking.status = BookingStatus::Cancelled;
-        booking.version += 1;
-        booking.updated_at = Instant(self.now);
-        for choice in std::mem::take(&mut booking.seats) {
-            let segment = usize::from(choice.segment)
-                .checked_sub(1)
-                .and_then(|at| booking.segments.get(at));
-            if let Some(segment) = segment {
-                self.taken.remove(&(segment.flight_id, choice.seat));
-            }
-        }
-        let seats = u32::from(party::seats_needed(&booking.passengers));
-        let mut released = Vec::new();
-        for segment in &mut booking.segments {
-            if holds_seats(segment.status) {
-                let place = (segment.flight_id, segment.cabin);
-                released.push(place);
-                if let Some(sold) = self.sold.get_mut(&place) {
-                    *sold = sold.saturating_sub(seats);
-                } else if let Some(cabin) = self
-                    .flights
-                    .get(&segment.flight_id)
-                    .and_then(|flight| flight.cabins[segment.cabin.index()])
-                {
-                    self.sold.insert(place, cabin.sold.saturating_sub(seats));
-                }
-            }
-            segment.status = SegmentStatus::Xx;
-        }
-        Ok(Change::Cancel {
-            id: stored.id,
-            booking: Box::new(stored.clone().seen_by(caller)),
-            released,
-        })
+    }
+
+    /// What is known of a cabin before this batch.
+    fn cabin(&self, (flight, cabin): Place) -> Option<CabinFacts> {
+        self.flights.get(&flight)?.cabins[cabin.index()]
+    }
+
+    /// Seats sold of a cabin now.
+    fn sold(&self, place: Place) -> u32 {
+        self.sold
+            .get(&place)
+            .copied()
+            .unwrap_or_else(|| self.cabin(place).map_or(0, |cabin| cabin.sold))
+    }
+
+    /// Seats that are left of a cabin now; none where there is no such cabin.
+    fn left(&self, place: Place) -> u32 {
+        self.cabin(place)
+            .map_or(0, |cabin| cabin.capacity.saturating_sub(self.sold(place)))
+    }
+
+    fn take(&mut self, place: Place, seats: u32) {
+        self.sold.insert(place, self.sold(place) + seats);
+    }
+
+    fn give_back(&mut self, place: Place, seats: u32) {
+        self.sold
+            .insert(place, self.sold(place).saturating_sub(seats));
     }
 }
 
@@ -300,8 +271,8 @@ pub fn holds_seats(status: SegmentStatus) -> bool {
     )
 }
 
-fn done(change: Change, status: u16, command: &Command) -> Decision {
-    let booking = change.booking();
+fn done(change: Change, status: u16, cleared: Vec<Change>, asked: &Asked) -> Decision {
+    let booking = &change.booking;
     match serde_json::to_string(booking) {
         Ok(body) => Decision {
             outcome: Outcome::Answered(Answer {
@@ -309,23 +280,23 @@ fn done(change: Change, status: u16, command: &Command) -> Decision {
                 body,
                 subject: Some((booking.locator, booking.version)),
             }),
-            change: Some(change),
+            changes: std::iter::once(change).chain(cleared).collect(),
         },
         Err(error) => {
-            tracing::error!(%error, key = %command.key, "a booking that cannot be written as JSON");
+            tracing::error!(%error, key = %asked.key, "a booking that cannot be written as JSON");
             refused(
                 Problem::new(Code::Internal, "the answer could not be written"),
-                command,
+                asked,
             )
         }
     }
 }
 
 /// Only a conflict is kept with its key; it names the request that met it, so that it is the same whenever the key comes.
-fn refused(mut problem: Problem, command: &Command) -> Decision {
+fn refused(mut problem: Problem, asked: &Asked) -> Decision {
     let kept = (problem.status == 409)
         .then(|| {
-            problem.instance.clone_from(&command.request_id);
+            problem.instance.clone_from(&asked.request_id);
             serde_json::to_string(&problem).ok()
         })
         .flatten();
@@ -339,6 +310,6 @@ fn refused(mut problem: Problem, command: &Command) -> Decision {
     };
     Decision {
         outcome,
-        change: None,
+        changes: Vec::new(),
     }
 }

@@ -26,11 +26,21 @@ pub fn check(body: &CreateBooking) -> Result<(), Problem> {
             "give an e-mail address or a telephone number",
         );
     }
-    if body.hold == Some(true) {
-        wrong("hold".to_owned(), "holds do not exist yet");
+    let (holds, waits) = (body.hold == Some(true), body.waitlist == Some(true));
+    if body.time_limit.is_some() && !holds {
+        wrong("time_limit".to_owned(), "a time limit is for a hold");
     }
-    if body.waitlist == Some(true) {
-        wrong("waitlist".to_owned(), "waitlists do not exist yet");
+    if waits && holds {
+        wrong(
+            "waitlist".to_owned(),
+            "a party that waits is confirmed when there are seats; it cannot be held as well",
+        );
+    }
+    if waits && body.seats.iter().flatten().next().is_some() {
+        wrong(
+            "seats".to_owned(),
+            "a party that may have to wait cannot choose seats",
+        );
     }
     refuse(errors)
 }
@@ -224,6 +234,23 @@ mod tests {
         assert_eq!(wrong.is_empty(), sound, "{wrong:?}");
     }
 
+    #[rstest]
+    #[case(json!({"hold": true}), &[])]
+    #[case(json!({"hold": true, "time_limit": "2026-12-01T00:00:00Z"}), &[])]
+    #[case(json!({"hold": false, "time_limit": "2026-12-01T00:00:00Z"}), &["time_limit"])]
+    #[case(json!({"waitlist": true}), &[])]
+    #[case(json!({"waitlist": true, "hold": false, "seats": []}), &[])]
+    #[case(json!({"waitlist": true, "hold": true}), &["waitlist"])]
+    #[case(json!({"waitlist": true, "seats": [{"segment": 1, "passenger": 1, "seat": "1A"}]}), &["seats"])]
+    fn who_holds_or_waits_says_one_thing(#[case] with: Value, #[case] expected: &[&str]) {
+        let wrong = fields(|b| {
+            for (name, value) in with.as_object().unwrap() {
+                b[name] = value.clone();
+            }
+        });
+        assert_eq!(wrong, expected);
+    }
+
     #[test]
     fn nine_adults_may_hold_nine_infants() {
         let kinds = [["adult"; 9], ["infant"; 9]].concat();
@@ -234,7 +261,7 @@ mod tests {
     fn every_wrong_field_is_named_at_once() {
         let wrong = fields(|b| {
             b["contact"] = json!({});
-            b["hold"] = json!(true);
+            b["time_limit"] = json!("2026-12-01T00:00:00Z");
             b["waitlist"] = json!(true);
             b["segments"] = json!([
                 {"flight_id": "1", "cabin": "economy"}, {"flight_id": "1", "cabin": "first"}
@@ -262,8 +289,8 @@ mod tests {
                 "seats[4].passenger",
                 "seats[4].seat",
                 "contact",
-                "hold",
-                "waitlist"
+                "time_limit",
+                "seats"
             ]
         );
     }

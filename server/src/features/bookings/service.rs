@@ -10,11 +10,12 @@ use jiff::SignedDuration;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::command::{Action, Command, Fingerprint, IfMatch, Outcome};
+use super::command::{Action, Asked, Command, Fingerprint, IfMatch, Outcome};
+use super::hold::HoldTerms;
 use super::integrity::Violation;
 use super::party;
 use super::reading::Reading;
-use super::store::{BookingStore, StoreError};
+use super::store::{BookingStore, Look, StoreError};
 use super::writer::{WriteError, Writer};
 use crate::features::auth::caller::Caller;
 
@@ -24,6 +25,9 @@ pub const KEYS_LIVE: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// How often old keys are forgotten, and how many in one transaction.
 const FORGET_EVERY: std::time::Duration = std::time::Duration::from_mins(10);
 const FORGET_AT_ONCE: u32 = 5_000;
+
+/// Most that is due and waits for the writer at once: requests have their places in its queue beside it.
+const DUE_AT_ONCE: u32 = 128;
 
 /// Why the service has no answer.
 #[derive(Debug, thiserror::Error)]
@@ -50,12 +54,17 @@ pub enum BookingError {
 pub struct Bookings {
     store: Arc<dyn BookingStore>,
     writer: Writer,
+    terms: HoldTerms,
 }
 
 impl Bookings {
     /// A service over a store and its one writer.
-    pub fn new(store: Arc<dyn BookingStore>, writer: Writer) -> Self {
-        Self { store, writer }
+    pub fn new(store: Arc<dyn BookingStore>, writer: Writer, terms: HoldTerms) -> Self {
+        Self {
+            store,
+            writer,
+            terms,
+        }
     }
 
     /// Commands that wait to be written.
@@ -73,15 +82,38 @@ impl Bookings {
     ) -> Result<Outcome, BookingError> {
         party::check(&body).map_err(|problem| BookingError::Refused(Box::new(problem)))?;
         let fingerprint = Fingerprint::of("POST", "/v1/bookings", &body)?;
-        let action = Action::Create(Box::new(body));
-        let command = Command {
+        let action = Action::Create {
+            body: Box::new(body),
+            terms: self.terms,
+        };
+        let asked = Asked {
             caller,
             request_id: request_id.to_owned(),
             key,
             fingerprint,
             action,
         };
-        Ok(self.writer.submit(command).await?)
+        Ok(self.writer.submit(Command::Asked(Box::new(asked))).await?)
+    }
+
+    /// Confirms a held booking, or gives the answer that its key was given before.
+    pub async fn confirm(
+        &self,
+        caller: Caller,
+        request_id: &str,
+        key: OperationKey,
+        locator: Locator,
+        expected: IfMatch,
+    ) -> Result<Outcome, BookingError> {
+        let path = format!("/v1/bookings/{locator}/confirm");
+        let asked = Asked {
+            caller,
+            request_id: request_id.to_owned(),
+            key,
+            fingerprint: Fingerprint::of("POST", &path, &json!(null))?,
+            action: Action::Confirm { locator, expected },
+        };
+        Ok(self.writer.submit(Command::Asked(Box::new(asked))).await?)
     }
 
     /// Cancels a booking, or gives the answer that its key was given before.
@@ -95,15 +127,36 @@ impl Bookings {
     ) -> Result<Outcome, BookingError> {
         let path = format!("/v1/bookings/{locator}/cancel");
         let fingerprint = Fingerprint::of("POST", &path, &json!(null))?;
-        let action = Action::Cancel { locator, expected };
-        let command = Command {
+        let asked = Asked {
             caller,
             request_id: request_id.to_owned(),
             key,
             fingerprint,
-            action,
+            action: Action::Cancel { locator, expected },
         };
-        Ok(self.writer.submit(command).await?)
+        Ok(self.writer.submit(Command::Asked(Box::new(asked))).await?)
+    }
+
+    /// Does what is due where it is looked; answers how many bookings changed by it.
+    pub async fn attend(&self, look: Look<'_>) -> Result<usize, BookingError> {
+        let mut changed = 0;
+        loop {
+            let due = self.store.due(look, DUE_AT_ONCE).await?;
+            let count = due.len();
+            let commands = due.into_iter().map(Command::Due);
+            let work = commands.map(|command| self.writer.submit(command));
+            let mut now = 0;
+            for outcome in futures_util::future::join_all(work).await {
+                if let Outcome::Settled(bookings) = outcome? {
+                    now += bookings;
+                }
+            }
+            changed += now;
+            // Where others are at it as well, they do the rest.
+            if count < DUE_AT_ONCE as usize || now == 0 {
+                return Ok(changed);
+            }
+        }
     }
 
     /// Bookings as they are read, which any process may do.

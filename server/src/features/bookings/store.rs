@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use jiff::SignedDuration;
 use jiff::civil::Date;
 
-use super::command::{Command, Outcome};
+use super::command::{Command, Duty, Outcome};
 use super::decide::Stored;
 use super::integrity::Violation;
 
@@ -70,6 +70,20 @@ pub struct Page {
     pub limit: u32,
 }
 
+/// Where is looked for what is due.
+#[derive(Debug, Clone, Copy)]
+pub enum Look<'a> {
+    /// At held bookings: those whose time limit has passed.
+    Holds,
+    /// At all waitlisted bookings: those whose flights are gone, and flights that have seats for somebody who waits.
+    Waitlists,
+    /// The same of these flights alone.
+    Flights(&'a [FlightId]),
+}
+
+/// Most parties that a transaction gives seats to: more wait for the next one.
+pub const CANDIDATES: u32 = 64;
+
 /// Bookings in a database. Each method is one transaction, or one consistent look.
 #[async_trait]
 pub trait BookingStore: Send + Sync + fmt::Debug + 'static {
@@ -81,6 +95,9 @@ pub trait BookingStore: Send + Sync + fmt::Debug + 'static {
     /// known answers from its record. On an error none of them was carried out, unless it is
     /// [`StoreError::Unknown`].
     async fn execute(&self, batch: &[Command]) -> Result<Vec<Outcome>, StoreError>;
+
+    /// What is due by the database's time, at most so many. Another process may be first with all of it.
+    async fn due(&self, look: Look<'_>, limit: u32) -> Result<Vec<Duty>, StoreError>;
 
     /// The booking of a locator.
     async fn booking(&self, locator: Locator) -> Result<Option<Stored>, StoreError>;

@@ -234,22 +234,24 @@ fn gather(waiting: impl Iterator<Item = Queued>, patience: Duration) -> Vec<Work
             ..
         } = queued;
         drop(place);
-        let key = (command.caller.user_id, command.key.clone());
-        match by_key.get(&key).and_then(|at| work.get_mut(*at)) {
-            Some(first) if first.command.fingerprint == command.fingerprint => {
-                first.replies.push(answer);
+        if let Command::Asked(asked) = &command {
+            let key = (asked.caller.user_id, asked.key.clone());
+            let first = by_key.get(&key).and_then(|at| work.get_mut(*at));
+            if let Some(first) = first {
+                let before = first.command.asked().map(|asked| asked.fingerprint);
+                if before == Some(asked.fingerprint) {
+                    first.replies.push(answer);
+                } else {
+                    let _ = answer.send((Ok(mismatch()), None));
+                }
+                continue;
             }
-            Some(_) => {
-                let _ = answer.send((Ok(mismatch()), None));
-            }
-            None => {
-                by_key.insert(key, work.len());
-                work.push(Work {
-                    command,
-                    replies: vec![answer],
-                });
-            }
+            by_key.insert(key, work.len());
         }
+        work.push(Work {
+            command,
+            replies: vec![answer],
+        });
     }
     work
 }
@@ -308,10 +310,7 @@ enum Failure {
 impl Failure {
     /// Writes it into the log with the requests that it meets, and says what those who wait are told.
     fn log<'a>(&self, commands: impl IntoIterator<Item = &'a Command>) -> WriteError {
-        let requests: Vec<&str> = commands
-            .into_iter()
-            .map(|command| command.request_id.as_str())
-            .collect();
+        let requests: Vec<String> = commands.into_iter().map(Command::name).collect();
         let requests = requests.join(" ");
         match self {
             Self::Store(error) => {

@@ -122,15 +122,16 @@ pub fn change(
     Ok(plan)
 }
 
-/// Whether a flight is to be cancelled: `false` where it was before.
+/// Whether a flight is to be cancelled: `false` where it was before. Who only waits for seats does not hinder it: the waitlist
+/// ends with the flight.
 pub fn cancel(facts: &FlightFacts) -> Result<bool, Refusal> {
     if facts.flight.status == FlightStatus::Cancelled {
         return Ok(false);
     }
-    if facts.bookings > 0 {
+    let holding = facts.bookings.saturating_sub(facts.waiting);
+    if holding > 0 {
         return Err(Refusal::HasBookings(format!(
-            "{} bookings live on the flight",
-            facts.bookings
+            "{holding} bookings live on the flight"
         )));
     }
     Ok(true)

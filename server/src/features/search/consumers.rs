@@ -60,6 +60,9 @@ pub async fn react(search: &Search, event: &Event) -> Result<(), StoreError> {
             return Ok(());
         }
         Event::BookingCreated(_)
+        | Event::BookingConfirmed(_)
+        | Event::BookingExpired(_)
+        | Event::WaitlistCleared(_)
         | Event::BookingCancelled(_)
         | Event::SearchesUnserved { .. }
         | Event::SessionsEnded { .. }

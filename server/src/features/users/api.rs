@@ -33,6 +33,7 @@ impl From<UserError> for ProblemAnswer {
         let text = error.to_string();
         match error {
             UserError::Weak(_) => Self::field("password", text),
+            UserError::Reserved => Self::field("username", text),
             UserError::Nothing => Self::field("body", text),
             UserError::Store(UserStoreError::AlreadyExists(_)) => {
                 Self::new(Code::AlreadyExists, text)

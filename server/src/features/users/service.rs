@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use airside_common::api::auth::Secret;
 use airside_common::api::users::{CreateUser, PatchUser, User, UserPage};
-use airside_common::user::{UserId, Username};
+use airside_common::user::{SYSTEM, UserId, Username};
 
 use super::store::{Change, NewUser, UserStore, UserStoreError};
 use crate::clock::SharedClock;
@@ -20,6 +20,9 @@ pub enum UserError {
     /// The password is not taken.
     #[error("{0}")]
     Weak(#[from] Weak),
+    /// The name is the system's own.
+    #[error("{SYSTEM} is the name of what nobody asked for; take another one")]
+    Reserved,
     /// Nothing was to be changed.
     #[error("nothing to change: give a password, a role, an office or `disabled`")]
     Nothing,
@@ -97,6 +100,9 @@ impl Users {
 
     /// Makes a user.
     pub async fn create(&self, author: &Author, new: CreateUser) -> Result<User, UserError> {
+        if new.username.as_str() == SYSTEM {
+            return Err(UserError::Reserved);
+        }
         passwords::check(&new.password)?;
         let entry = author.did("user.created", new.username.to_string());
         let user = NewUser {

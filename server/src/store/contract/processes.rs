@@ -54,6 +54,7 @@ fn status(outcome: &Outcome) -> u16 {
     match outcome {
         Outcome::Answered(answer) => answer.status,
         Outcome::Refused(problem) => problem.status,
+        Outcome::Settled(_) => panic!("{outcome:?}"),
     }
 }
 

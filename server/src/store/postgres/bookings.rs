@@ -1,5 +1,6 @@
 //! Bookings in PostgreSQL.
 //!
+//! Who waits for what a batch gives back is found before anything is locked; who comes later is seen by whoever looks next.
 //! A batch is one READ COMMITTED transaction whose locks are always taken in one order: bookings by their numbers, inventory
 //! by flight and cabin, and in the end, where their answers are kept, idempotency keys by user and key. What decides is read
 //! in a later statement than the locks, which sees all that was committed before they were free.
@@ -16,21 +17,23 @@ use super::idempotency::Answers;
 use super::replicas::MayBeOld;
 use super::{Postgres, idempotency};
 use crate::consistency;
-use crate::features::bookings::command::{Command, Outcome};
+use crate::features::bookings::command::{Command, Duty, Outcome};
 use crate::features::bookings::decide::{Stored, decide};
 use crate::features::bookings::integrity::Violation;
-use crate::features::bookings::store::{BookingStore, Filter, Page, StoreError};
+use crate::features::bookings::store::{BookingStore, Filter, Look, Page, StoreError};
 use crate::store::rows::bookings::answers::Batch;
 use crate::store::rows::bookings::stored::{HistoryRow, entry};
 use crate::store::rows::bookings::wanted::Wanted;
 use crate::store::rows::bookings::written::{Written, changes};
 
 mod columns;
+mod due;
 mod facts;
 mod integrity;
 mod locks;
 mod reading;
 mod transaction;
+mod waiting;
 mod writes;
 
 use transaction::Transaction;
@@ -71,6 +74,12 @@ impl BookingStore for Postgres {
         Ok(outcomes)
     }
 
+    async fn due(&self, look: Look<'_>, limit: u32) -> Result<Vec<Duty>, StoreError> {
+        let serving = self.primary.serving();
+        let look = due::duties(&serving.lookups, look, limit);
+        Ok(serving.unless_replaced(look).await?)
+    }
+
     async fn booking(&self, locator: Locator) -> Result<Option<Stored>, StoreError> {
         Ok(reading::by_locators(&self.primary(), &[locator])
             .await?
@@ -94,7 +103,7 @@ impl BookingStore for Postgres {
                 "SELECT h.version, h.at, u.username, h.action, h.detail
                  FROM bookings b
                  JOIN history h ON h.booking_id = b.id
-                 JOIN users u ON u.id = h.user_id
+                 LEFT JOIN users u ON u.id = h.user_id
                  WHERE b.locator = $1 ORDER BY h.version",
             )
             .bind(locator.as_str())
@@ -125,16 +134,17 @@ impl BookingStore for Postgres {
 /// their records.
 async fn run(tx: &mut PgConnection, commands: &[Command]) -> Result<Vec<Outcome>, sqlx::Error> {
     let wanted = Wanted::by(commands);
-    let locked = locks::take(tx, &wanted).await?;
+    let waiting = waiting::who_may_have_seats(tx, &wanted).await?;
+    let locked = locks::take(tx, &wanted, &waiting).await?;
     let draw = || Locator::random(&mut rand::rng());
-    let known = facts::read(tx, commands, &wanted, &locked, draw).await?;
+    let known = facts::read(tx, commands, &wanted, waiting, &locked, draw).await?;
     let batch = Batch::new(commands, known.answers);
     if batch.open.is_empty() {
         return batch.finish(Vec::new());
     }
     let (facts, ids) = (known.facts, known.ids);
     let decisions = decide(&facts, &batch.open);
-    let changes = changes(&batch.open, &decisions);
+    let changes = changes(&decisions);
     let written = Written::of(&changes, ids)?;
     let outcomes = decisions.iter().map(|decision| &decision.outcome);
     let answers = Answers::of(batch.open.iter().zip(outcomes));

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use sqlx::PgTransaction;
 use sqlx::error::DatabaseError;
 
-use crate::features::bookings::command::{Command, Outcome};
+use crate::features::bookings::command::{Asked, Command, Outcome};
 use crate::store::rows::instant::StoredInstant;
 
 /// The primary key's constraint.
@@ -30,13 +30,13 @@ pub(crate) struct KeyColumns<'a> {
 }
 
 impl<'a> KeyColumns<'a> {
-    /// The keys of commands, in their order.
-    pub(crate) fn of(commands: impl IntoIterator<Item = &'a Command>) -> Self {
+    /// The keys of requests, in their order.
+    pub(crate) fn of(requests: impl IntoIterator<Item = &'a Asked>) -> Self {
         let (mut users, mut keys, mut fingerprints) = (Vec::new(), Vec::new(), Vec::new());
-        for command in commands {
-            users.push(command.caller.user_id.to_string());
-            keys.push(command.key.as_str());
-            fingerprints.push(command.fingerprint.0.as_slice());
+        for asked in requests {
+            users.push(asked.caller.user_id.to_string());
+            keys.push(asked.key.as_str());
+            fingerprints.push(asked.fingerprint.0.as_slice());
         }
         Self {
             users,
@@ -60,15 +60,15 @@ impl<'a> Answers<'a> {
     /// wait for each other.
     pub(crate) fn of(answered: impl Iterator<Item = (&'a Command, &'a Outcome)>) -> Self {
         let mut kept: Vec<_> = answered
-            .filter_map(|(command, outcome)| match outcome {
-                Outcome::Answered(answer) => Some((command, answer)),
-                Outcome::Refused(_) => None,
+            .filter_map(|(command, outcome)| match (command, outcome) {
+                (Command::Asked(asked), Outcome::Answered(answer)) => Some((&**asked, answer)),
+                _ => None,
             })
             .collect();
-        kept.sort_unstable_by_key(|(command, _)| (command.caller.user_id, command.key.as_str()));
+        kept.sort_unstable_by_key(|(asked, _)| (asked.caller.user_id, asked.key.as_str()));
         let subjects = || kept.iter().map(|(_, answer)| answer.subject);
         Self {
-            to: KeyColumns::of(kept.iter().map(|(command, _)| *command)),
+            to: KeyColumns::of(kept.iter().map(|(asked, _)| *asked)),
             statuses: kept.iter().map(|(_, a)| i32::from(a.status)).collect(),
             bodies: kept.iter().map(|(_, a)| a.body.as_str()).collect(),
             locators: subjects().map(|s| Some(s?.0.to_string())).collect(),

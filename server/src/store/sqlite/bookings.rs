@@ -7,18 +7,20 @@ use jiff::SignedDuration;
 use sqlx::sqlite::SqliteTransaction;
 
 use super::{Sqlite, idempotency};
-use crate::features::bookings::command::{Command, Outcome};
+use crate::features::bookings::command::{Command, Duty, Outcome};
 use crate::features::bookings::decide::{Stored, decide};
 use crate::features::bookings::integrity::Violation;
-use crate::features::bookings::store::{BookingStore, Filter, Page, StoreError};
+use crate::features::bookings::store::{BookingStore, Filter, Look, Page, StoreError};
 use crate::store::fault::{self, Fault};
 use crate::store::rows::bookings::answers::Batch;
 use crate::store::rows::bookings::stored::{HistoryRow, entry};
 use crate::store::rows::bookings::written::changes;
 
+mod due;
 mod facts;
 mod integrity;
 mod reading;
+mod waiting;
 mod writes;
 
 #[async_trait]
@@ -41,6 +43,10 @@ impl BookingStore for Sqlite {
         Ok(outcomes)
     }
 
+    async fn due(&self, look: Look<'_>, limit: u32) -> Result<Vec<Duty>, StoreError> {
+        Ok(due::duties(self.readers(), look, limit).await?)
+    }
+
     async fn booking(&self, locator: Locator) -> Result<Option<Stored>, StoreError> {
         Ok(reading::by_locators(self.readers(), &[locator])
             .await?
@@ -56,7 +62,7 @@ impl BookingStore for Sqlite {
             "SELECT h.version, h.at, u.username, h.action, h.detail
              FROM bookings b
              JOIN history h ON h.booking_id = b.id
-             JOIN users u ON u.id = h.user_id
+             LEFT JOIN users u ON u.id = h.user_id
              WHERE b.locator = ?1 ORDER BY h.version",
         )
         .bind(locator.as_str())
@@ -89,7 +95,7 @@ async fn run(
     }
     let (facts, last_id) = facts::read(tx, &batch.open).await?;
     let decisions = decide(&facts, &batch.open);
-    let changes = changes(&batch.open, &decisions);
+    let changes = changes(&decisions);
     writes::write(tx, facts.now, last_id, &changes).await?;
     let outcomes = decisions.iter().map(|decision| &decision.outcome);
     idempotency::keep(tx, facts.now, batch.open.iter().zip(outcomes)).await?;

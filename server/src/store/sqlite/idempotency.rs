@@ -8,13 +8,14 @@ use crate::features::bookings::command::{Command, Outcome};
 use crate::store::rows::bookings::answers::AnswerRow;
 use crate::store::rows::bookings::json;
 
-/// The records of those commands whose keys are known, by the commands' positions.
+/// The records of those commands whose keys are known, by the commands' positions among those that have one.
 pub(crate) async fn find(
     tx: &mut SqliteTransaction<'_>,
     commands: &[Command],
 ) -> Result<Vec<AnswerRow>, sqlx::Error> {
     let keys: Vec<(String, &str, String)> = commands
         .iter()
+        .filter_map(Command::asked)
         .map(|c| {
             (
                 c.caller.user_id.to_string(),
@@ -23,6 +24,9 @@ pub(crate) async fn find(
             )
         })
         .collect();
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
     sqlx::query_as(
         "SELECT j.key AS position, i.fingerprint = unhex(j.value ->> 2) AS is_same_request, i.status, i.body, i.locator,
                 i.version
@@ -41,17 +45,17 @@ pub(crate) async fn keep<'a>(
     answered: impl Iterator<Item = (&'a Command, &'a Outcome)>,
 ) -> Result<(), sqlx::Error> {
     let rows: Vec<_> = answered
-        .filter_map(|(command, outcome)| match outcome {
-            Outcome::Answered(answer) => Some((
-                command.caller.user_id.to_string(),
-                command.key.as_str(),
-                hex(&command.fingerprint.0),
+        .filter_map(|(command, outcome)| match (command, outcome) {
+            (Command::Asked(asked), Outcome::Answered(answer)) => Some((
+                asked.caller.user_id.to_string(),
+                asked.key.as_str(),
+                hex(&asked.fingerprint.0),
                 answer.status,
                 &answer.body,
                 answer.subject.map(|(locator, _)| locator),
                 answer.subject.map(|(_, version)| version),
             )),
-            Outcome::Refused(_) => None,
+            _ => None,
         })
         .collect();
     if rows.is_empty() {

@@ -194,8 +194,14 @@ async fn a_hundred_at_once_share_what_there_is() {
 }
 
 #[rstest]
-#[case(json!({"hold": true}), "422 hold")]
-#[case(json!({"waitlist": true}), "422 waitlist")]
+#[case(json!({"hold": true}), "201")]
+#[case(json!({"hold": true, "time_limit": "2000-01-01T00:00:00Z"}), "422 time_limit")]
+#[case(json!({"hold": true, "time_limit": "2099-11-30T00:00:00Z"}), "422 time_limit")]
+#[case(json!({"hold": true, "time_limit": "tomorrow"}), "422 time_limit")]
+#[case(json!({"time_limit": "2099-11-30T00:00:00Z"}), "422 time_limit")]
+#[case(json!({"waitlist": true}), "201")]
+#[case(json!({"waitlist": true, "hold": true}), "422 waitlist")]
+#[case(json!({"waitlist": true, "seats": [{"segment": 1, "passenger": 1, "seat": "1A"}]}), "422 seats")]
 #[case(json!({"contact": {}}), "422 contact")]
 #[case(json!({"contact": {"email": "nobody"}}), "422 contact.email")]
 #[case(json!({"segments": []}), "422 segments")]

@@ -121,6 +121,19 @@ impl Api {
         self.call(&call).await
     }
 
+    /// Confirms a held booking, if it has this version, under a key.
+    pub async fn confirm_booking(
+        &self,
+        key: &OperationKey,
+        locator: Locator,
+        version: u64,
+    ) -> Result<Booking, ApiError> {
+        let call = Call::new(Method::POST, format!("/v1/bookings/{locator}/confirm"))
+            .key(key)
+            .if_match(version);
+        self.call(&call).await
+    }
+
     /// Gives a booking back, if it has this version, under a key.
     pub async fn cancel_booking(
         &self,
@@ -143,9 +156,13 @@ impl Api {
             (OperationKind::Cancel, Reference::Known(locator), Some(version)) => {
                 self.cancel_booking(&operation.key, *locator, version).await
             }
-            // The ledger sends no cancellation of a booking that is not made.
-            (OperationKind::Cancel, _, _) => Err(ApiError::Client(
-                "the booking to be cancelled is not made yet".to_owned(),
+            (OperationKind::Confirm, Reference::Known(locator), Some(version)) => {
+                self.confirm_booking(&operation.key, *locator, version)
+                    .await
+            }
+            // The ledger sends nothing of a booking that is not made.
+            (OperationKind::Confirm | OperationKind::Cancel, _, _) => Err(ApiError::Client(
+                "the booking to be changed is not made yet".to_owned(),
             )),
         }
     }

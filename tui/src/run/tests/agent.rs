@@ -93,6 +93,39 @@ async fn the_last_seat_goes_to_one_and_the_other_gets_the_form_back() {
 }
 
 #[tokio::test]
+async fn a_seat_is_held_and_confirmed_while_another_waits_for_it_and_gets_it_in_the_end() {
+    let server = Server::start(&[1]);
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let mut ada = Person::logs_in("ada", server.address, folders[0].path()).await;
+    let mut eve = Person::logs_in("eve", server.address, folders[1].path()).await;
+    for (person, name) in [(&mut ada, "john"), (&mut eve, "jane")] {
+        person.finds(1).await;
+        person.fills_in(name, "smith").await;
+    }
+    ada.types("<tab><tab><tab>h<enter>").await;
+    ada.sees("   held");
+    ada.sees("until");
+    eve.types("<tab><tab><tab>w<enter>").await;
+    eve.sees("waitlisted");
+    eve.sees("  HL  ");
+    ada.film();
+    ada.types("t").await;
+    assert!(ada.film()[0].contains("confirming"));
+    ada.sees("   confirmed");
+    ada.sees_no("until");
+    ada.types("xy").await;
+    ada.sees("cancelled");
+    eve.types("<f5>").await;
+    eve.sees("   confirmed");
+    eve.sees("  HK  ");
+    eve.types("h").await;
+    eve.sees("waitlist.cleared");
+    eve.sees("system");
+    ada.leaves().await;
+    eve.leaves().await;
+}
+
+#[tokio::test]
 async fn a_seat_goes_to_one_and_the_other_chooses_again() {
     let server = Server::start(&[150]);
     let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];

@@ -42,6 +42,8 @@ pub struct Row<'a> {
     pub locator: Option<Locator>,
     /// The status as it will be.
     pub status: BookingStatus,
+    /// Until when it is held, as far as it is known.
+    pub time_limit: Option<Timestamp>,
     /// The flights in order.
     pub segments: &'a [Segment],
     /// The party.
@@ -107,18 +109,15 @@ impl Ledger {
         let reference = Reference::Known(booking.locator);
         let waiting = || self.own().filter(|e| e.operation.target == reference);
         let first = waiting().find(|e| e.blind.is_none());
-        let cancels = waiting().any(|e| e.operation.kind == OperationKind::Cancel);
+        let asked = waiting().fold(None, |status, e| e.operation.becomes().or(status));
         Row {
             truth: Some(booking),
             operation: first.map(|e| &e.operation),
             pending: first.map(Self::mark),
             locator: Some(booking.locator),
             reference,
-            status: if cancels {
-                BookingStatus::Cancelled
-            } else {
-                booking.status
-            },
+            status: asked.unwrap_or(booking.status),
+            time_limit: booking.time_limit.map(|limit| limit.0),
             segments: &booking.segments,
             passengers: &booking.passengers,
             seats: &booking.seats,
@@ -140,25 +139,32 @@ impl Ledger {
             return None;
         }
         let reference = locator.map_or_else(|| entry.operation.target.clone(), Reference::Known);
-        let cancel = self
-            .own()
-            .find(|e| e.operation.kind == OperationKind::Cancel && e.operation.target == reference);
+        let behind = || {
+            self.own().filter(|e| {
+                e.operation.target == reference && e.operation.key != entry.operation.key
+            })
+        };
         let waiting = if entry.blind.is_none() {
             Some(entry)
         } else {
-            cancel
+            behind().find(|e| e.blind.is_none())
         };
+        let made = if body.hold == Some(true) {
+            BookingStatus::Held
+        } else if body.waitlist == Some(true) {
+            BookingStatus::Waitlisted
+        } else {
+            BookingStatus::Confirmed
+        };
+        let status = behind().fold(made, |status, e| e.operation.becomes().unwrap_or(status));
         Some(Row {
             truth: None,
             operation: waiting.map(|e| &e.operation),
             pending: waiting.map(Self::mark),
             locator,
-            reference,
-            status: if cancel.is_some() {
-                BookingStatus::Cancelled
-            } else {
-                BookingStatus::Confirmed
-            },
+            reference: reference.clone(),
+            status,
+            time_limit: body.time_limit.map(|limit| limit.0),
             segments: &preview.segments,
             passengers: &body.passengers,
             seats: body.seats.as_deref().unwrap_or_default(),

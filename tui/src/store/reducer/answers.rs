@@ -2,7 +2,7 @@
 
 use airside_common::api::bookings::Booking;
 use airside_common::api::problem::Code;
-use airside_common::booking::OperationKey;
+use airside_common::booking::{BookingStatus, OperationKey};
 use airside_common::locator::Locator;
 
 use super::Step;
@@ -36,7 +36,8 @@ impl Step<'_> {
                 self.follow_seats(&operation, locator);
                 self.reread_history(locator);
                 let words = match operation.kind {
-                    OperationKind::Create { .. } => format!("{locator} booked"),
+                    OperationKind::Create { .. } => self.made(locator),
+                    OperationKind::Confirm => format!("{locator} confirmed"),
                     OperationKind::Cancel => format!("{locator} cancelled"),
                 };
                 self.state.tell(Tone::Good, words);
@@ -50,11 +51,14 @@ impl Step<'_> {
                     OperationKind::Create { .. } => {
                         self.give_back(&operation, &problem.detail, Some(&problem));
                     }
+                    OperationKind::Confirm => self
+                        .state
+                        .tell(Tone::Error, format!("Not confirmed: {}", problem.detail)),
                     OperationKind::Cancel => self
                         .state
                         .tell(Tone::Error, format!("Not cancelled: {}", problem.detail)),
                 }
-                // A cancellation of what was never made has nothing left to do.
+                // Of what was never made nothing is to be confirmed or cancelled.
                 for dependent in dependents {
                     let effects = self.state.ledger.drop_draft(&dependent.key);
                     self.ledger(effects);
@@ -68,6 +72,16 @@ impl Step<'_> {
             Outcome::Settled => {}
         }
         self.keep_in_view();
+    }
+
+    /// What a new booking is, in words.
+    fn made(&self, locator: Locator) -> String {
+        let status = self.state.ledger.booking(locator).map(|b| b.status);
+        match status {
+            Some(BookingStatus::Held) => format!("{locator} held"),
+            Some(BookingStatus::Waitlisted) => format!("{locator} is on the waitlist"),
+            _ => format!("{locator} booked"),
+        }
     }
 
     pub(super) fn journalled(&mut self, key: &OperationKey, result: Result<(), String>) {
@@ -89,6 +103,10 @@ impl Step<'_> {
                         OperationKind::Create { .. } => {
                             self.give_back(&draft.operation, &draft.reason.words(), None);
                         }
+                        OperationKind::Confirm => self.state.tell(
+                            Tone::Error,
+                            format!("Not confirmed: {}", draft.reason.words()),
+                        ),
                         OperationKind::Cancel => self.state.tell(
                             Tone::Error,
                             format!("Not cancelled: {}", draft.reason.words()),

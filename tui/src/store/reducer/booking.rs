@@ -41,7 +41,8 @@ impl Step<'_> {
 
     fn book(&mut self, booking: &mut BookingForm) -> Flow {
         let today = self.state.today();
-        let Some((body, preview)) = booking.intent(today) else {
+        let zone = self.state.zone.clone();
+        let Some((body, preview)) = booking.intent(today, &zone) else {
             return Flow::Stay;
         };
         let Some(key) = self.operation_key() else {

@@ -12,7 +12,7 @@ use crate::store::action::Failure;
 use crate::store::effect::Effect;
 use crate::store::form::{Field, Form};
 use crate::store::layer::Layer;
-use crate::store::ledger::{Intent, LedgerEffect};
+use crate::store::ledger::{Intent, LedgerEffect, SubmitError};
 use crate::store::operation::Reference;
 use crate::store::screen::Loading;
 use crate::store::screen::booking::BookingForm;
@@ -84,6 +84,11 @@ impl Step<'_> {
                 }
                 None => {}
             },
+            Command::Confirm => {
+                if let Some(Chosen::Booking(reference)) = bookings.selected.clone() {
+                    self.confirm(reference);
+                }
+            }
             Command::Copy => {
                 if let Some(Chosen::Booking(reference)) = bookings.selected.clone() {
                     self.copy_locator(&reference);
@@ -137,6 +142,7 @@ impl Step<'_> {
             Command::PageDown => record.scroll = (record.scroll + 10).min(200),
             Command::First => record.scroll = 0,
             Command::Cancel => return self.ask_to_cancel(&record.reference.clone()),
+            Command::Confirm => self.confirm(record.reference.clone()),
             Command::Copy => self.copy_locator(&record.reference.clone()),
             Command::History => {
                 if matches!(record.history, History::Open(_) | History::Asked) {
@@ -174,6 +180,18 @@ impl Step<'_> {
         match form {
             Some(form) => Flow::Open(Layer::Booking(Box::new(form))),
             None => Flow::Stay,
+        }
+    }
+
+    /// A held booking is confirmed; there is nothing to be asked, since it can still be cancelled.
+    fn confirm(&mut self, target: Reference) {
+        let Some(key) = self.operation_key() else {
+            return;
+        };
+        let intent = Intent::Confirm { target };
+        match self.state.ledger.submit(key, intent, self.state.now) {
+            Ok(effects) => self.ledger(effects),
+            Err(error) => self.state.tell(Tone::Info, sentence(&error)),
         }
     }
 
@@ -318,6 +336,15 @@ impl Step<'_> {
             }
         }
     }
+}
+
+/// An error as a message begins.
+fn sentence(error: &SubmitError) -> String {
+    let words = error.to_string();
+    let mut letters = words.chars();
+    letters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(letters).collect()
+    })
 }
 
 /// What the server is asked for a filter's words; what it cannot narrow by, the list does.

@@ -2,6 +2,7 @@
 
 use airside_common::ParseError;
 use airside_common::api::search::{Itinerary, ItineraryPage, ItineraryQuery, Sort};
+use airside_common::booking::BookingStatus;
 use airside_common::flight::FlightId;
 use airside_common::locator::Locator;
 use airside_common::time::CalendarDate;
@@ -13,7 +14,7 @@ use crate::store::action::Failure;
 use crate::store::layer::Layer;
 use crate::store::operation::{Operation, Reference};
 use crate::store::screen::Loading;
-use crate::store::screen::booking::BookingForm;
+use crate::store::screen::booking::{BookingForm, Terms};
 use crate::store::screen::flights::clock;
 use crate::store::screen::results::{
     Details, Narrow, Narrowed, Results, offered_cabin, seats_left,
@@ -57,9 +58,9 @@ impl Step<'_> {
                     })));
                 }
             }
-            Command::Accept => {
+            Command::Accept | Command::Waitlist => {
                 if let Some(itinerary) = results.selected().cloned() {
-                    return self.begin_booking(itinerary, &results.query);
+                    return self.begin_booking(itinerary, &results.query, terms(command));
                 }
             }
             _ => {}
@@ -78,8 +79,9 @@ impl Step<'_> {
                 details.scroll = (details.scroll + 1).min(40);
                 Flow::Stay
             }
-            Command::Accept => {
-                match self.begin_booking(details.itinerary.clone(), &details.query) {
+            Command::Accept | Command::Waitlist => {
+                let itinerary = details.itinerary.clone();
+                match self.begin_booking(itinerary, &details.query, terms(command)) {
                     Flow::Open(layer) => Flow::Replace(layer),
                     other => other,
                 }
@@ -88,16 +90,25 @@ impl Step<'_> {
         }
     }
 
-    fn begin_booking(&mut self, itinerary: Itinerary, query: &ItineraryQuery) -> Flow {
+    fn begin_booking(
+        &mut self,
+        itinerary: Itinerary,
+        query: &ItineraryQuery,
+        terms: Terms,
+    ) -> Flow {
         let cabin = offered_cabin(&itinerary, query, &self.state.ledger);
         let left = cabin.and_then(|c| seats_left(&itinerary, c, &self.state.ledger));
         if left.unwrap_or_default() < u32::from(query.passengers) {
-            self.state.tell(
-                Tone::Warning,
-                "Fewer seats are left than the party needs; the server will say",
-            );
+            let words = match terms {
+                Terms::Waitlist => "The party waits until there are seats for all",
+                Terms::Book | Terms::Hold => {
+                    "Fewer seats are left than the party needs; the waitlist is one of the terms"
+                }
+            };
+            self.state.tell(Tone::Warning, words);
         }
-        let form = BookingForm::new(itinerary, cabin, usize::from(query.passengers));
+        let mut form = BookingForm::new(itinerary, cabin, usize::from(query.passengers));
+        form.set_terms(terms);
         Flow::Open(Layer::Booking(Box::new(form)))
     }
 
@@ -200,6 +211,9 @@ impl Step<'_> {
         let Some(made) = state.ledger.row(&reference).and_then(|row| row.truth) else {
             return;
         };
+        if made.status == BookingStatus::Waitlisted {
+            return;
+        }
         let made_at = made.created_at;
         for layer in &mut state.layers {
             let Layer::Results(results) = layer else {
@@ -216,6 +230,14 @@ impl Step<'_> {
                 }
             }
         }
+    }
+}
+
+/// On which terms a booking begins.
+fn terms(command: Command) -> Terms {
+    match command {
+        Command::Waitlist => Terms::Waitlist,
+        _ => Terms::Book,
     }
 }
 

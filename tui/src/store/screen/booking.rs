@@ -10,13 +10,41 @@ use airside_common::api::search::{FlightOffer, Itinerary};
 use airside_common::booking::{MOST_PASSENGERS, PassengerType, SegmentStatus};
 use airside_common::flight::{Cabin, SeatNumber};
 use airside_common::money::Money;
-use airside_common::time::CalendarDate;
-use jiff::civil::Date;
+use airside_common::time::{CalendarDate, Instant};
+use jiff::civil::{Date, Time};
+use jiff::tz::TimeZone;
 
+use super::flights::clock;
 use super::results::{common_cabins, fare};
 use crate::dates;
 use crate::store::form::{Field, Form};
 use crate::store::operation::{Draft, OperationKind, Preview};
+
+/// On which terms a party is booked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Terms {
+    /// Confirmed at once, or not at all.
+    Book,
+    /// Held until a time limit.
+    Hold,
+    /// Confirmed at once, or when there are seats.
+    Waitlist,
+}
+
+impl Terms {
+    const ALL: [Self; 3] = [Self::Book, Self::Hold, Self::Waitlist];
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Book => "book",
+            Self::Hold => "hold",
+            Self::Waitlist => "waitlist",
+        }
+    }
+}
+
+/// The field of the terms: the server names what is wrong with a waitlist.
+const TERMS: &str = "waitlist";
 
 const TYPES: [&str; 3] = ["adult", "child", "infant"];
 
@@ -56,6 +84,8 @@ impl BookingForm {
             itinerary,
             form: Form::new(vec![
                 Field::choice("cabin", "Cabin", 0, &words, at),
+                Field::choice(TERMS, "Terms", 0, &Terms::ALL.map(Terms::word), 0),
+                Field::text("time_limit", "Until", 0, 14, ""),
                 Field::text("contact.email", "E-mail", 0, 30, ""),
                 Field::text("contact.phone", "Phone", 0, 18, ""),
             ]),
@@ -100,6 +130,13 @@ impl BookingForm {
         }
         let email = body.contact.email.as_ref().map(ToString::to_string);
         let phone = body.contact.phone.as_ref().map(ToString::to_string);
+        form.set_terms(if body.hold == Some(true) {
+            Terms::Hold
+        } else if body.waitlist == Some(true) {
+            Terms::Waitlist
+        } else {
+            Terms::Book
+        });
         form.form.set("contact.email", &email.unwrap_or_default());
         form.form.set("contact.phone", &phone.unwrap_or_default());
         for seat in body.seats.iter().flatten() {
@@ -121,6 +158,18 @@ impl BookingForm {
         common_cabins(&self.itinerary)
             .get(self.form.chosen("cabin"))
             .copied()
+    }
+
+    /// On which terms it is booked.
+    pub(crate) fn terms(&self) -> Terms {
+        Terms::ALL
+            .get(self.form.chosen(TERMS))
+            .copied()
+            .unwrap_or(Terms::Book)
+    }
+
+    pub(crate) fn set_terms(&mut self, terms: Terms) {
+        self.form.set(TERMS, terms.word());
     }
 
     /// The type of a passenger.
@@ -258,7 +307,11 @@ impl BookingForm {
     }
 
     /// The request and what is shown meanwhile; `None` where a field is wrong, which is kept at the field.
-    pub(crate) fn intent(&mut self, today: Date) -> Option<(CreateBooking, Preview)> {
+    pub(crate) fn intent(
+        &mut self,
+        today: Date,
+        zone: &TimeZone,
+    ) -> Option<(CreateBooking, Preview)> {
         self.form.clear_errors();
         let mut passengers = Vec::new();
         for at in 0..self.party {
@@ -323,6 +376,18 @@ impl BookingForm {
                 Err(ParseError::new("a booking takes 9 passengers with seats"))
             });
         }
+        let terms = self.terms();
+        let limit = self.form.parse_optional("time_limit", |text| match terms {
+            Terms::Hold => time_limit(text, today, zone),
+            Terms::Book | Terms::Waitlist => {
+                Err(ParseError::new("only what is held has a time limit"))
+            }
+        });
+        if terms == Terms::Waitlist && !self.chosen_seats().is_empty() {
+            let _ = self.form.parse::<()>(TERMS, |_| {
+                Err(ParseError::new("who may have to wait cannot choose seats"))
+            });
+        }
         if self.form.focus_first_error() {
             return None;
         }
@@ -354,8 +419,9 @@ impl BookingForm {
                 email: email.flatten(),
                 phone: phone.flatten(),
             },
-            hold: None,
-            waitlist: None,
+            hold: (terms == Terms::Hold).then_some(true),
+            time_limit: limit.flatten(),
+            waitlist: (terms == Terms::Waitlist).then_some(true),
             seats: (!seats.is_empty()).then_some(seats),
             expected_total: total,
         };
@@ -429,6 +495,20 @@ fn itinerary_of(preview: &Preview, cabin: Cabin, paying: usize) -> Option<Itiner
         duration_minutes: u32::try_from(minutes).unwrap_or_default(),
         total: Some(total),
     })
+}
+
+/// A time limit in the agent's time: `27nov 1800`, or `27nov` for the end of that day.
+fn time_limit(text: &str, today: Date, zone: &TimeZone) -> Result<Instant, ParseError> {
+    let wrong = || ParseError::new("not a time: write 27nov 1800");
+    let (day, time) = match text.rsplit_once(char::is_whitespace) {
+        Some((day, time)) => (day, clock(time).map_err(|_| wrong())?),
+        None => (text, Time::constant(23, 59, 0, 0)),
+    };
+    let day = dates::parse(day.trim(), today).map_err(|_| wrong())?;
+    let limit = day.to_datetime(time).to_zoned(zone.clone());
+    limit
+        .map(|limit| Instant(limit.timestamp()))
+        .map_err(|_| wrong())
 }
 
 /// A date of birth: `12MAR1980`, `12mar80`, `1980-03-12`; never in the future.

@@ -3,7 +3,7 @@
 use airside_common::api::bookings::{Booking, HistoryEntry, SeatChoice};
 use airside_common::api::flights::Flight;
 use airside_common::api::problem::Code;
-use airside_common::booking::{BookingStatus, PassengerType};
+use airside_common::booking::{BookingStatus, PassengerType, SegmentStatus};
 use airside_common::flight::{Cabin, FlightId, FlightStatus};
 use airside_common::time::Instant;
 
@@ -36,6 +36,7 @@ pub(super) fn all() -> Vec<(&'static str, Desk)> {
         ("filter", filter()),
         ("booking", Desk::filled_in(vec![connection()])),
         ("booking_wrong", booking_wrong()),
+        ("booking_hold", booking_hold()),
         ("booking_refused", booking_refused()),
         ("seats", seats()),
         ("seats_reading", seats_reading()),
@@ -46,6 +47,9 @@ pub(super) fn all() -> Vec<(&'static str, Desk)> {
         ("bookings_filtering", bookings_filtering()),
         ("bookings_offline", bookings_offline()),
         ("record", record()),
+        ("record_held", record_held()),
+        ("record_confirming", record_confirming()),
+        ("record_waitlisted", record_waitlisted()),
         ("record_pending", record_pending()),
         ("record_unanswered", record_unanswered()),
         ("question", question()),
@@ -182,6 +186,12 @@ fn booking_wrong() -> Desk {
     desk
 }
 
+fn booking_hold() -> Desk {
+    let mut desk = Desk::filled_in(vec![direct(101)]);
+    desk.types("<tab><tab><tab>h<tab>soon<enter>");
+    desk
+}
+
 fn booking_refused() -> Desk {
     let mut desk = Desk::filled_in(vec![direct(101)]);
     let operation = desk.books();
@@ -305,6 +315,34 @@ fn record() -> Desk {
             detail: "2 passengers, 2 segments".to_owned(),
         }]),
     });
+    desk
+}
+
+fn record_held() -> Desk {
+    let mut desk = bookings_reading();
+    let mut held = booking(1, passenger("SMITH", "JOHN"), &direct(101));
+    held.status = BookingStatus::Held;
+    held.time_limit = Some(Instant(noon() + jiff::SignedDuration::from_hours(30)));
+    desk.reads(vec![held]);
+    desk.types("<enter>");
+    desk
+}
+
+fn record_confirming() -> Desk {
+    let mut desk = record_held();
+    assert!(submitted(&desk.types("t")).is_some());
+    desk
+}
+
+fn record_waitlisted() -> Desk {
+    let mut desk = bookings_reading();
+    let mut waits = booking(1, passenger("SMITH", "JOHN"), &connection());
+    waits.status = BookingStatus::Waitlisted;
+    for segment in &mut waits.segments {
+        segment.status = SegmentStatus::Hl;
+    }
+    desk.reads(vec![waits]);
+    desk.types("<enter>");
     desk
 }
 

@@ -3,25 +3,28 @@
 use airside_common::api::bookings::{Booking, CreateBooking, Segment};
 use airside_common::api::problem::{Code, Problem};
 use airside_common::booking::{BookingStatus, SegmentStatus};
-use airside_common::flight::{FlightId, FlightStatus, SeatNumber};
+use airside_common::flight::SeatNumber;
 use airside_common::money::Money;
 use airside_common::time::Instant;
 
-use super::{CabinFacts, Desk, FlightFacts};
-use crate::features::bookings::command::Command;
+use super::{Author, CabinFacts, Change, Desk, FlightFacts, Kind, Place};
+use crate::features::bookings::command::Asked;
+use crate::features::bookings::hold::HoldTerms;
 use crate::features::bookings::{itinerary, party};
 use crate::features::flights::seat_layout::SeatLayout;
 
 impl Desk<'_> {
-    /// A booking, with its seats taken from what the batch has left; or a reason, with nothing taken.
+    /// A booking, with its seats taken from what the batch has left, or with none where it waits for them; or a reason, with
+    /// nothing taken.
     pub(super) fn create(
         &mut self,
         body: &CreateBooking,
-        command: &Command,
-    ) -> Result<Booking, Problem> {
+        terms: HoldTerms,
+        asked: &Asked,
+    ) -> Result<Change, Problem> {
         let legs = self.legs(body)?;
         let flights: Vec<&FlightFacts> = legs.iter().map(|leg| leg.flight).collect();
-        self.bookable(&flights)?;
+        self.bookable(flights.iter().copied())?;
         itinerary::connect(&flights).map_err(|broken| {
             Problem::field(
                 format!("segments[{}].flight_id", broken.index),
@@ -38,9 +41,24 @@ impl Desk<'_> {
         let total = total(&legs, seats)?;
         let chosen = chosen_seats(body, &legs)?;
 
-        for leg in &legs {
-            self.available(leg, seats)?;
-        }
+        let time_limit = if body.hold == Some(true) {
+            let departure = flights[0].departure.instant();
+            Some(terms.limit(body.time_limit, self.now, departure)?)
+        } else {
+            None
+        };
+        let short = legs.iter().find_map(|leg| self.short(leg, seats));
+        let status = match short {
+            None if time_limit.is_some() => BookingStatus::Held,
+            None => BookingStatus::Confirmed,
+            Some(_) if body.waitlist == Some(true) => {
+                if let Some(leg) = legs.iter().find(|leg| leg.facts.capacity < seats) {
+                    return Err(never(leg, seats));
+                }
+                BookingStatus::Waitlisted
+            }
+            Some(problem) => return Err(problem),
+        };
         for (flight, seat) in &chosen {
             if self.taken.contains(&(flight.id, *seat)) {
                 return Err(Problem::new(
@@ -63,71 +81,84 @@ impl Desk<'_> {
             .next()
             .ok_or_else(|| Problem::new(Code::Unavailable, "no free record locator was drawn"))?;
 
-        for leg in &legs {
-            self.sold.insert(leg.place(), self.sold(leg) + seats);
-        }
+        let segment_status = if status == BookingStatus::Waitlisted {
+            SegmentStatus::Hl
+        } else {
+            for leg in &legs {
+                self.take(leg.place(), seats);
+            }
+            SegmentStatus::Hk
+        };
         self.taken
             .extend(chosen.iter().map(|(flight, seat)| (flight.id, *seat)));
-        Ok(Booking {
+        let booking = Booking {
             locator,
-            status: BookingStatus::Confirmed,
+            status,
             version: 1,
-            segments: legs.iter().map(Leg::segment).collect(),
+            segments: legs.iter().map(|leg| leg.segment(segment_status)).collect(),
             passengers: body.passengers.clone(),
             seats: body.seats.clone().unwrap_or_default(),
             contact: body.contact.clone(),
             total,
-            time_limit: None,
-            office: command.caller.office.clone(),
-            created_by: command.caller.username.clone(),
+            time_limit,
+            office: asked.caller.office.clone(),
+            created_by: asked.caller.username.clone(),
             created_at: Instant(self.now),
             updated_at: Instant(self.now),
-            operation: Some(command.key.clone()),
+            operation: Some(asked.key.clone()),
+        };
+        Ok(Change {
+            by: Author::of(asked),
+            kind: Kind::Create,
+            booking: Box::new(booking),
         })
     }
 
-    fn bookable(&self, flights: &[&FlightFacts]) -> Result<(), Problem> {
+    /// Refuses flights that have departed or will not.
+    pub(super) fn bookable<'f>(
+        &self,
+        flights: impl IntoIterator<Item = &'f FlightFacts>,
+    ) -> Result<(), Problem> {
         for flight in flights {
-            let why = if flight.status == FlightStatus::Cancelled {
-                "is cancelled"
-            } else if flight.departure.instant() <= self.now {
-                "has departed"
-            } else {
-                continue;
-            };
-            return Err(Problem::new(
-                Code::FlightNotBookable,
-                format!(
-                    "{}{} on {} {why}",
-                    flight.carrier,
-                    flight.number,
-                    flight.departure.date()
-                ),
-            ));
+            if let Some(why) = self.is_gone(flight) {
+                return Err(Problem::new(
+                    Code::FlightNotBookable,
+                    format!(
+                        "{}{} on {} {why}",
+                        flight.carrier,
+                        flight.number,
+                        flight.departure.date()
+                    ),
+                ));
+            }
         }
         Ok(())
     }
 
-    fn available(&self, leg: &Leg<'_>, seats: u32) -> Result<(), Problem> {
-        let left = leg.facts.capacity.saturating_sub(self.sold(leg));
-        if left >= seats {
-            return Ok(());
-        }
-        Err(Problem::new(
-            Code::SoldOut,
-            format!(
-                "{}{} has {left} seats left in {}, the party needs {seats}",
-                leg.flight.carrier, leg.flight.number, leg.cabin
-            ),
-        ))
+    /// The refusal, where too few seats are left.
+    fn short(&self, leg: &Leg<'_>, seats: u32) -> Option<Problem> {
+        let left = self.left(leg.place());
+        (left < seats).then(|| {
+            Problem::new(
+                Code::SoldOut,
+                format!(
+                    "{}{} has {left} seats left in {}, the party needs {seats}",
+                    leg.flight.carrier, leg.flight.number, leg.cabin
+                ),
+            )
+        })
     }
+}
 
-    fn sold(&self, leg: &Leg<'_>) -> u32 {
-        self.sold
-            .get(&leg.place())
-            .copied()
-            .unwrap_or(leg.facts.sold)
-    }
+/// The refusal of a party that would wait for more seats than there are.
+fn never(leg: &Leg<'_>, seats: u32) -> Problem {
+    Problem::new(
+        Code::SoldOut,
+        format!(
+            "{}{} has no more than {} seats in {}, the party needs {seats}",
+            leg.flight.carrier, leg.flight.number, leg.facts.capacity, leg.cabin
+        ),
+    )
 }
 
 /// One flight of the itinerary in its cabin.
@@ -138,11 +169,11 @@ struct Leg<'a> {
 }
 
 impl Leg<'_> {
-    fn place(&self) -> (FlightId, airside_common::flight::Cabin) {
+    fn place(&self) -> Place {
         (self.flight.id, self.cabin)
     }
 
-    fn segment(&self) -> Segment {
+    fn segment(&self, status: SegmentStatus) -> Segment {
         let flight = self.flight;
         Segment {
             flight_id: flight.id,
@@ -154,7 +185,7 @@ impl Leg<'_> {
             arrival: flight.arrival,
             aircraft: flight.aircraft,
             cabin: self.cabin,
-            status: SegmentStatus::Hk,
+            status,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What every implementation of [`BookingStore`] must do.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use airside_common::api::bookings::Booking;
 use airside_common::api::problem::Problem;
@@ -11,7 +12,8 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::features::auth::caller::{Caller, SessionId};
-use crate::features::bookings::command::{Action, Answer, Fingerprint, IfMatch};
+use crate::features::bookings::command::{Action, Answer, Asked, Fingerprint, IfMatch};
+use crate::features::bookings::hold::HoldTerms;
 
 /// A database with nothing in it but what a test puts there.
 #[async_trait]
@@ -28,6 +30,9 @@ pub(crate) trait Fixture: Send + Sync + Sized {
     /// A flight JFK-ORD with one economy cabin that departs so many hours from now, by the database's time.
     async fn flight(&self, id: i64, number: u16, hours: i64, capacity: u32);
 
+    /// Another one, ORD-LAX.
+    async fn onward(&self, id: i64, number: u16, hours: i64, capacity: u32);
+
     /// Capacity and sold of the cabin.
     async fn counters(&self, flight: i64) -> (u32, u32);
 
@@ -36,6 +41,18 @@ pub(crate) trait Fixture: Send + Sync + Sized {
 
     /// Makes all idempotency keys older.
     async fn age_keys(&self, hours: i64);
+
+    /// Lets so many hours pass for flights and time limits.
+    async fn pass(&self, hours: i64);
+
+    /// Lets the time limits of all holds be so far ahead, by the database's time.
+    async fn limits_in(&self, ahead: Duration);
+
+    /// Changes a flight's capacity, as a change of the flight does.
+    async fn resize(&self, flight: i64, capacity: u32);
+
+    /// Cancels a flight.
+    async fn ground(&self, flight: i64);
 
     /// Lets the database refuse a booking that is made with this key.
     async fn refuse(&self, key: &str);
@@ -55,6 +72,17 @@ macro_rules! contract {
             lists_are_filtered_and_paged
             old_keys_are_forgotten
             events_tell_what_was_committed
+            a_hold_keeps_its_seats_until_it_is_confirmed
+            a_hold_ends_by_the_time_of_the_database
+            of_confirmation_and_expiry_one_wins
+            a_time_limit_has_bounds
+            a_party_waits_for_all_its_flights_or_for_none
+            free_seats_go_to_those_who_came_first
+            a_party_that_is_too_large_is_passed_over_and_keeps_its_place
+            what_is_given_back_goes_to_those_who_wait_in_the_same_batch
+            new_seats_are_given_to_those_who_wait
+            a_waitlist_ends_with_its_flight
+            what_nobody_asked_for_is_in_the_history_of_nobody
         );
     };
 }
@@ -92,26 +120,35 @@ pub(crate) fn create(
         "contact": {"phone": "212-5550100"},
     });
     change(&mut body);
-    Command {
-        caller: caller.clone(),
-        request_id: "request-1".to_owned(),
-        key: key.parse().unwrap(),
-        fingerprint: Fingerprint::of("POST", "/v1/bookings", &body).unwrap(),
-        action: Action::Create(Box::new(serde_json::from_value(body).unwrap())),
-    }
+    let action = Action::Create {
+        body: Box::new(serde_json::from_value(body.clone()).unwrap()),
+        terms: HoldTerms::default(),
+    };
+    asked(caller, key, ("/v1/bookings", &body), action)
 }
 
 pub(crate) fn cancel(caller: &Caller, key: &str, locator: Locator, version: u64) -> Command {
-    Command {
+    let expected = IfMatch::Version(version);
+    let action = Action::Cancel { locator, expected };
+    let path = format!("/cancel/{locator}");
+    asked(caller, key, (&path, &Value::Null), action)
+}
+
+pub(crate) fn confirm(caller: &Caller, key: &str, locator: Locator, version: u64) -> Command {
+    let expected = IfMatch::Version(version);
+    let action = Action::Confirm { locator, expected };
+    let path = format!("/confirm/{locator}");
+    asked(caller, key, (&path, &Value::Null), action)
+}
+
+fn asked(caller: &Caller, key: &str, (path, body): (&str, &Value), action: Action) -> Command {
+    Command::Asked(Box::new(Asked {
         caller: caller.clone(),
         request_id: "request-1".to_owned(),
         key: key.parse().unwrap(),
-        fingerprint: Fingerprint::of("POST", &format!("/cancel/{locator}"), &()).unwrap(),
-        action: Action::Cancel {
-            locator,
-            expected: IfMatch::Version(version),
-        },
-    }
+        fingerprint: Fingerprint::of("POST", path, body).unwrap(),
+        action,
+    }))
 }
 
 pub(crate) fn word(outcome: &Outcome) -> String {
@@ -122,6 +159,7 @@ pub(crate) fn word(outcome: &Outcome) -> String {
             .code
             .word(),
         Outcome::Refused(problem) => problem.code.word(),
+        Outcome::Settled(changed) => format!("{changed} settled"),
     }
 }
 
@@ -132,7 +170,7 @@ fn words(outcomes: &[Outcome]) -> Vec<String> {
 pub(crate) fn booking(outcome: &Outcome) -> Booking {
     match outcome {
         Outcome::Answered(Answer { body, .. }) => serde_json::from_str(body).unwrap(),
-        Outcome::Refused(problem) => panic!("{problem}"),
+        other => panic!("{other:?}"),
     }
 }
 
@@ -433,3 +471,8 @@ pub(crate) async fn events_tell_what_was_committed(fixture: &impl Fixture) {
     let flights = vec![FlightId::from_raw(1)];
     assert_eq!(events[1], Event::InventoryChanged { flights });
 }
+
+mod holds;
+mod waitlists;
+pub(crate) use holds::*;
+pub(crate) use waitlists::*;

@@ -13,10 +13,10 @@ use airside_common::user::UserId;
 use rustc_hash::FxHashSet;
 
 use super::Queued;
-use crate::features::bookings::command::{Action, Command};
+use crate::features::bookings::command::{Action, Command, Duty};
 
-/// What only one batch at a time can have. A cancelled booking's cabins are not among them: they are not known before it is
-/// read.
+/// What only one batch at a time can have. The cabins of a booking that ends, or gets its seats from the waitlist, are not
+/// among them: they are not known before it is read.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Claim {
     Cabin(FlightId, Cabin),
@@ -25,15 +25,24 @@ pub(super) enum Claim {
 }
 
 fn claims(command: &Command) -> Vec<Claim> {
-    let key = Claim::Key(command.caller.user_id, command.key.clone());
-    match &command.action {
-        Action::Create(body) => body
+    let asked = match command {
+        Command::Asked(asked) => asked,
+        Command::Due(Duty::Expire(locator)) => return vec![Claim::Booking(*locator)],
+        Command::Due(Duty::Clear(flight)) => {
+            return Cabin::ALL.map(|cabin| Claim::Cabin(*flight, cabin)).into();
+        }
+    };
+    let key = Claim::Key(asked.caller.user_id, asked.key.clone());
+    match &asked.action {
+        Action::Create { body, .. } => body
             .segments
             .iter()
             .map(|segment| Claim::Cabin(segment.flight_id, segment.cabin))
             .chain([key])
             .collect(),
-        Action::Cancel { locator, .. } => vec![Claim::Booking(*locator), key],
+        Action::Confirm { locator, .. } | Action::Cancel { locator, .. } => {
+            vec![Claim::Booking(*locator), key]
+        }
     }
 }
 

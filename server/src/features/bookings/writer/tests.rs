@@ -9,10 +9,10 @@ use tokio::sync::Semaphore;
 
 use super::*;
 use crate::features::auth::caller::{Caller, SessionId};
-use crate::features::bookings::command::{Action, Answer, Fingerprint, IfMatch};
+use crate::features::bookings::command::{Action, Answer, Asked, Duty, Fingerprint, IfMatch};
 use crate::features::bookings::decide::Stored;
 use crate::features::bookings::integrity::Violation;
-use crate::features::bookings::store::{Filter, Page};
+use crate::features::bookings::store::{Filter, Look, Page};
 
 /// Runs a batch when a permit is given; answers with the key; a key may say what goes wrong.
 #[derive(Debug)]
@@ -47,7 +47,7 @@ impl BookingStore for FakeStore {
     }
 
     async fn execute(&self, batch: &[Command]) -> Result<Vec<Outcome>, StoreError> {
-        let keys: Vec<String> = batch.iter().map(|c| c.key.to_string()).collect();
+        let keys: Vec<String> = batch.iter().map(name).collect();
         self.batches.lock().unwrap().push(keys.clone());
         self.permits.acquire().await.unwrap().forget();
         let has = |word: &str| keys.iter().any(|key| key.contains(word));
@@ -65,6 +65,10 @@ impl BookingStore for FakeStore {
             return Err(StoreError::Unknown("lost".into()));
         }
         Ok(keys.into_iter().map(answered).collect())
+    }
+
+    async fn due(&self, _: Look<'_>, _: u32) -> Result<Vec<Duty>, StoreError> {
+        Ok(Vec::new())
     }
 
     async fn booking(&self, _: Locator) -> Result<Option<Stored>, StoreError> {
@@ -88,6 +92,12 @@ impl BookingStore for FakeStore {
     }
 }
 
+fn name(command: &Command) -> String {
+    command
+        .asked()
+        .map_or_else(|| command.name(), |asked| asked.key.to_string())
+}
+
 fn answered(body: String) -> Outcome {
     Outcome::Answered(Answer {
         status: 200,
@@ -107,7 +117,7 @@ fn caller() -> Caller {
 }
 
 fn command(key: &str, content: u8) -> Command {
-    Command {
+    Command::Asked(Box::new(Asked {
         caller: caller(),
         request_id: "request-1".to_owned(),
         key: key.parse().unwrap(),
@@ -116,7 +126,7 @@ fn command(key: &str, content: u8) -> Command {
             locator: Locator::random(&mut rand::rng()),
             expected: IfMatch::Any,
         },
-    }
+    }))
 }
 
 /// Sends a first command that holds the writer, then the others, and lets go.
@@ -207,10 +217,10 @@ async fn a_batch_leaves_out_what_another_is_at_work_on() {
         sent.push(tokio::spawn(async move { writer.submit(command).await }));
     };
     let first = command("first", 1);
-    let again = Command {
-        key: "again".parse().unwrap(),
-        ..first.clone()
-    };
+    let mut again = first.clone();
+    if let Command::Asked(asked) = &mut again {
+        asked.key = "again".parse().unwrap();
+    }
     submit(first);
     while store.batches().is_empty() {
         tokio::task::yield_now().await;

@@ -40,6 +40,7 @@ fn facts(bookings: u64, chosen: &str) -> FlightFacts {
             sold: [0, 0, 0, u32::try_from(bookings).unwrap()],
         },
         bookings,
+        waiting: 0,
         chosen: vec![(chosen.parse().unwrap(), Cabin::Economy)],
     }
 }
@@ -133,6 +134,11 @@ fn bookings_bind_what_may_change(#[case] text: &str, #[case] empty: &str, #[case
 fn a_flight_with_bookings_is_not_cancelled() {
     assert_eq!(cancel(&facts(0, "30A")), Ok(true));
     assert!(cancel(&facts(1, "30A")).is_err());
+    let waiting = FlightFacts {
+        waiting: 1,
+        ..facts(1, "30A")
+    };
+    assert_eq!(cancel(&waiting), Ok(true), "who only waits hinders nobody");
 }
 
 #[rstest]

@@ -10,7 +10,7 @@ use sqlx::PgConnection;
 use super::columns::{CabinColumns, FlightColumns};
 use super::reading;
 use crate::features::bookings::command::Command;
-use crate::features::bookings::decide::{Facts, FlightFacts};
+use crate::features::bookings::decide::{Facts, FlightFacts, Stored};
 use crate::store::postgres::idempotency::KeyColumns;
 use crate::store::rows::bookings::answers::AnswerRow;
 use crate::store::rows::bookings::flights::flights;
@@ -69,20 +69,22 @@ pub(super) struct Known {
     pub(super) answers: Vec<AnswerRow>,
 }
 
-/// What is known. Of the cabins to be booked those are there that are locked.
+/// What is known, those who wait included. Of the cabins whose seats may be taken those are there that are locked.
 pub(super) async fn read(
     tx: &mut PgConnection,
     commands: &[Command],
     wanted: &Wanted,
+    waiting: Vec<Locator>,
     locked: &HashSet<(FlightId, Cabin)>,
     draw: impl Fn() -> Locator,
 ) -> Result<Known, sqlx::Error> {
-    let bookings = if wanted.bookings.is_empty() {
+    let named = wanted.bookings_with(&waiting);
+    let bookings = if named.is_empty() {
         Vec::new()
     } else {
-        reading::by_locators(&mut *tx, &wanted.bookings).await?
+        reading::by_locators(&mut *tx, &named).await?
     };
-    let ids: Vec<i64> = wanted.flights.iter().map(|id| id.raw()).collect();
+    let ids = wanted.flights_with(&bookings);
     let (of, seats): (Vec<i64>, Vec<String>) = wanted
         .seats
         .iter()
@@ -90,7 +92,7 @@ pub(super) async fn read(
         .unzip();
     let mut free: HashSet<Locator> = (0..wanted.creates).map(|_| draw()).collect();
     let drawn: Vec<&str> = free.iter().map(Locator::as_str).collect();
-    let keys = KeyColumns::of(commands);
+    let keys = KeyColumns::of(commands.iter().filter_map(Command::asked));
     let row: Row = sqlx::query_as(FACTS)
         .bind(i64::try_from(wanted.creates).map_err(|error| sqlx::Error::Encode(error.into()))?)
         .bind(ids)
@@ -105,7 +107,8 @@ pub(super) async fn read(
     free.retain(|locator| !row.locators.iter().any(|known| known == locator.as_str()));
     let facts = Facts {
         now: row.now.timestamp()?,
-        flights: locked_cabins(flights(row.flights, row.cabins)?, wanted, locked),
+        flights: locked_cabins(flights(row.flights, row.cabins)?, wanted, &bookings, locked),
+        waiting,
         bookings: bookings
             .into_iter()
             .map(|stored| (stored.booking.locator, stored))
@@ -132,10 +135,14 @@ pub(super) async fn now(tx: &mut PgConnection) -> Result<Timestamp, sqlx::Error>
 fn locked_cabins(
     mut flights: HashMap<FlightId, FlightFacts>,
     wanted: &Wanted,
+    bookings: &[Stored],
     locked: &HashSet<(FlightId, Cabin)>,
 ) -> HashMap<FlightId, FlightFacts> {
-    for (id, cabin) in wanted.cabins.iter().filter(|at| !locked.contains(at)) {
-        if let Some(flight) = flights.get_mut(id) {
+    let held = bookings.iter().flat_map(|stored| &stored.booking.segments);
+    let held = held.map(|segment| (segment.flight_id, segment.cabin));
+    let may_change = wanted.cabins.iter().copied().chain(held);
+    for (id, cabin) in may_change.filter(|at| !locked.contains(at)) {
+        if let Some(flight) = flights.get_mut(&id) {
             flight.cabins[cabin.index()] = None;
         }
     }

@@ -9,19 +9,22 @@ use sqlx::PgConnection;
 use crate::store::rows::bookings::wanted::Wanted;
 use crate::store::rows::bookings::{cabin_number, unreadable};
 
-/// Locks the bookings that are named, by their numbers, then the inventory of all that the batch may touch, by flight and
-/// cabin: what is to be booked, and what these bookings hold. Answers the cabins that are locked.
+/// Locks the bookings that are named and those that may get seats, by their numbers, then the inventory of all that the batch
+/// may touch, by flight and cabin: what is to be booked, and what these bookings hold or wait for. Answers the cabins that are
+/// locked.
 ///
 /// A cabin that is not among them was not there to be locked, and is not sold by this batch, also if it is there a moment
 /// later: another change may take it away again, or another process sell it.
 pub(super) async fn take(
     tx: &mut PgConnection,
     wanted: &Wanted,
+    waiting: &[Locator],
 ) -> Result<HashSet<(FlightId, Cabin)>, sqlx::Error> {
-    let bookings: Vec<i64> = if wanted.bookings.is_empty() {
+    let named = wanted.bookings_with(waiting);
+    let bookings: Vec<i64> = if named.is_empty() {
         Vec::new()
     } else {
-        let locators: Vec<&str> = wanted.bookings.iter().map(Locator::as_str).collect();
+        let locators: Vec<&str> = named.iter().map(Locator::as_str).collect();
         sqlx::query_scalar(
             "SELECT id FROM bookings WHERE locator = ANY($1) ORDER BY id FOR NO KEY UPDATE",
         )

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use airside_common::event::Event;
+use airside_common::flight::FlightId;
 use async_trait::async_trait;
 use sqlx::{Connection as _, PgConnection};
 
@@ -25,6 +26,39 @@ struct Bookings(OnServer);
 impl Bookings {
     fn database(&self) -> &Postgres {
         self.0.database()
+    }
+
+    async fn from_to(
+        &self,
+        [origin, destination]: [&str; 2],
+        id: i64,
+        number: u16,
+        hours: i64,
+        capacity: u32,
+    ) {
+        sqlx::query("SELECT make_flight_months(ARRAY[departure_day($1)])")
+            .bind(id)
+            .execute(&self.database().primary())
+            .await
+            .unwrap();
+        // The day is what such a small number tells, and no matter here.
+        sqlx::query(
+            "WITH flight AS (
+                 INSERT INTO flights
+                 SELECT $1, 'UA', $2, $5, $6, departure_day($1), t, -18000,
+                        t + interval '2 hours', -21600, '738', 'scheduled', 1, to_timestamp(0), to_timestamp(0)
+                 FROM (SELECT date_trunc('second', clock_timestamp()) + $3 * interval '1 hour' AS t) AS at)
+             INSERT INTO inventory VALUES ($1, 3, $4, 0, 10000, 'USD')",
+        )
+        .bind(id)
+        .bind(i32::from(number))
+        .bind(f64::from(i32::try_from(hours).unwrap()))
+        .bind(i32::try_from(capacity).unwrap())
+        .bind(origin)
+        .bind(destination)
+        .execute(&self.database().primary())
+        .await
+        .unwrap();
     }
 
     /// As administrators do by hand.
@@ -60,27 +94,13 @@ impl Fixture for Bookings {
     }
 
     async fn flight(&self, id: i64, number: u16, hours: i64, capacity: u32) {
-        sqlx::query("SELECT make_flight_months(ARRAY[departure_day($1)])")
-            .bind(id)
-            .execute(&self.database().primary())
-            .await
-            .unwrap();
-        // The day is what such a small number tells, and no matter here.
-        sqlx::query(
-            "WITH flight AS (
-                 INSERT INTO flights
-                 SELECT $1, 'UA', $2, 'JFK', 'ORD', departure_day($1), t, -18000,
-                        t + interval '2 hours', -21600, '738', 'scheduled', 1, to_timestamp(0), to_timestamp(0)
-                 FROM (SELECT date_trunc('second', clock_timestamp()) + $3 * interval '1 hour' AS t) AS at)
-             INSERT INTO inventory VALUES ($1, 3, $4, 0, 10000, 'USD')",
-        )
-        .bind(id)
-        .bind(i32::from(number))
-        .bind(f64::from(i32::try_from(hours).unwrap()))
-        .bind(i32::try_from(capacity).unwrap())
-        .execute(&self.database().primary())
-        .await
-        .unwrap();
+        self.from_to(["JFK", "ORD"], id, number, hours, capacity)
+            .await;
+    }
+
+    async fn onward(&self, id: i64, number: u16, hours: i64, capacity: u32) {
+        self.from_to(["ORD", "LAX"], id, number, hours, capacity)
+            .await;
     }
 
     async fn counters(&self, flight: i64) -> (u32, u32) {
@@ -101,6 +121,37 @@ impl Fixture for Bookings {
     async fn age_keys(&self, hours: i64) {
         self.change(&format!(
             "UPDATE idempotency SET created_at = created_at - interval '{hours} hours'"
+        ))
+        .await;
+    }
+
+    async fn pass(&self, hours: i64) {
+        let by = format!("interval '{hours} hours'");
+        self.change(&format!(
+            "UPDATE bookings SET time_limit = time_limit - {by};
+             UPDATE flights SET departure = departure - {by}, arrival = arrival - {by}"
+        ))
+        .await;
+    }
+
+    async fn limits_in(&self, ahead: Duration) {
+        let ahead = ahead.as_millis();
+        self.change(&format!(
+            "UPDATE bookings SET time_limit = clock_timestamp() + interval '{ahead} milliseconds' WHERE status = 'held'"
+        ))
+        .await;
+    }
+
+    async fn resize(&self, flight: i64, capacity: u32) {
+        self.change(&format!(
+            "UPDATE inventory SET capacity = {capacity} WHERE flight_id = {flight}"
+        ))
+        .await;
+    }
+
+    async fn ground(&self, flight: i64) {
+        self.change(&format!(
+            "UPDATE flights SET status = 'cancelled' WHERE id = {flight}"
         ))
         .await;
     }
@@ -160,6 +211,26 @@ async fn the_check_names_what_is_wrong() {
         (
             "UPDATE bookings SET status = 'cancelled'",
             "UPDATE bookings SET status = 'confirmed'",
+            "booking ",
+        ),
+        (
+            "UPDATE bookings SET status = 'held'",
+            "UPDATE bookings SET status = 'confirmed'",
+            "booking ",
+        ),
+        (
+            "UPDATE bookings SET time_limit = now()",
+            "UPDATE bookings SET time_limit = NULL",
+            "booking ",
+        ),
+        (
+            "UPDATE bookings SET status = 'waitlisted'",
+            "UPDATE bookings SET status = 'confirmed'",
+            "booking ",
+        ),
+        (
+            "UPDATE segments SET status = 'HL'; UPDATE inventory SET sold = 0",
+            "UPDATE segments SET status = 'HK'; UPDATE inventory SET sold = 1",
             "booking ",
         ),
         (
@@ -223,7 +294,7 @@ async fn a_locator_that_exists_is_drawn_again() {
     };
     let draw = || draws.borrow_mut().pop().unwrap();
     let locked = HashSet::new();
-    let read = facts::read(&mut tx, &[], &wanted, &locked, draw);
+    let read = facts::read(&mut tx, &[], &wanted, Vec::new(), &locked, draw);
     let mut locators = read.await.unwrap().facts.locators;
     locators.sort_unstable();
     assert_eq!(locators, [first, second]);
@@ -305,6 +376,16 @@ async fn no_batch_and_no_look_at_the_outbox_reads_a_table_from_end_to_end() {
             ended.iter().map(contract::word).collect::<Vec<_>>(),
             ["200", "201"]
         );
+        for look in [
+            Look::Holds,
+            Look::Waitlists,
+            Look::Flights(&[FlightId::from_raw(1)]),
+        ] {
+            assert_eq!(database.due(look, 10).await.unwrap(), []);
+        }
+        let clear = Command::Due(Duty::Clear(FlightId::from_raw(1)));
+        let nobody = database.execute(&[clear]).await.unwrap();
+        assert_eq!(nobody, [Outcome::Settled(0)]);
         let page = database.read_after(position, 100).await.unwrap();
         position = page.newest;
         assert_eq!(page.events.len(), 8 + 1 + 1 + 1);

@@ -7,20 +7,21 @@ use sqlx::PgConnection;
 use crate::store::postgres::idempotency::Answers;
 use crate::store::postgres::outbox;
 use crate::store::rows::bookings::unreadable;
-use crate::store::rows::bookings::written::{GoneRow, Written};
+use crate::store::rows::bookings::written::{ChangedRow, Written};
 use crate::store::rows::instant::StoredInstant;
 
-/// Gives back what cancelled bookings hold. It comes first: a seat may go from one booking to the next within a batch.
-const CANCEL: &str = "
-    WITH gone AS (
-        SELECT * FROM unnest($2::bigint[], $3::bigint[]) AS g (id, version)
+/// What bookings become that were there before. It comes first: a seat may go from one booking to the next within a batch.
+const CHANGE: &str = "
+    WITH changed AS (
+        SELECT * FROM unnest($2::bigint[], $3::bigint[], $4::text[], $5::text[]) AS c (id, version, status, segments)
     ), bookings AS (
-        UPDATE bookings SET status = 'cancelled', version = gone.version, updated_at = $1, time_limit = NULL
-        FROM gone WHERE bookings.id = gone.id
+        UPDATE bookings SET status = changed.status, version = changed.version, updated_at = $1, time_limit = NULL
+        FROM changed WHERE bookings.id = changed.id
     ), segments AS (
-        UPDATE segments SET status = 'XX' WHERE booking_id IN (SELECT id FROM gone)
+        UPDATE segments SET status = changed.segments
+        FROM changed WHERE booking_id = changed.id AND changed.segments IS NOT NULL
     )
-    DELETE FROM seats WHERE booking_id IN (SELECT id FROM gone)";
+    DELETE FROM seats WHERE booking_id IN (SELECT id FROM changed WHERE segments = 'XX')";
 
 /// Writes all the rest. Answers the cabins whose balance
 /// was counted.
@@ -71,7 +72,7 @@ pub(super) async fn write(
     answers: Answers<'_>,
 ) -> Result<(), sqlx::Error> {
     let now = StoredInstant::from(now);
-    cancel(tx, now, &written.gone).await?;
+    change(tx, now, &written.changed).await?;
     let Written {
         bookings,
         passengers,
@@ -116,7 +117,7 @@ pub(super) async fn write(
         .bind(column(seats, |row| row.passenger))
         .bind(column(history, |row| row.booking_id))
         .bind(column(history, |row| row.version))
-        .bind(column(history, |row| row.user_id.as_str()))
+        .bind(column(history, |row| row.user_id.as_deref()))
         .bind(column(history, |row| row.action))
         .bind(column(history, |row| row.detail.as_str()))
         .bind(column(balance, |row| row.flight_id))
@@ -138,18 +139,20 @@ pub(super) async fn write(
     Ok(())
 }
 
-async fn cancel(
+async fn change(
     tx: &mut PgConnection,
     now: StoredInstant,
-    gone: &[GoneRow],
+    changed: &[ChangedRow],
 ) -> Result<(), sqlx::Error> {
-    if gone.is_empty() {
+    if changed.is_empty() {
         return Ok(());
     }
-    sqlx::query(CANCEL)
+    sqlx::query(CHANGE)
         .bind(now)
-        .bind(column(gone, |row| row.id))
-        .bind(column(gone, |row| row.version))
+        .bind(column(changed, |row| row.id))
+        .bind(column(changed, |row| row.version))
+        .bind(column(changed, |row| row.status))
+        .bind(column(changed, |row| row.segments))
         .execute(&mut *tx)
         .await?;
     Ok(())

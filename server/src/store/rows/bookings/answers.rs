@@ -9,7 +9,8 @@ use crate::features::bookings::command::{Answer, Command, Outcome};
 use crate::features::bookings::decide::Decision;
 use crate::features::bookings::writer;
 
-/// What was answered to a key, with the position of the command that brought it again and whether it is the same request.
+/// What was answered to a key, with the position of the request that brought it again among those with keys, and whether it is
+/// the same request.
 #[derive(sqlx::FromRow, Deserialize)]
 pub(crate) struct AnswerRow {
     position: i64,
@@ -31,8 +32,13 @@ impl Batch {
     /// A batch, some of whose keys have records.
     pub(crate) fn new(commands: &[Command], known: Vec<AnswerRow>) -> Self {
         let mut known: HashMap<usize, Outcome> = known.into_iter().filter_map(outcome).collect();
-        let outcomes: Vec<Option<Outcome>> = (0..commands.len())
-            .map(|position| known.remove(&position))
+        let mut with_keys = 0..;
+        let outcomes: Vec<Option<Outcome>> = commands
+            .iter()
+            .map(|command| {
+                command.asked()?;
+                known.remove(&with_keys.next()?)
+            })
             .collect();
         let open = commands
             .iter()

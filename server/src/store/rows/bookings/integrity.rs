@@ -6,7 +6,7 @@ use crate::features::bookings::integrity::Violation;
 use crate::features::flights::seat_layout::SeatLayout;
 
 /// Each statement answers (row, fault) and nothing where all is well.
-pub(crate) const CHECKS: [&str; 11] = [
+pub(crate) const CHECKS: [&str; 13] = [
     // Counters against the seats of living segments.
     "SELECT 'inventory ' || i.flight_id || ' cabin ' || i.cabin,
             'sold is ' || i.sold || ', but living segments hold ' || coalesce(h.seats, 0)
@@ -20,7 +20,7 @@ pub(crate) const CHECKS: [&str; 11] = [
     "SELECT 'booking ' || b.locator || ' segment ' || s.position,
             'flight ' || s.flight_id || ' has no cabin ' || s.cabin
      FROM segments s JOIN bookings b ON b.id = s.booking_id
-     WHERE s.status <> 'XX'
+     WHERE s.status IN ('HK', 'TK', 'UN')
        AND NOT EXISTS (SELECT 1 FROM inventory i WHERE i.flight_id = s.flight_id AND i.cabin = s.cabin)",
     // What names a flight has it, be it by a key of the schema or not; a chosen seat lies on a segment, as is looked for below.
     "SELECT 'booking ' || b.locator || ' segment ' || s.position, 'flight ' || s.flight_id || ' is not there'
@@ -51,12 +51,21 @@ pub(crate) const CHECKS: [&str; 11] = [
     "SELECT 'booking ' || b.locator, 'is at version ' || b.version || ', its history at ' || coalesce(max(h.version), 0)
      FROM bookings b LEFT JOIN history h ON h.booking_id = b.id
      GROUP BY b.id HAVING coalesce(max(h.version), 0) <> b.version",
+    // What is held has a time limit, and nothing else has one.
+    "SELECT 'booking ' || locator, 'is ' || status || CASE WHEN time_limit IS NULL THEN ' without' ELSE ' with' END || ' a time limit'
+     FROM bookings WHERE (status = 'held') <> (time_limit IS NOT NULL)",
+    // A party waits for all its segments or for none.
+    "SELECT 'booking ' || b.locator, 'is ' || b.status || ', and waits for ' || count(CASE WHEN s.status = 'HL' THEN 1 END)
+            || ' of ' || count(s.booking_id) || ' segments'
+     FROM bookings b JOIN segments s ON s.booking_id = b.id AND s.status <> 'XX'
+     GROUP BY b.id, b.locator, b.status
+     HAVING count(CASE WHEN s.status = 'HL' THEN 1 END) <> CASE WHEN b.status = 'waitlisted' THEN count(s.booking_id) ELSE 0 END",
     // Who made and changed a booking is somebody.
     "SELECT 'booking ' || b.locator, 'was made by ' || b.created_by || ', who is no user'
      FROM bookings b WHERE NOT EXISTS (SELECT 1 FROM users u WHERE u.id = b.created_by)",
     "SELECT 'booking ' || b.locator, 'got version ' || h.version || ' from ' || h.user_id || ', who is no user'
      FROM history h JOIN bookings b ON b.id = h.booking_id
-     WHERE NOT EXISTS (SELECT 1 FROM users u WHERE u.id = h.user_id)",
+     WHERE h.user_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM users u WHERE u.id = h.user_id)",
 ];
 
 /// A chosen seat: its flight with aircraft, the cabin of its segment, and the flight's cabins as JSON (cabin, capacity).

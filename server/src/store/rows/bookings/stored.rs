@@ -7,6 +7,7 @@ use airside_common::booking::OperationKey;
 use airside_common::flight::{Cabin, FlightId, FlightNumber};
 use airside_common::money::{Money, parse_currency};
 use airside_common::time::Instant;
+use airside_common::user::SYSTEM;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -120,12 +121,12 @@ fn optional<T: std::str::FromStr>(text: Option<&str>) -> Result<Option<T>, ()> {
     text.map(|text| text.parse().map_err(|_| ())).transpose()
 }
 
-/// What happened to a booking, and the name of who did it.
+/// What happened to a booking, and the name of who did it; absent where nobody asked for it.
 #[derive(sqlx::FromRow)]
 pub(crate) struct HistoryRow {
     version: i64,
     at: StoredInstant,
-    username: String,
+    username: Option<String>,
     action: String,
     detail: String,
 }
@@ -137,6 +138,8 @@ pub(crate) fn entry(row: HistoryRow) -> Result<HistoryEntry, sqlx::Error> {
         at: Instant(row.at.timestamp()?),
         by: row
             .username
+            .as_deref()
+            .unwrap_or(SYSTEM)
             .parse()
             .map_err(|_| unreadable("users.username"))?,
         action: row.action,

@@ -1,20 +1,23 @@
 //! What decisions write, table by table.
 
 use airside_common::api::bookings::Booking;
+use airside_common::booking::SegmentStatus;
 use airside_common::event::{BookingEvent, Event};
 use serde::Serialize;
 
 use super::{cabin_number, unreadable};
-use crate::features::bookings::command::Command;
-use crate::features::bookings::decide::{Change, Decision, seat_balance};
+use crate::features::bookings::decide::{Author, Change, Decision, Kind, seat_balance};
 use crate::features::bookings::party;
 use crate::store::rows::instant::StoredInstant;
 
-/// A booking that has ended.
+/// A booking that was there before, as it is now. None that has changed has a time limit any more.
 #[derive(Debug, Serialize)]
-pub(crate) struct GoneRow {
+pub(crate) struct ChangedRow {
     pub(crate) id: i64,
     pub(crate) version: i64,
+    pub(crate) status: &'static str,
+    /// What all its segments become, where they change.
+    pub(crate) segments: Option<&'static str>,
 }
 
 /// A new booking, made now.
@@ -70,7 +73,8 @@ pub(crate) struct SeatRow {
 pub(crate) struct HistoryRow {
     pub(crate) booking_id: i64,
     pub(crate) version: i64,
-    pub(crate) user_id: String,
+    /// Absent where nobody asked for it.
+    pub(crate) user_id: Option<String>,
     pub(crate) action: &'static str,
     pub(crate) detail: String,
 }
@@ -87,7 +91,7 @@ pub(crate) struct BalanceRow {
 /// to the next within a batch.
 #[derive(Debug, Default)]
 pub(crate) struct Written<'a> {
-    pub(crate) gone: Vec<GoneRow>,
+    pub(crate) changed: Vec<ChangedRow>,
     /// In the order of locators: where two processes have drawn the same ones, neither waits for the other's second.
     pub(crate) bookings: Vec<BookingRow<'a>>,
     pub(crate) passengers: Vec<PassengerRow<'a>>,
@@ -102,39 +106,41 @@ pub(crate) struct Written<'a> {
 impl<'a> Written<'a> {
     /// What changes write. New bookings get the numbers of `ids`, in order.
     pub(crate) fn of(
-        changes: &[(&'a Command, &'a Change)],
+        changes: &[&'a Change],
         ids: impl IntoIterator<Item = i64>,
     ) -> Result<Self, sqlx::Error> {
         let mut rows = Self::default();
         let mut ids = ids.into_iter();
-        for (command, change) in changes {
-            let id = match change {
-                Change::Create(booking) => {
+        for change in changes {
+            let id = match &change.kind {
+                Kind::Create => {
                     let id = ids
                         .next()
                         .ok_or_else(|| unreadable("fewer numbers than bookings"))?;
-                    rows.create(id, command, booking);
+                    rows.create(id, change)?;
                     id
                 }
-                Change::Cancel { id, booking, .. } => {
-                    rows.gone.push(GoneRow {
-                        id: *id,
-                        version: booking.version.cast_signed(),
-                    });
-                    *id
+                Kind::Confirm { id } => rows.change(*id, &change.booking, None),
+                Kind::Clear { id } => {
+                    rows.change(*id, &change.booking, Some(SegmentStatus::Hk.code()))
+                }
+                Kind::Cancel { id, .. } | Kind::Expire { id, .. } => {
+                    rows.change(*id, &change.booking, Some(SegmentStatus::Xx.code()))
                 }
             };
             rows.history.push(HistoryRow {
                 booking_id: id,
-                version: change.booking().version.cast_signed(),
-                user_id: command.caller.user_id.to_string(),
-                action: event(command, change).kind(),
+                version: change.booking.version.cast_signed(),
+                user_id: match &change.by {
+                    Author::User { id, .. } => Some(id.to_string()),
+                    Author::System => None,
+                },
+                action: event(change).kind(),
                 detail: change.detail(),
             });
         }
         rows.bookings.sort_unstable_by_key(|row| row.locator);
-        let all: Vec<_> = changes.iter().map(|(_, change)| *change).collect();
-        rows.balance = seat_balance(&all)
+        rows.balance = seat_balance(changes)
             .into_iter()
             .map(|((flight, cabin), seats)| BalanceRow {
                 flight_id: flight.raw(),
@@ -146,13 +152,40 @@ impl<'a> Written<'a> {
         Ok(rows)
     }
 
-    fn create(&mut self, id: i64, command: &'a Command, booking: &'a Booking) {
+    /// What a booking has become: once, also where a batch changes it more than once.
+    fn change(&mut self, id: i64, booking: &Booking, segments: Option<&'static str>) -> i64 {
+        let (version, status) = (booking.version.cast_signed(), booking.status.word());
+        match self.changed.iter_mut().find(|row| row.id == id) {
+            Some(row) => {
+                row.version = version;
+                row.status = status;
+                row.segments = segments.or(row.segments);
+            }
+            None => self.changed.push(ChangedRow {
+                id,
+                version,
+                status,
+                segments,
+            }),
+        }
+        id
+    }
+
+    fn create(&mut self, id: i64, change: &'a Change) -> Result<(), sqlx::Error> {
+        let booking = &change.booking;
+        let Author::User {
+            id: user,
+            operation,
+        } = &change.by
+        else {
+            return Err(unreadable("a booking that nobody makes"));
+        };
         self.bookings.push(BookingRow {
             id,
             locator: booking.locator.as_str(),
             office: booking.office.as_str(),
-            created_by: command.caller.user_id.to_string(),
-            operation: command.key.as_str(),
+            created_by: user.to_string(),
+            operation: operation.as_str(),
             status: booking.status.word(),
             version: booking.version.cast_signed(),
             contact_email: booking.contact.email.as_ref().map(ToString::to_string),
@@ -194,49 +227,46 @@ impl<'a> Written<'a> {
                 });
             }
         }
+        Ok(())
     }
 }
 
-fn event(command: &Command, change: &Change) -> Event {
-    let booking = change.booking();
+fn event(change: &Change) -> Event {
+    let booking = &change.booking;
     let event = BookingEvent {
         locator: booking.locator,
         version: booking.version,
         office: booking.office.clone(),
-        operation: Some(command.key.clone()),
+        operation: match &change.by {
+            Author::User { operation, .. } => Some(operation.clone()),
+            Author::System => None,
+        },
     };
-    match change {
-        Change::Create(_) => Event::BookingCreated(event),
-        Change::Cancel { .. } => Event::BookingCancelled(event),
+    match change.kind {
+        Kind::Create => Event::BookingCreated(event),
+        Kind::Confirm { .. } => Event::BookingConfirmed(event),
+        Kind::Clear { .. } => Event::WaitlistCleared(event),
+        Kind::Cancel { .. } => Event::BookingCancelled(event),
+        Kind::Expire { .. } => Event::BookingExpired(event),
     }
 }
 
-fn events(changes: &[(&Command, &Change)]) -> Vec<Event> {
-    if changes.is_empty() {
-        return Vec::new();
+fn events(changes: &[&Change]) -> Vec<Event> {
+    let mut events: Vec<Event> = changes.iter().map(|change| event(change)).collect();
+    let moved = changes.iter().flat_map(|change| change.seats());
+    let mut flights: Vec<_> = moved.map(|((flight, _), _)| flight).collect();
+    if !flights.is_empty() {
+        flights.sort_unstable();
+        flights.dedup();
+        events.push(Event::InventoryChanged { flights });
     }
-    let mut events: Vec<Event> = changes
-        .iter()
-        .map(|(command, change)| event(command, change))
-        .collect();
-    let mut flights: Vec<_> = changes
-        .iter()
-        .flat_map(|(_, change)| change.booking().segments.iter().map(|s| s.flight_id))
-        .collect();
-    flights.sort_unstable();
-    flights.dedup();
-    events.push(Event::InventoryChanged { flights });
     events
 }
 
-/// What is to be written of what was decided, each change with its command.
-pub(crate) fn changes<'a>(
-    commands: &'a [Command],
-    decisions: &'a [Decision],
-) -> Vec<(&'a Command, &'a Change)> {
-    commands
+/// What is to be written of what was decided, in order.
+pub(crate) fn changes(decisions: &[Decision]) -> Vec<&Change> {
+    decisions
         .iter()
-        .zip(decisions)
-        .filter_map(|(command, decision)| Some((command, decision.change.as_ref()?)))
+        .flat_map(|decision| &decision.changes)
         .collect()
 }

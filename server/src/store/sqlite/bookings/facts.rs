@@ -5,9 +5,10 @@ use std::collections::{HashMap, HashSet};
 use airside_common::flight::{FlightId, SeatNumber};
 use airside_common::locator::Locator;
 use jiff::Timestamp;
+use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteTransaction;
 
-use super::reading;
+use super::{reading, waiting};
 use crate::features::bookings::command::Command;
 use crate::features::bookings::decide::{Facts, FlightFacts};
 use crate::store::rows::bookings::flights::{CabinRow, FlightRow, flights};
@@ -25,14 +26,17 @@ pub(super) async fn read(
 ) -> Result<(Facts, i64), sqlx::Error> {
     let wanted = Wanted::by(commands);
     let (now, last_id) = now_and_last_id(tx).await?;
-    let bookings = if wanted.bookings.is_empty() {
+    let waiting = waiting::who_may_have_seats(tx, &wanted).await?;
+    let locators = wanted.bookings_with(&waiting);
+    let bookings = if locators.is_empty() {
         Vec::new()
     } else {
-        reading::by_locators(&mut **tx, &wanted.bookings).await?
+        reading::by_locators(&mut **tx, &locators).await?
     };
     let facts = Facts {
         now,
-        flights: read_flights(tx, &wanted.flights).await?,
+        flights: read_flights(tx, &wanted.flights_with(&bookings)).await?,
+        waiting,
         bookings: bookings
             .into_iter()
             .map(|stored| (stored.booking.locator, stored))
@@ -41,6 +45,15 @@ pub(super) async fn read(
         locators: free_locators(tx, wanted.creates, || Locator::random(&mut rand::rng())).await?,
     };
     Ok((facts, last_id))
+}
+
+/// The database's time.
+pub(super) async fn now(connection: &mut SqliteConnection) -> Result<Timestamp, sqlx::Error> {
+    let now: i64 =
+        sqlx::query_scalar("SELECT CAST(round(unixepoch('subsec') * 1000) AS INTEGER) * 1000")
+            .fetch_one(connection)
+            .await?;
+    StoredInstant(now).timestamp()
 }
 
 /// The database's time, and the number of the newest booking.
@@ -58,12 +71,11 @@ pub(super) async fn now_and_last_id(
 
 async fn read_flights(
     tx: &mut SqliteTransaction<'_>,
-    ids: &[FlightId],
+    ids: &[i64],
 ) -> Result<HashMap<FlightId, FlightFacts>, sqlx::Error> {
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
-    let ids: Vec<i64> = ids.iter().map(|id| id.raw()).collect();
     let ids = json(&ids)?;
     let found: Vec<FlightRow> = sqlx::query_as(
         "SELECT f.id, f.carrier, f.number, f.origin, f.destination, f.departure, f.departure_offset, f.arrival,

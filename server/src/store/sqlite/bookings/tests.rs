@@ -1,5 +1,6 @@
 use std::cell::RefCell;
 use std::sync::Arc;
+use std::time::Duration;
 
 use airside_common::event::Event;
 use async_trait::async_trait;
@@ -14,6 +15,39 @@ use crate::store::sqlite::tests::steps;
 struct OnDisk {
     database: Sqlite,
     _folder: tempfile::TempDir,
+}
+
+impl OnDisk {
+    async fn from_to(
+        &self,
+        [origin, destination]: [&str; 2],
+        id: i64,
+        number: u16,
+        hours: i64,
+        capacity: u32,
+    ) {
+        let mut tx = self.database.write().await.unwrap();
+        sqlx::query(
+            "INSERT INTO flights SELECT ?1, 'UA', ?2, ?4, ?5, date(t, 'unixepoch', '-5 hours'), t * 1000000,
+                 -18000, (t + 7200) * 1000000, -21600, '738', 'scheduled', 1, 0, 0
+             FROM (SELECT unixepoch() + ?3 * 3600 AS t)",
+        )
+        .bind(id)
+        .bind(i64::from(number))
+        .bind(hours)
+        .bind(origin)
+        .bind(destination)
+        .execute(&mut *tx)
+        .await
+        .unwrap();
+        sqlx::query("INSERT INTO inventory VALUES (?1, 3, ?2, 0, 10000, 'USD')")
+            .bind(id)
+            .bind(capacity)
+            .execute(&mut *tx)
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+    }
 }
 
 #[async_trait]
@@ -45,25 +79,13 @@ impl Fixture for OnDisk {
     }
 
     async fn flight(&self, id: i64, number: u16, hours: i64, capacity: u32) {
-        let mut tx = self.database.write().await.unwrap();
-        sqlx::query(
-            "INSERT INTO flights SELECT ?1, 'UA', ?2, 'JFK', 'ORD', date(t, 'unixepoch', '-5 hours'), t * 1000000,
-                 -18000, (t + 7200) * 1000000, -21600, '738', 'scheduled', 1, 0, 0
-             FROM (SELECT unixepoch() + ?3 * 3600 AS t)",
-        )
-        .bind(id)
-        .bind(i64::from(number))
-        .bind(hours)
-        .execute(&mut *tx)
-        .await
-        .unwrap();
-        sqlx::query("INSERT INTO inventory VALUES (?1, 3, ?2, 0, 10000, 'USD')")
-            .bind(id)
-            .bind(capacity)
-            .execute(&mut *tx)
-            .await
-            .unwrap();
-        tx.commit().await.unwrap();
+        self.from_to(["JFK", "ORD"], id, number, hours, capacity)
+            .await;
+    }
+
+    async fn onward(&self, id: i64, number: u16, hours: i64, capacity: u32) {
+        self.from_to(["ORD", "LAX"], id, number, hours, capacity)
+            .await;
     }
 
     async fn counters(&self, flight: i64) -> (u32, u32) {
@@ -85,6 +107,42 @@ impl Fixture for OnDisk {
             &format!("UPDATE idempotency SET created_at = created_at - {hours} * 3600000000"),
         )
         .await;
+    }
+
+    async fn pass(&self, hours: i64) {
+        let by = hours * 3_600_000_000;
+        change(
+            self,
+            &format!(
+                "UPDATE bookings SET time_limit = time_limit - {by};
+                 UPDATE flights SET departure = departure - {by}, arrival = arrival - {by}"
+            ),
+        )
+        .await;
+    }
+
+    async fn limits_in(&self, ahead: Duration) {
+        let ahead = ahead.as_millis();
+        change(
+            self,
+            &format!(
+                "UPDATE bookings
+                 SET time_limit = (CAST(round(unixepoch('subsec') * 1000) AS INTEGER) + {ahead}) * 1000
+                 WHERE status = 'held'"
+            ),
+        )
+        .await;
+    }
+
+    async fn resize(&self, flight: i64, capacity: u32) {
+        let statement =
+            format!("UPDATE inventory SET capacity = {capacity} WHERE flight_id = {flight}");
+        change(self, &statement).await;
+    }
+
+    async fn ground(&self, flight: i64) {
+        let statement = format!("UPDATE flights SET status = 'cancelled' WHERE id = {flight}");
+        change(self, &statement).await;
     }
 
     async fn refuse(&self, key: &str) {
@@ -148,6 +206,26 @@ async fn the_check_names_what_is_wrong() {
         (
             "UPDATE bookings SET status = 'cancelled'",
             "UPDATE bookings SET status = 'confirmed'",
+            "booking ",
+        ),
+        (
+            "UPDATE bookings SET status = 'held'",
+            "UPDATE bookings SET status = 'confirmed'",
+            "booking ",
+        ),
+        (
+            "UPDATE bookings SET time_limit = 1",
+            "UPDATE bookings SET time_limit = NULL",
+            "booking ",
+        ),
+        (
+            "UPDATE bookings SET status = 'waitlisted'",
+            "UPDATE bookings SET status = 'confirmed'",
+            "booking ",
+        ),
+        (
+            "UPDATE segments SET status = 'HL'; UPDATE inventory SET sold = 0",
+            "UPDATE segments SET status = 'HK'; UPDATE inventory SET sold = 1",
             "booking ",
         ),
     ] {

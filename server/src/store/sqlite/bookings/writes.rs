@@ -4,9 +4,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use sqlx::sqlite::SqliteTransaction;
 
-use crate::features::bookings::command::Command;
 use crate::features::bookings::decide::Change;
-use crate::store::rows::bookings::written::{GoneRow, Written};
+use crate::store::rows::bookings::written::{ChangedRow, Written};
 use crate::store::rows::bookings::{json, unreadable};
 use crate::store::sqlite::{micros, outbox};
 
@@ -15,13 +14,13 @@ pub(super) async fn write(
     tx: &mut SqliteTransaction<'_>,
     now: Timestamp,
     last_id: i64,
-    changes: &[(&Command, &Change)],
+    changes: &[&Change],
 ) -> Result<(), sqlx::Error> {
     if changes.is_empty() {
         return Ok(());
     }
     let written = Written::of(changes, last_id + 1..)?;
-    cancel(tx, now, &written.gone).await?;
+    change(tx, now, &written.changed).await?;
     create(tx, now, &written).await?;
     rows(
         tx,
@@ -49,19 +48,23 @@ pub(super) async fn write(
     outbox::append(tx, now, &written.events).await
 }
 
-async fn cancel(
+async fn change(
     tx: &mut SqliteTransaction<'_>,
     now: Timestamp,
-    gone: &[GoneRow],
+    changed: &[ChangedRow],
 ) -> Result<(), sqlx::Error> {
     for statement in [
-        "UPDATE bookings SET status = 'cancelled', version = j.version, updated_at = ?2, time_limit = NULL
-         FROM (SELECT value ->> 'id' AS id, value ->> 'version' AS version FROM json_each(?1)) j
+        "UPDATE bookings SET status = j.becomes, version = j.version, updated_at = ?2, time_limit = NULL
+         FROM (SELECT value ->> 'id' AS id, value ->> 'version' AS version, value ->> 'status' AS becomes
+               FROM json_each(?1)) j
          WHERE bookings.id = j.id",
-        "UPDATE segments SET status = 'XX' WHERE booking_id IN (SELECT value ->> 'id' FROM json_each(?1))",
-        "DELETE FROM seats WHERE booking_id IN (SELECT value ->> 'id' FROM json_each(?1))",
+        "UPDATE segments
+         SET status = (SELECT value ->> 'segments' FROM json_each(?1) WHERE value ->> 'id' = segments.booking_id)
+         WHERE booking_id IN (SELECT value ->> 'id' FROM json_each(?1) WHERE value ->> 'segments' IS NOT NULL)",
+        "DELETE FROM seats
+         WHERE booking_id IN (SELECT value ->> 'id' FROM json_each(?1) WHERE value ->> 'segments' = 'XX')",
     ] {
-        rows(tx, statement, gone, now).await?;
+        rows(tx, statement, changed, now).await?;
     }
     Ok(())
 }

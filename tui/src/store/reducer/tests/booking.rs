@@ -2,7 +2,7 @@
 
 use airside_common::api::bookings::CreateBooking;
 use airside_common::api::problem::Code;
-use airside_common::booking::PassengerType;
+use airside_common::booking::{BookingStatus, PassengerType};
 use airside_common::flight::Cabin;
 use rstest::rstest;
 
@@ -14,7 +14,7 @@ use crate::store::operation::{OperationKind, Reference};
 use crate::store::screen::booking::BookingForm;
 use crate::store::state::Tone;
 use crate::trial::desk::{Desk, submitted};
-use crate::trial::specimens::{connection, direct, made, problem, usd, wrong_field};
+use crate::trial::specimens::{connection, direct, made, problem, seat_map, usd, wrong_field};
 
 fn booking(desk: &Desk) -> &BookingForm {
     match desk.top() {
@@ -26,7 +26,7 @@ fn booking(desk: &Desk) -> &BookingForm {
 fn body(desk: &mut Desk) -> CreateBooking {
     match desk.books().kind {
         OperationKind::Create { body, .. } => body,
-        OperationKind::Cancel => panic!("a cancellation"),
+        other => panic!("{other:?}"),
     }
 }
 
@@ -265,4 +265,87 @@ fn the_answer_to_a_record_that_was_closed_is_told() {
     assert_eq!(desk.message(), Some((Tone::Good, "TEST23 booked")));
     let reference = Reference::Pending(operation.key);
     assert!(desk.state.ledger.row(&reference).unwrap().truth.is_some());
+}
+
+/// From the e-mail address by way of phone and cabin to the terms.
+const TO_TERMS: &str = "<tab><tab><tab>";
+
+#[rstest]
+#[case("", None, None, None)]
+#[case("h", Some(true), None, None)]
+#[case("h<tab>25nov 0330", Some(true), Some("2026-11-25T03:30:00Z"), None)]
+#[case("h<tab>25nov", Some(true), Some("2026-11-25T23:59:00Z"), None)]
+#[case("<right><right>", None, None, Some(true))]
+fn the_terms_are_asked_for(
+    #[case] keys: &str,
+    #[case] hold: Option<bool>,
+    #[case] limit: Option<&str>,
+    #[case] waitlist: Option<bool>,
+) {
+    let mut desk = Desk::filled_in(vec![direct(101)]);
+    desk.types(TO_TERMS);
+    desk.types(keys);
+    let body = body(&mut desk);
+    let limit = limit.map(|text| text.parse().unwrap());
+    assert_eq!(
+        (body.hold, body.time_limit, body.waitlist),
+        (hold, limit, waitlist)
+    );
+}
+
+#[rstest]
+#[case("h<tab>soon", "time_limit")]
+#[case("h<tab>25nov 9999", "time_limit")]
+#[case("<tab>25nov", "time_limit")]
+fn a_wrong_time_limit_is_named(#[case] keys: &str, #[case] field: &str) {
+    let mut desk = Desk::filled_in(vec![direct(101)]);
+    desk.types(TO_TERMS);
+    desk.types(keys);
+    assert_eq!(submitted(&desk.types("<enter>")), None);
+    assert_eq!(desk.focus(), field);
+    assert!(desk.error(field).is_some());
+}
+
+#[test]
+fn who_may_have_to_wait_chooses_no_seats() {
+    let mut desk = Desk::filled_in(vec![direct(101)]);
+    desk.types("<f7>");
+    let flight = airside_common::flight::FlightId::new(20_000, 101);
+    desk.happens(Event::Seats {
+        flight,
+        result: Ok(seat_map(flight)),
+    });
+    desk.types("<enter>");
+    assert_eq!(booking(&desk).chosen_seats().len(), 1);
+    desk.types(TO_TERMS);
+    desk.types("w");
+    assert_eq!(submitted(&desk.types("<enter>")), None);
+    assert_eq!(desk.focus(), "waitlist");
+}
+
+#[test]
+fn a_refused_hold_comes_back_with_its_terms() {
+    let mut desk = Desk::filled_in(vec![direct(101)]);
+    desk.types(TO_TERMS);
+    desk.types("h");
+    let operation = desk.books();
+    // As after a restart: the form itself is gone.
+    desk.state.sent.clear();
+    desk.refused(&operation.key, problem(Code::SoldOut, "sold out"));
+    assert_eq!(desk.field("waitlist"), "hold");
+}
+
+#[test]
+fn what_was_made_is_told_as_it_is() {
+    for (status, words) in [
+        (BookingStatus::Held, "TEST23 held"),
+        (BookingStatus::Waitlisted, "TEST23 is on the waitlist"),
+    ] {
+        let mut desk = Desk::filled_in(vec![direct(101)]);
+        let operation = desk.books();
+        let mut booking = made(1, &operation.key);
+        booking.status = status;
+        desk.confirmed(&operation.key, booking);
+        assert_eq!(desk.message(), Some((Tone::Good, words)));
+    }
 }

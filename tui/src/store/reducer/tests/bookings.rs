@@ -436,3 +436,79 @@ fn what_is_a_week_old_and_not_wanted_becomes_a_draft() {
     desk.types("ftaken");
     assert_eq!(names(&desk), ["smith"]);
 }
+
+/// The record of a booking in a state.
+fn open_record(status: BookingStatus) -> Desk {
+    let mut desk = Desk::agent();
+    desk.types("<f3>");
+    let mut booking = read(1, "SMITH");
+    booking.status = status;
+    if status == BookingStatus::Held {
+        booking.time_limit = Some(Instant(noon() + jiff::SignedDuration::from_hours(6)));
+    }
+    desk.reads(vec![booking]);
+    desk.types("<enter>");
+    desk
+}
+
+#[test]
+fn a_held_booking_is_confirmed_without_a_question() {
+    let mut desk = open_record(BookingStatus::Held);
+    let screen = desk.screen(80, 24);
+    assert!(
+        screen.contains("until 24NOV26 18:00") || screen.contains("18:00"),
+        "{screen}"
+    );
+    let key = submitted(&desk.types("t")).expect("it is asked for");
+    assert!(desk.screen(80, 24).contains("confirming"));
+    assert_eq!(desk.layers().last(), Some(&"Booking"));
+    let effects = desk.happens(Event::Journalled {
+        key: key.clone(),
+        result: Ok(()),
+    });
+    let operation = sent(&effects).expect("it is sent");
+    assert_eq!(
+        (operation.kind, operation.base_version),
+        (OperationKind::Confirm, Some(1))
+    );
+    let mut confirmed = read(1, "SMITH");
+    confirmed.version = 2;
+    desk.confirmed(&key, confirmed);
+    let words = format!("{} confirmed", read(1, "SMITH").locator);
+    assert_eq!(desk.message(), Some((Tone::Good, words.as_str())));
+    assert!(!desk.screen(80, 24).contains("until"));
+}
+
+#[test]
+fn one_that_is_confirmed_too_late_is_held_no_more_and_says_why() {
+    let mut desk = open_record(BookingStatus::Held);
+    let key = submitted(&desk.types("t")).unwrap();
+    desk.happens(Event::Journalled {
+        key: key.clone(),
+        result: Ok(()),
+    });
+    desk.refused(
+        &key,
+        problem(Code::TimeLimitPassed, "it was held until noon"),
+    );
+    assert_eq!(
+        desk.message(),
+        Some((Tone::Error, "Not confirmed: it was held until noon"))
+    );
+    assert!(desk.screen(80, 24).contains("held"));
+}
+
+#[rstest]
+#[case(BookingStatus::Confirmed)]
+#[case(BookingStatus::Waitlisted)]
+#[case(BookingStatus::Cancelled)]
+fn what_is_not_held_is_not_confirmed(#[case] status: BookingStatus) {
+    let mut desk = open_record(status);
+    assert_eq!(submitted(&desk.types("t")), None);
+    assert_eq!(
+        desk.message(),
+        Some((Tone::Info, "Only a held booking can be confirmed"))
+    );
+    desk.types("<esc>");
+    assert_eq!(submitted(&desk.types("t")), None, "nor in the list");
+}

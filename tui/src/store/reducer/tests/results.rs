@@ -214,3 +214,28 @@ fn nothing_happens_on_an_empty_list() {
     assert_eq!(desk.types("<enter>d<down><end><pageup>"), []);
     assert_eq!(desk.layers(), ["Search", "Flights found"]);
 }
+
+#[test]
+fn a_full_flight_is_waitlisted_by_a_key() {
+    let full = itinerary_of(vec![offer(9, &[(Cabin::Economy, 0, 100)])]);
+    for keys in ["w", "dw"] {
+        let mut desk = Desk::agent().searched(vec![full.clone()]);
+        desk.types(keys);
+        assert_eq!(desk.layers().last(), Some(&"New booking"));
+        assert_eq!(desk.field("waitlist"), "waitlist");
+        assert_eq!(
+            desk.message(),
+            Some((
+                Tone::Warning,
+                "The party waits until there are seats for all"
+            ))
+        );
+    }
+    let mut desk = Desk::agent().searched(vec![full]);
+    desk.types("<enter>");
+    assert_eq!(
+        desk.field("waitlist"),
+        "book",
+        "nobody waits without a wish"
+    );
+}

@@ -5,7 +5,7 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio::time::Instant;
 
 use super::*;
-use crate::features::bookings::store::contract::{agent, cancel, create};
+use crate::features::bookings::store::contract::{agent, cancel, confirm, create};
 
 fn queued(command: Command) -> Queued {
     Queued {
@@ -34,7 +34,13 @@ impl Desk {
         let (taken, claims) = self.line.take(most);
         self.at_work.push(claims);
         self.line.sort(self.at_work.iter());
-        taken.iter().map(|q| q.command.key.to_string()).collect()
+        taken
+            .iter()
+            .map(|q| match &q.command {
+                Command::Asked(asked) => asked.key.to_string(),
+                due @ Command::Due(_) => due.name(),
+            })
+            .collect()
     }
 
     fn first_ends(&mut self) {
@@ -96,4 +102,21 @@ fn a_key_and_a_booking_are_at_work_once() {
     assert_eq!(desk.line.free(), 0, "the first with flight 2 waits too");
     desk.first_ends();
     assert_eq!(desk.takes(64), ["key", "gone again", "key"]);
+}
+
+#[test]
+fn what_is_due_waits_for_its_booking_and_its_flight() {
+    let ada = agent("ada", "NYC1A0001");
+    let locator = "K7QW2M".parse().unwrap();
+    let mut desk = Desk::default();
+    desk.comes(confirm(&ada, "confirm", locator, 1));
+    desk.comes(create(&ada, "seat", 1, |_| {}));
+    assert_eq!(desk.takes(64), ["confirm", "seat"]);
+    desk.comes(Command::Due(Duty::Expire(locator)));
+    desk.comes(Command::Due(Duty::Clear(FlightId::from_raw(1))));
+    assert_eq!(desk.line.free(), 0);
+    desk.comes(Command::Due(Duty::Clear(FlightId::from_raw(2))));
+    assert_eq!(desk.takes(64), ["waitlist-of-2"]);
+    desk.first_ends();
+    assert_eq!(desk.takes(64), ["expiry-of-K7QW2M", "waitlist-of-1"]);
 }

@@ -1,5 +1,7 @@
 //! A batch that waits for another transaction sees what that one has written.
 
+use airside_common::flight::FlightId;
+
 use super::*;
 
 struct Waiting {
@@ -208,4 +210,57 @@ async fn a_cabin_that_came_meanwhile_is_not_sold() {
     .await;
     case.also = vec![economy];
     assert_eq!(contract::word(&case.outcome().await), "invalid_request");
+}
+
+/// What is given back goes to those who wait, and not to who waits for the lock.
+#[tokio::test]
+async fn a_seat_that_went_to_the_waitlist_meanwhile_is_not_sold() {
+    let mut case = one_flight().await;
+    case.fixture.resize(1, 1).await;
+    let store = case.fixture.store();
+    let first = contract::create(&case.ada, "first", 1, |_| {});
+    let made = store.execute(&[first]).await.unwrap();
+    let waits = contract::create(&case.ada, "waits", 1, |b| b["waitlist"] = true.into());
+    store.execute(&[waits]).await.unwrap();
+    let locator = contract::booking(&made[0]).locator;
+    let gone = contract::cancel(&case.ada, "gone", locator, 1);
+    run(&mut case.other, &[gone]).await.unwrap();
+    assert_eq!(contract::word(&case.outcome().await), "sold_out");
+}
+
+/// It was found before it was locked.
+#[tokio::test]
+async fn who_was_taken_off_the_waitlist_meanwhile_gets_nothing() {
+    let mut case = one_flight().await;
+    case.fixture.resize(1, 1).await;
+    let store = case.fixture.store();
+    let first = contract::create(&case.ada, "first", 1, |_| {});
+    store.execute(&[first]).await.unwrap();
+    let waits = contract::create(&case.ada, "waits", 1, |b| b["waitlist"] = true.into());
+    let made = store.execute(&[waits]).await.unwrap();
+    case.fixture.resize(1, 2).await;
+    let locator = contract::booking(&made[0]).locator;
+    let gone = contract::cancel(&case.ada, "gone", locator, 1);
+    run(&mut case.other, &[gone]).await.unwrap();
+    case.command = Command::Due(Duty::Clear(FlightId::from_raw(1)));
+    assert_eq!(case.outcome().await, Outcome::Settled(0));
+}
+
+/// The time that decides is that under the lock.
+#[tokio::test]
+async fn a_hold_whose_limit_passes_while_its_confirmation_waits_is_not_confirmed() {
+    let mut case = one_flight().await;
+    let held = contract::create(&case.ada, "held", 1, |b| b["hold"] = true.into());
+    let made = case.fixture.store().execute(&[held]).await.unwrap();
+    let locator = contract::booking(&made[0]).locator;
+    case.others("SELECT 1 FROM bookings FOR UPDATE").await;
+    let store = case.fixture.database().clone();
+    let batch = [contract::confirm(&case.ada, "c", locator, 1)];
+    let running = tokio::spawn(async move { store.execute(&batch).await });
+    somebody_waits(&case.fixture).await;
+    case.others("UPDATE bookings SET time_limit = date_trunc('milliseconds', clock_timestamp())")
+        .await;
+    case.other.commit().await.unwrap();
+    let outcome = running.await.unwrap().unwrap().remove(0);
+    assert_eq!(contract::word(&outcome), "time_limit_passed");
 }
