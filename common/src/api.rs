@@ -5,6 +5,7 @@
 pub mod audit;
 pub mod auth;
 pub mod bookings;
+pub mod events;
 pub mod flights;
 pub mod problem;
 pub mod search;

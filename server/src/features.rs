@@ -4,6 +4,7 @@
 pub mod audit;
 pub mod auth;
 pub mod bookings;
+pub mod events;
 pub mod flights;
 pub mod search;
 pub mod users;

@@ -13,6 +13,7 @@ use crate::data_folder::DataFolder;
 use crate::features::audit::store::AuditStore;
 use crate::features::auth::store::AuthStore;
 use crate::features::bookings::store::{self as bookings, BookingStore};
+use crate::features::events::store::EventStore;
 use crate::features::flights::store::FlightStore;
 use crate::features::search::store::SearchStore;
 use crate::features::users::store::UserStore;
@@ -32,7 +33,14 @@ pub mod sqlite;
 /// All that features need of a database, and what a process needs of it beside.
 #[async_trait]
 pub trait Database:
-    AuditStore + AuthStore + BookingStore + FlightStore + Outbox + SearchStore + UserStore
+    AuditStore
+    + AuthStore
+    + BookingStore
+    + EventStore
+    + FlightStore
+    + Outbox
+    + SearchStore
+    + UserStore
 {
     /// Whether it answers.
     async fn answers(&self) -> Result<(), StoreError>;

@@ -23,6 +23,7 @@ use super::problem::ProblemAnswer;
 use crate::features::audit::api::AuditApi;
 use crate::features::auth::api::AuthApi;
 use crate::features::bookings::api::{AdminBookingsApi, BookingsApi};
+use crate::features::events::api::EventsApi;
 use crate::features::flights::api::{AdminFlightsApi, FlightsApi};
 use crate::features::search::api::SearchApi;
 use crate::features::users::api::UsersApi;
@@ -34,8 +35,8 @@ pub struct Features {
     pub auth: Option<AuthApi>,
     /// Itineraries; flights, seat maps, airports.
     pub search: Option<(SearchApi, FlightsApi)>,
-    /// Bookings.
-    pub bookings: Option<BookingsApi>,
+    /// Bookings; live events.
+    pub bookings: Option<(BookingsApi, EventsApi)>,
     /// What admins do with flights and users, and the audit log.
     pub admin: Option<AdminApi>,
 }
@@ -53,7 +54,12 @@ type Keeper = (&'static str, Method, Arc<dyn Kept>);
 pub type AdminApi = (AdminFlightsApi, AdminBookingsApi, UsersApi, AuditApi);
 
 /// All of the API, for its document.
-type Api = (AuthApi, (SearchApi, FlightsApi), BookingsApi, AdminApi);
+type Api = (
+    AuthApi,
+    (SearchApi, FlightsApi),
+    (BookingsApi, EventsApi),
+    AdminApi,
+);
 
 impl Features {
     fn keepers(&self) -> Vec<Keeper> {

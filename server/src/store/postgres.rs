@@ -26,6 +26,7 @@ mod auth;
 mod bookings;
 mod calls;
 mod copy;
+mod events;
 mod flights;
 pub(crate) mod idempotency;
 mod migrate;

@@ -25,6 +25,7 @@ use crate::store::{Database, StoreError, newest};
 pub(crate) mod audit;
 mod auth;
 mod bookings;
+mod events;
 mod flights;
 pub(crate) mod idempotency;
 mod log;

@@ -204,6 +204,7 @@ fn event(command: &Command, change: &Change) -> Event {
         version: booking.version,
         office: booking.office.clone(),
         operation: Some(command.key.clone()),
+        sent_by: Some(command.caller.user_id),
     };
     match change {
         Change::Create(_) => Event::BookingCreated(event),

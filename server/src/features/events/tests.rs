@@ -1,0 +1,1 @@
+//! Live events on a bus and an outbox of their own.
