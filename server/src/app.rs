@@ -231,10 +231,13 @@ impl App {
                     let search = SearchApi::new(Arc::clone(search), Arc::clone(&clock));
                     (search, FlightsApi::new(flights.clone()))
                 }),
-                bookings: bookings.as_ref().zip(live.as_ref()).map(|(bookings, live)| {
-                    let bookings = BookingsApi::new(bookings.service.clone());
-                    (bookings, EventsApi::new(Arc::clone(live)))
-                }),
+                bookings: bookings
+                    .as_ref()
+                    .zip(live.as_ref())
+                    .map(|(bookings, live)| {
+                        let bookings = BookingsApi::new(bookings.service.clone());
+                        (bookings, EventsApi::new(Arc::clone(live)))
+                    }),
                 admin: users.clone().map(|users| {
                     (
                         AdminFlightsApi::new(flights),

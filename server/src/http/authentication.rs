@@ -33,7 +33,9 @@ pub struct TokenExpiry(pub Timestamp);
 
 impl<'a> FromRequest<'a> for TokenExpiry {
     async fn from_request(request: &'a Request, _body: &mut RequestBody) -> Result<Self> {
-        let expiry = RequestContext::of(request)?.verifier.expiry(bearer(request)?);
+        let expiry = RequestContext::of(request)?
+            .verifier
+            .expiry(bearer(request)?);
         let gone = || ProblemAnswer::new(Code::TokenExpired, Refused::Expired.to_string());
         Ok(Self(expiry.ok_or_else(gone)?))
     }

@@ -21,10 +21,7 @@ pub(super) fn complete(mut apis: Vec<MetaApi>) -> Vec<MetaApi> {
             let answers = &mut operation.responses.responses;
             answers.retain(|answer| answer.status.is_some());
             // Who a caller is, and what airports there are, no database is asked; events are read where they are written.
-            let asks_nobody = matches!(
-                &*path.path,
-                "/v1/auth/me" | "/v1/airports" | "/v1/events"
-            );
+            let asks_nobody = matches!(&*path.path, "/v1/auth/me" | "/v1/airports" | "/v1/events");
             match operation.method {
                 Method::GET if !asks_nobody => operation.params.push(moment_wanted()),
                 Method::GET => {}

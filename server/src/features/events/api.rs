@@ -52,7 +52,10 @@ impl From<ListenError> for ProblemAnswer {
 /// The flights of a list with commas between them.
 fn flights(text: &str) -> Result<Vec<FlightId>, ProblemAnswer> {
     let wrong = |message: String| ProblemAnswer::field("flights", message);
-    let words = text.split(',').map(str::trim).filter(|word| !word.is_empty());
+    let words = text
+        .split(',')
+        .map(str::trim)
+        .filter(|word| !word.is_empty());
     let mut flights = words
         .map(str::parse)
         .collect::<Result<Vec<FlightId>, _>>()

@@ -15,11 +15,7 @@ const GATHER: Duration = Duration::from_millis(100);
 const RETRY: Duration = Duration::from_secs(1);
 
 /// Tells those who listen what happens, until told to stop or the bus ends.
-pub async fn follow(
-    live: Arc<Live>,
-    mut events: Box<dyn Subscription>,
-    stop: CancellationToken,
-) {
+pub async fn follow(live: Arc<Live>, mut events: Box<dyn Subscription>, stop: CancellationToken) {
     loop {
         let delivery = tokio::select! {
             () = stop.cancelled() => return,

@@ -163,8 +163,14 @@ impl Listeners {
 
     /// Ends those of a session.
     pub(super) fn end_session(&mut self, session: SessionId) {
-        let of_session = |(_, listener): &(&ListenerId, &Listener)| listener.audience.session == session;
-        let ids: Vec<ListenerId> = self.all.iter().filter(of_session).map(|(id, _)| *id).collect();
+        let of_session =
+            |(_, listener): &(&ListenerId, &Listener)| listener.audience.session == session;
+        let ids: Vec<ListenerId> = self
+            .all
+            .iter()
+            .filter(of_session)
+            .map(|(id, _)| *id)
+            .collect();
         for id in ids {
             self.remove(id);
         }
@@ -176,7 +182,9 @@ impl Listeners {
             return Sent::default();
         };
         let own = Some(event.office.clone());
-        let ids = [&own, &None].into_iter().filter_map(|of| self.offices.get(of));
+        let ids = [&own, &None]
+            .into_iter()
+            .filter_map(|of| self.offices.get(of));
         let ids: Vec<ListenerId> = ids.flatten().copied().collect();
         self.send(&ids, |listener| {
             (item.id() > listener.after)
@@ -206,11 +214,7 @@ impl Listeners {
         self.send(&ids, |_| Some(message.clone()))
     }
 
-    fn send(
-        &mut self,
-        ids: &[ListenerId],
-        message: impl Fn(&Listener) -> Option<Bytes>,
-    ) -> Sent {
+    fn send(&mut self, ids: &[ListenerId], message: impl Fn(&Listener) -> Option<Bytes>) -> Sent {
         let mut sent = Sent::default();
         for id in ids {
             let Some(listener) = self.all.get(id) else {

@@ -74,7 +74,7 @@ impl Listening {
             heard,
             queue,
             expires: now + left,
-            alive: now + HEARTBEAT,
+            alive: now + live.heartbeat,
             next: now,
             stage: Stage::Open,
             live,
@@ -120,12 +120,16 @@ impl Listening {
                 Ok(message) => piece.extend_from_slice(&message),
                 Err(TryRecvError::Empty) if now >= self.alive => {
                     piece.extend_from_slice(frames::heartbeat(reached).as_bytes());
-                    self.alive = now + HEARTBEAT;
+                    self.alive = now + live.heartbeat;
                     break;
                 }
                 // One that was cut off has not heard all up to there.
                 Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
             }
+        }
+        if piece.is_empty() {
+            self.stage = Stage::Ended;
+            return None;
         }
         self.next = now + PACE;
         Some(piece.into())

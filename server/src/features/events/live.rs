@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::frames;
 use super::listeners::{Audience, ListenerId, Listeners, Sent};
-use super::listening::{Listening, come_back};
+use super::listening::{HEARTBEAT, Listening, come_back};
 use super::past::{self, Item, Past};
 use super::store::{EventStore, FlightSeats};
 use crate::bus::Envelope;
@@ -86,6 +86,8 @@ pub struct Live {
     store: Arc<dyn EventStore>,
     pub(super) revocations: Arc<Revocations>,
     pub(super) clock: SharedClock,
+    /// How often a sign of life comes where nothing else does.
+    pub(super) heartbeat: Duration,
     most: usize,
     most_of_user: usize,
     /// Held by the one that reads the outbox for those who come back: the others find what it has read.
@@ -139,6 +141,7 @@ impl Live {
             store,
             revocations,
             clock,
+            heartbeat: HEARTBEAT,
             most: settings.max_streams.get(),
             most_of_user: settings.max_streams_per_user.get(),
             reading: tokio::sync::Mutex::default(),
@@ -238,7 +241,9 @@ impl Live {
         let listeners = &state.listeners;
         let flights = envelope.event.flights().iter().copied();
         let before = state.changed.len();
-        state.changed.extend(flights.filter(|flight| listeners.want(*flight)));
+        state
+            .changed
+            .extend(flights.filter(|flight| listeners.want(*flight)));
         let read = before == 0 && !state.changed.is_empty();
         self.settle(state, sent);
         drop(guard);
@@ -293,6 +298,12 @@ impl Live {
         }
         self.settle(state, sent);
         Ok(())
+    }
+
+    /// All up to here was told.
+    #[cfg(test)]
+    pub(super) fn told(&self) -> i64 {
+        self.state.lock().position
     }
 
     /// How far a listener has heard once it has taken what is in its queue now.
