@@ -23,7 +23,7 @@ pub struct EventStream<T> {
 impl<T> EventStream<T> {
     /// A stream of pieces, each made of whole messages.
     pub fn new(pieces: impl Stream<Item = Bytes> + Send + 'static) -> Self {
-        let pieces = pieces.map(|piece| Ok::<_, std::io::Error>(piece));
+        let pieces = pieces.map(Ok::<_, std::io::Error>);
         Self {
             body: Body::from_bytes_stream(pieces),
             of: PhantomData,

@@ -70,7 +70,7 @@ impl Outbox for World {
     }
 
     async fn appended(&self) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     async fn lead(&self) -> Result<Option<Box<dyn Leader>>, OutboxError> {
@@ -239,8 +239,8 @@ impl Client {
         let mut messages = Vec::new();
         for block in text.split_terminator("\n\n") {
             let field = |name: &str| {
-                let lines = block.lines();
-                lines.filter_map(|line| line.strip_prefix(name)).next()
+                let mut lines = block.lines();
+                lines.find_map(|line| line.strip_prefix(name))
             };
             if let Some(id) = field("id: ") {
                 let id = id.parse().unwrap();
@@ -703,8 +703,7 @@ async fn a_thousand_listen_and_each_hears_all_of_its_own() {
         clients.push((caller.clone(), process.listens(&caller, None).await));
     }
     assert_eq!(process.figure("event_listeners"), "1000");
-    for number in 0..40 {
-        let (caller, _) = &clients[number];
+    for (number, (caller, _)) in clients.iter().take(40).enumerate() {
         process.happens(made(number % 4, caller)).await;
     }
     for (number, (_, client)) in clients.iter_mut().enumerate() {
