@@ -13,6 +13,7 @@ mod console;
 mod growth;
 mod http;
 mod import;
+mod listeners;
 mod load;
 mod place;
 mod postgres;
@@ -33,7 +34,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 type Measure = (&'static str, fn(&mut Report));
 
 /// The measures by name.
-const MEASURES: [Measure; 10] = [
+const MEASURES: [Measure; 11] = [
     ("search", search::measure),
     ("bookings", bookings::measure),
     ("import", import::measure),
@@ -42,6 +43,7 @@ const MEASURES: [Measure; 10] = [
     ("postgres-import", postgres_import::measure),
     ("redis", redis::measure),
     ("replicas", replicas::measure),
+    ("listeners", listeners::measure),
     ("console", console::measure),
     ("growth", growth::measure),
 ];

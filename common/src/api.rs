@@ -7,6 +7,7 @@ pub mod audit;
 pub mod auth;
 pub mod bookings;
 pub mod dead_letters;
+pub mod events;
 pub mod flights;
 pub mod problem;
 pub mod search;

@@ -35,6 +35,8 @@ use crate::features::bookings::service::Bookings;
 use crate::features::bookings::writer::Writer;
 use crate::features::dead_letters::api::DeadLettersApi;
 use crate::features::dead_letters::service::DeadLetters;
+use crate::features::events::api::EventsApi;
+use crate::features::events::live::Live;
 use crate::features::flights::api::{AdminFlightsApi, FlightsApi};
 use crate::features::flights::service::Flights;
 use crate::features::search::api::SearchApi;
@@ -113,6 +115,8 @@ pub struct App {
     pub users: Option<Users>,
     /// Bookings, for `bookings`.
     pub bookings: Option<WrittenBookings>,
+    /// Live events, for `bookings`.
+    pub live: Option<Arc<Live>>,
     /// Itineraries, for `search`.
     pub search: Option<Arc<Search>>,
     /// How events travel.
@@ -218,6 +222,17 @@ impl App {
             let service = Bookings::new(shared.clone(), commands, holds);
             WrittenBookings { service, writer }
         });
+        let live = is(ServiceRole::Bookings).then(|| {
+            let live = Live::new(
+                shared.clone(),
+                shared.clone(),
+                Arc::clone(&revocations),
+                Arc::clone(&clock),
+                &settings.events,
+            );
+            metrics.register(|registry| live.register(registry));
+            Arc::new(live)
+        });
         let flights = Flights::new(shared.clone(), Arc::clone(&clock));
         let bus: SharedBus = Arc::new(MemoryBus::default());
 
@@ -246,7 +261,11 @@ impl App {
                 }),
                 bookings: bookings
                     .as_ref()
-                    .map(|bookings| BookingsApi::new(bookings.service.clone())),
+                    .zip(live.as_ref())
+                    .map(|(bookings, live)| {
+                        let bookings = BookingsApi::new(bookings.service.clone());
+                        (bookings, EventsApi::new(Arc::clone(live)))
+                    }),
                 admin: users.clone().map(|users| {
                     (
                         AdminFlightsApi::new(flights),
@@ -299,6 +318,7 @@ impl App {
             auth,
             users,
             bookings,
+            live,
             search,
             bus,
             retention: settings.events.retention(),

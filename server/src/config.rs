@@ -109,12 +109,18 @@ impl Default for HttpSettings {
 pub struct EventSettings {
     /// Seconds for which events stay in the database for all processes to read them.
     pub retention_seconds: NonZeroU32,
+    /// Streams of live events that are open at the same time; each is a connection of `http.max_connections`.
+    pub max_streams: NonZeroUsize,
+    /// Those of one user.
+    pub max_streams_per_user: NonZeroUsize,
 }
 
 impl Default for EventSettings {
     fn default() -> Self {
         Self {
             retention_seconds: NonZeroU32::MIN.saturating_add(59),
+            max_streams: NonZeroUsize::MIN.saturating_add(2047),
+            max_streams_per_user: NonZeroUsize::MIN.saturating_add(15),
         }
     }
 }

@@ -6,6 +6,7 @@ pub mod audit;
 pub mod auth;
 pub mod bookings;
 pub mod dead_letters;
+pub mod events;
 pub mod flights;
 pub mod search;
 pub mod users;

@@ -7,6 +7,7 @@ pub mod context;
 mod description;
 pub mod docs;
 pub mod errors;
+pub mod event_stream;
 pub mod health;
 pub mod limits;
 pub mod listener;

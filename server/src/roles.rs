@@ -11,6 +11,7 @@ use crate::app::{App, WrittenBookings};
 use crate::bus::BusError;
 use crate::features::auth::consumers::{self as auth, EndedSessions};
 use crate::features::bookings::consumers as bookings;
+use crate::features::events::consumers as events;
 use crate::features::search::consumers as search;
 use crate::http::listener;
 use crate::messages::runner::Runner;
@@ -90,6 +91,10 @@ impl Running {
             Some(_) => Some(app.bus.subscribe("bookings").await?),
             None => None,
         };
+        let for_live = match &app.live {
+            Some(_) => Some(app.bus.subscribe("events").await?),
+            None => None,
+        };
         let for_auth = app.bus.subscribe("auth").await?;
         // What was committed before is in the state that is read below, and what comes later is heard of.
         let follower = Follower::at_present(app.database.clone(), Arc::clone(&app.bus)).await?;
@@ -107,6 +112,12 @@ impl Running {
             following
                 .tasks
                 .spawn(search::follow(search, events, stop.clone()));
+        }
+        if let (Some(live), Some(subscription)) = (&app.live, for_live) {
+            live.begin().await?;
+            let following = &following.tasks;
+            following.spawn(events::follow(Arc::clone(live), subscription, stop.clone()));
+            following.spawn(events::tell_seats(Arc::clone(live), stop.clone()));
         }
         following.tasks.spawn(ended.follow(for_auth, stop.clone()));
         let news = follower.news();
@@ -171,6 +182,14 @@ impl Running {
     ) {
         self.app.readiness.open();
         let http = Arc::clone(&self.app.http);
+        if let Some(live) = self.app.live.clone() {
+            // Streams would never end by themselves; requests in flight do.
+            let stop = stop.clone();
+            self.tidying.tasks.spawn(async move {
+                stop.cancelled().await;
+                live.close();
+            });
+        }
         listener::serve(listener, http, most_connections, stop).await;
         self.end().await;
     }

@@ -14,6 +14,7 @@ use crate::features::analytics::store::AnalyticsStore;
 use crate::features::audit::store::AuditStore;
 use crate::features::auth::store::AuthStore;
 use crate::features::bookings::store::{self as bookings, BookingStore};
+use crate::features::events::store::EventStore;
 use crate::features::flights::store::FlightStore;
 use crate::features::search::store::SearchStore;
 use crate::features::users::store::UserStore;
@@ -38,6 +39,7 @@ pub trait Database:
     + AuditStore
     + AuthStore
     + BookingStore
+    + EventStore
     + FlightStore
     + MessageStore
     + Outbox

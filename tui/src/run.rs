@@ -109,6 +109,7 @@ pub async fn run(options: Options) -> Result<(), Error> {
         api: None,
         journal: None,
         folders,
+        listener: None,
         inbox,
     };
     let mut console = Console {

@@ -13,6 +13,7 @@ pub(crate) mod form;
 pub(crate) mod inspector;
 pub(crate) mod layer;
 pub(crate) mod list;
+pub(crate) mod live;
 pub(crate) mod reducer;
 pub(crate) mod screen;
 pub(crate) mod state;

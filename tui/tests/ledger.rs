@@ -10,9 +10,9 @@ mod support;
 use std::time::Duration;
 
 use airside_common::api::bookings::Booking;
+use airside_common::api::events::BookingChanged;
 use airside_common::api::problem::{Code, Problem};
 use airside_common::booking::BookingStatus;
-use airside_common::event::BookingEvent;
 use airside_common::flight::Cabin;
 use airside_common::user::UserId;
 use airside_tui::store::account::{Account, ServerId};
@@ -236,7 +236,8 @@ fn an_event_confirms_and_adds_no_second_row() {
     ledger.submit(key(1), create(), at(1)).unwrap();
     ledger.journalled(&key(1), at(1));
     let made = booking(1, Some(key(1)));
-    let event = BookingEvent {
+    let event = BookingChanged {
+        kind: "booking.created".to_owned(),
         locator: made.locator,
         version: 1,
         office: made.office.clone(),

@@ -13,9 +13,9 @@ use std::io::Write;
 use std::time::Duration;
 
 use airside_common::api::bookings::Booking;
+use airside_common::api::events::BookingChanged;
 use airside_common::api::problem::{Code, Problem};
 use airside_common::booking::{BookingStatus, OperationKey};
-use airside_common::event::BookingEvent;
 use airside_common::locator::Locator;
 use airside_tui::effects::disk::{Journal, Opened};
 use airside_tui::store::journal::JournalRecord;
@@ -36,7 +36,7 @@ struct Server {
     bookings: BTreeMap<Locator, Booking>,
     /// The answer of each key, as a server keeps it.
     answers: BTreeMap<OperationKey, Answer>,
-    events: Vec<BookingEvent>,
+    events: Vec<BookingChanged>,
     made: usize,
 }
 
@@ -122,7 +122,8 @@ impl Server {
     }
 
     fn tell(&mut self, booking: &Booking, key: Option<&OperationKey>) {
-        self.events.push(BookingEvent {
+        self.events.push(BookingChanged {
+            kind: "booking.changed".to_owned(),
             locator: booking.locator,
             version: booking.version,
             office: booking.office.clone(),

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use airside_common::api::problem::Code;
 use airside_common::user::Role;
+use jiff::Timestamp;
 use poem::http::header;
-use poem::{Request, RequestBody, Result};
+use poem::{FromRequest, Request, RequestBody, Result};
 use poem_openapi::registry::{MetaSecurityScheme, Registry};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 
@@ -24,6 +25,21 @@ pub struct AgentAuth(pub Caller);
 /// A logged-in admin; agents get 403.
 #[derive(Debug, Clone)]
 pub struct AdminAuth(pub Caller);
+
+/// When the access token of a request expires; an endpoint that takes one as an argument, behind its caller, gets its
+/// request's.
+#[derive(Debug, Clone, Copy)]
+pub struct TokenExpiry(pub Timestamp);
+
+impl<'a> FromRequest<'a> for TokenExpiry {
+    async fn from_request(request: &'a Request, _body: &mut RequestBody) -> Result<Self> {
+        let expiry = RequestContext::of(request)?
+            .verifier
+            .expiry(bearer(request)?);
+        let gone = || ProblemAnswer::new(Code::TokenExpired, Refused::Expired.to_string());
+        Ok(Self(expiry.ok_or_else(gone)?))
+    }
+}
 
 /// The access token of a request.
 fn bearer(request: &Request) -> Result<&str, ProblemAnswer> {

@@ -20,8 +20,8 @@ pub(super) fn complete(mut apis: Vec<MetaApi>) -> Vec<MetaApi> {
             let errors = errors(&path.path, operation);
             let answers = &mut operation.responses.responses;
             answers.retain(|answer| answer.status.is_some());
-            // Who a caller is, and what airports there are, no database is asked.
-            let asks_nobody = matches!(&*path.path, "/v1/auth/me" | "/v1/airports");
+            // Who a caller is, and what airports there are, no database is asked; events are read where they are written.
+            let asks_nobody = matches!(&*path.path, "/v1/auth/me" | "/v1/airports" | "/v1/events");
             match operation.method {
                 Method::GET if !asks_nobody => operation.params.push(moment_wanted()),
                 Method::GET => {}
@@ -178,6 +178,7 @@ fn group(path: &str) -> &'static str {
         (Some("flights"), Some(_)) => "Flights, for admins",
         (Some("users"), _) => "Users, for admins",
         (Some("audit"), _) => "Audit log, for admins",
+        (Some("events"), None) => "Live events",
         (Some("itineraries" | "flights" | "airports"), None) => "Search",
         _ => "Logging in",
     }
@@ -210,7 +211,7 @@ fn errors(path: &str, operation: &MetaOperation) -> Vec<Code> {
         (has_body, Code::UnsupportedMediaType),
         (true, Code::InvalidRequest),
         (takes("If-Match"), Code::PreconditionRequired),
-        (logs_in, Code::TooManyRequests),
+        (logs_in || path == "/v1/events", Code::TooManyRequests),
         (true, Code::Internal),
         (true, Code::Unavailable),
         (writes, Code::StorageFull),

@@ -25,6 +25,7 @@ use crate::features::audit::api::AuditApi;
 use crate::features::auth::api::AuthApi;
 use crate::features::bookings::api::{AdminBookingsApi, BookingsApi};
 use crate::features::dead_letters::api::DeadLettersApi;
+use crate::features::events::api::EventsApi;
 use crate::features::flights::api::{AdminFlightsApi, FlightsApi};
 use crate::features::search::api::SearchApi;
 use crate::features::users::api::UsersApi;
@@ -36,8 +37,8 @@ pub struct Features {
     pub auth: Option<AuthApi>,
     /// Itineraries; flights, seat maps, airports.
     pub search: Option<(SearchApi, FlightsApi)>,
-    /// Bookings.
-    pub bookings: Option<BookingsApi>,
+    /// Bookings; live events.
+    pub bookings: Option<(BookingsApi, EventsApi)>,
     /// What admins do with flights and users, and the audit log.
     pub admin: Option<AdminApi>,
 }
@@ -62,7 +63,12 @@ pub type AdminApi = (
 );
 
 /// All of the API, for its document.
-type Api = (AuthApi, (SearchApi, FlightsApi), BookingsApi, AdminApi);
+type Api = (
+    AuthApi,
+    (SearchApi, FlightsApi),
+    (BookingsApi, EventsApi),
+    AdminApi,
+);
 
 impl Features {
     fn keepers(&self) -> Vec<Keeper> {

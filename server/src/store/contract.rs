@@ -120,6 +120,12 @@ macro_rules! all {
                 sold_seats_bind_what_may_change
             );
         }
+        mod events {
+            use super::*;
+            $crate::store::contract::cases!($fixture, $crate::features::events::store::contract:
+                seats_are_those_of_this_moment
+            );
+        }
         mod processes {
             use super::*;
             $crate::store::contract::cases!($fixture, $crate::store::contract::processes:

@@ -27,6 +27,7 @@ mod auth;
 mod bookings;
 mod calls;
 mod copy;
+mod events;
 mod flights;
 pub(crate) mod idempotency;
 mod leases;

@@ -11,6 +11,7 @@ mod cluster;
 mod database_restart;
 mod database_tls;
 mod disk_full;
+mod events;
 mod failover;
 mod holds;
 mod log;

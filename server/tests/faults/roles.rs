@@ -478,7 +478,6 @@ async fn to_clients_they_are_one_server() {
         ("/metrics", 404, "not_found"),
         ("/readyz", 404, "not_found"),
         ("/v1/flightsandmore", 404, "not_found"),
-        ("/v1/events", 404, "not_found"),
     ] {
         let (answered, problem) = client.get(path).await;
         assert_eq!(
@@ -487,6 +486,28 @@ async fn to_clients_they_are_one_server() {
             "{path}"
         );
     }
+    // A stream goes through as it comes.
+    let mut stream = client
+        .http
+        .get(format!("{}/v1/events", client.base))
+        .bearer_auth(&client.token)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(stream.status(), 200);
+    let (status, booked) = client.book("live", &client.body(0)).await.unwrap();
+    assert_eq!(status, 201, "{booked}");
+    let locator = booked["locator"].as_str().unwrap();
+    let heard = async {
+        let mut heard = String::new();
+        while !heard.contains(locator) {
+            let piece = stream.chunk().await.unwrap().unwrap();
+            heard.push_str(std::str::from_utf8(&piece).unwrap());
+        }
+    };
+    tokio::time::timeout(soon, heard)
+        .await
+        .expect("an event of it");
     let large = json!({"username": "x".repeat(300_000), "password": "x"});
     let (status, problem) = client.answer("/v1/auth/login", &large).await;
     assert_eq!(status, 413);

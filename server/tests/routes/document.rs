@@ -62,6 +62,10 @@ async fn every_operation_has_a_name_of_its_own_a_group_and_all_its_answers() {
         of("/v1/auth/login", "post"),
         "200 400 401 408 413 415 422 429 500 503 507"
     );
+    assert_eq!(of("/v1/events", "get"), "200 401 422 429 500 503");
+    let stream = &served["paths"]["/v1/events"]["get"]["responses"]["200"]["content"];
+    let told = &stream["text/event-stream"]["schema"]["$ref"];
+    assert_eq!(*told, json!("#/components/schemas/LiveEvent"));
     assert_eq!(of("/v1/admin/audit", "get"), "200 401 403 422 500 503");
 }
 

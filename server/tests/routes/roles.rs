@@ -31,6 +31,7 @@ fn owner(path: &str) -> ServiceRole {
         ("/v1/flights/", ServiceRole::Search),
         ("/v1/airports", ServiceRole::Search),
         ("/v1/bookings", ServiceRole::Bookings),
+        ("/v1/events", ServiceRole::Bookings),
         ("/v1/admin/", ServiceRole::Admin),
     ];
     let owner = owners.iter().find(|(prefix, _)| path.starts_with(prefix));
@@ -53,6 +54,7 @@ async fn a_process_answers_the_paths_of_its_services_and_no_others() {
         assert_eq!(app.auth.is_some(), role == ServiceRole::Auth);
         assert_eq!(app.search.is_some(), role == ServiceRole::Search);
         assert_eq!(app.bookings.is_some(), role == ServiceRole::Bookings);
+        assert_eq!(app.live.is_some(), role == ServiceRole::Bookings);
         assert_eq!(app.users.is_some(), role == ServiceRole::Admin);
         assert_eq!(
             folder.path().join("signing-keys").exists(),
@@ -75,7 +77,7 @@ async fn a_process_answers_the_paths_of_its_services_and_no_others() {
         let answer = client.get("/v1/nothing").send().await;
         answer.assert_content_type("application/problem+json");
     }
-    assert_eq!(answered, 25, "each operation by one service");
+    assert_eq!(answered, 26, "each operation by one service");
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use super::disk::JournalWriter;
 use super::folders::Folders;
 use super::http::{Api, answer_of};
 use super::last_server;
+use super::listener::Listener;
 use super::server_url::ServerUrl;
 use super::session::Sessions;
 use crate::run::Message;
@@ -22,6 +23,8 @@ pub(crate) struct Dispatch {
     pub(crate) api: Option<Api>,
     pub(crate) journal: Option<JournalWriter>,
     pub(crate) folders: Folders,
+    /// While somebody is logged in.
+    pub(crate) listener: Option<Listener>,
     pub(crate) inbox: UnboundedSender<Message>,
 }
 
@@ -50,6 +53,15 @@ impl Dispatch {
                 });
             }
             Effect::Ledger(effect) => self.ledger(*effect),
+            Effect::Listen { flights } => match (&self.listener, self.api.clone()) {
+                (Some(listener), _) => listener.name(flights),
+                (None, Some(api)) => {
+                    let inbox = self.inbox.downgrade();
+                    self.listener = Some(Listener::start(api, flights, inbox));
+                }
+                (None, None) => {}
+            },
+            Effect::StopListening => self.listener = None,
             other => self.call(other),
         }
     }
@@ -146,6 +158,8 @@ impl Dispatch {
                 // The event loop keeps these to itself.
                 Effect::LogIn { .. }
                 | Effect::Ledger(_)
+                | Effect::Listen { .. }
+                | Effect::StopListening
                 | Effect::Copy(_)
                 | Effect::Mouse(_)
                 | Effect::Redraw

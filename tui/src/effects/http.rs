@@ -5,7 +5,9 @@
 
 pub mod calls;
 mod intake;
+mod messages;
 mod query;
+pub(crate) mod stream;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -14,7 +16,7 @@ use airside_common::api::auth::{LoginRequest, Me, RefreshRequest, Secret, Tokens
 use airside_common::api::problem::{Code, Problem};
 use airside_common::booking::OperationKey;
 use airside_common::consistency::{CONSISTENCY, ConsistencyToken};
-use reqwest::{Client, Method, StatusCode};
+use reqwest::{Client, Method, Response, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::OnceCell;
@@ -152,6 +154,11 @@ struct Call {
     body: Option<Vec<u8>>,
     key: Option<OperationKey>,
     if_match: Option<u64>,
+    /// The last message of a stream that was heard.
+    last_id: Option<String>,
+    /// How long the call may take, where it is not [`CALL_LIMIT`].
+    limit: Option<Duration>,
+    accept: &'static str,
 }
 
 impl Call {
@@ -163,6 +170,9 @@ impl Call {
             body: None,
             key: None,
             if_match: None,
+            last_id: None,
+            limit: None,
+            accept: "application/json",
         }
     }
 
@@ -292,11 +302,19 @@ impl Api {
 
     /// Sends under the session, refreshing its access token where it has expired.
     async fn call<T: DeserializeOwned>(&self, call: &Call) -> Result<T, ApiError> {
+        let response = self.open(call).await?;
+        let status = response.status();
+        let body = body_of(response).await?;
+        intake::read(&body).map_err(|why| unreadable(status, why))
+    }
+
+    /// The same, of which the body is yet to be read.
+    async fn open(&self, call: &Call) -> Result<Response, ApiError> {
         let session = self.session().ok_or(ApiError::LoggedOut)?;
-        match self.send(call, Some(&session.access_token)).await {
+        match self.request(call, Some(&session.access_token)).await {
             Err(ApiError::Problem { problem, .. }) if problem.status == 401 => {
                 let renewed = self.refresh(&session).await?;
-                match self.send(call, Some(&renewed.access_token)).await {
+                match self.request(call, Some(&renewed.access_token)).await {
                     Err(ApiError::Problem { problem, .. }) if problem.status == 401 => {
                         Err(ApiError::LoggedOut)
                     }
@@ -352,6 +370,14 @@ impl Api {
         call: &Call,
         token: Option<&Secret>,
     ) -> Result<T, ApiError> {
+        let response = self.request(call, token).await?;
+        let status = response.status();
+        let body = body_of(response).await?;
+        intake::read(&body).map_err(|why| unreadable(status, why))
+    }
+
+    /// A successful answer, of which the body is yet to be read.
+    async fn request(&self, call: &Call, token: Option<&Secret>) -> Result<Response, ApiError> {
         let client = self.client().await?;
         let mut address = self.0.url.at(&call.path);
         if let Some(query) = &call.query {
@@ -360,7 +386,7 @@ impl Api {
         }
         let mut request = client
             .request(call.method.clone(), address)
-            .header("accept", "application/json");
+            .header("accept", call.accept);
         if let Some(Secret(token)) = token {
             request = request.bearer_auth(token);
         }
@@ -370,6 +396,12 @@ impl Api {
         if let Some(version) = call.if_match {
             request = request.header("if-match", format!("\"{version}\""));
         }
+        if let Some(last_id) = &call.last_id {
+            request = request.header("last-event-id", last_id);
+        }
+        if let Some(limit) = call.limit {
+            request = request.timeout(limit);
+        }
         if let Some(body) = &call.body {
             request = request
                 .header("content-type", "application/json")
@@ -378,7 +410,7 @@ impl Api {
         if let Some(seen) = &*self.seen() {
             request = request.header(CONSISTENCY, seen.as_str());
         }
-        let mut response = request.send().await.map_err(|error| {
+        let response = request.send().await.map_err(|error| {
             let words = words_of(&error);
             if error.is_connect() || error.is_builder() {
                 ApiError::Unreached(words)
@@ -401,31 +433,16 @@ impl Api {
             .and_then(|value| value.to_str().ok())
             .and_then(|text| text.trim().parse().ok())
             .map(Duration::from_secs);
-        let mut body = Vec::new();
-        while let Some(chunk) = response
-            .chunk()
-            .await
-            .map_err(|error| ApiError::Broken(words_of(&error)))?
-        {
-            if body.len() + chunk.len() > LARGEST_BODY {
-                return Err(ApiError::Unreadable {
-                    status: status.as_u16(),
-                    why: "it is too large".to_owned(),
-                });
-            }
-            body.extend_from_slice(&chunk);
-        }
         if status.is_success() {
-            intake::read(&body).map_err(|why| unreadable(status, why))
-        } else {
-            let mut problem: Problem =
-                intake::read(&body).map_err(|why| unreadable(status, why))?;
-            problem.status = status.as_u16();
-            Err(ApiError::Problem {
-                problem: Box::new(problem),
-                retry_after,
-            })
+            return Ok(response);
         }
+        let body = body_of(response).await?;
+        let mut problem: Problem = intake::read(&body).map_err(|why| unreadable(status, why))?;
+        problem.status = status.as_u16();
+        Err(ApiError::Problem {
+            problem: Box::new(problem),
+            retry_after,
+        })
     }
 
     async fn client(&self) -> Result<&Client, ApiError> {
@@ -473,6 +490,22 @@ fn make_client(loopback: bool) -> reqwest::Result<Client> {
         builder = builder.no_proxy();
     }
     builder.build()
+}
+
+/// The body of an answer, if it is not too large.
+async fn body_of(mut response: Response) -> Result<Vec<u8>, ApiError> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response
+        .chunk()
+        .await
+        .map_err(|error| ApiError::Broken(words_of(&error)))?
+    {
+        if body.len() + chunk.len() > LARGEST_BODY {
+            return Err(unreadable(response.status(), "it is too large".to_owned()));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
 }
 
 fn unreadable(status: StatusCode, why: String) -> ApiError {

@@ -3,4 +3,5 @@
 mod admin;
 mod agent;
 mod console;
+mod live;
 mod network;

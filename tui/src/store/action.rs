@@ -3,6 +3,7 @@
 use airside_common::airport::Airport;
 use airside_common::api::auth::Me;
 use airside_common::api::bookings::{Booking, BookingPage, HistoryEntry};
+use airside_common::api::events::{BookingChanged, SeatsChanged};
 use airside_common::api::flights::{Flight, FlightPage, SeatMap};
 use airside_common::api::problem::{Code, Problem};
 use airside_common::api::search::ItineraryPage;
@@ -80,8 +81,29 @@ pub(crate) enum Event {
         request: u64,
         result: Result<FlightPage, Failure>,
     },
+    /// Live events.
+    Live(Box<Live>),
     FlightCreated(Result<Box<Flight>, Failure>),
     FlightCancelled(Result<Box<Flight>, Failure>),
+}
+
+/// What becomes of the stream of live events.
+#[derive(Debug, Clone)]
+pub(crate) enum Live {
+    /// It is open.
+    Connected,
+    /// It is not, for now.
+    Lost(Failure),
+    News(News),
+}
+
+/// A live event.
+#[derive(Debug, Clone)]
+pub(crate) enum News {
+    Booking(BookingChanged),
+    Seats(SeatsChanged),
+    /// Events may be missing.
+    Reset,
 }
 
 /// What the start found.

@@ -48,6 +48,11 @@ pub(crate) enum Effect {
         flight: FlightId,
         version: u64,
     },
+    /// Listen to live events, also to the seats of flights.
+    Listen {
+        flights: Vec<FlightId>,
+    },
+    StopListening,
     /// Put a text on the clipboard.
     Copy(String),
     /// Listen to the mouse, or leave it to the terminal.

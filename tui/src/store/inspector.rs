@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crossterm::event::{KeyCode, KeyModifiers};
 
-use super::action::{Action, Event};
+use super::action::{Action, Event, Live, News};
 use super::effect::Effect;
 use super::layer::Layer;
 use super::ledger::LedgerEffect;
@@ -143,6 +143,18 @@ pub(crate) fn action_text(action: &Action, state: &State) -> String {
             "Flights(#{request}, {})",
             told(result, |page| page.items.len().to_string())
         ),
+        Event::Live(live) => match live.as_ref() {
+            Live::Connected => "Live(connected)".to_owned(),
+            Live::Lost(failure) => format!("Live(lost: {})", failure.words),
+            Live::News(News::Reset) => "Live(reset)".to_owned(),
+            Live::News(News::Booking(changed)) => format!(
+                "Live({} {} v{})",
+                changed.kind, changed.locator, changed.version
+            ),
+            Live::News(News::Seats(seats)) => {
+                format!("Live({} {})", seats.kind, seats.flight_id)
+            }
+        },
         Event::FlightCreated(result) => {
             format!("FlightCreated({})", told(result, |f| f.id.to_string()))
         }
@@ -180,6 +192,7 @@ fn effect_text(effect: &Effect) -> String {
             LedgerEffect::Send(operation) => format!("Send({})", operation.key),
             LedgerEffect::Fetch(locator) => format!("Fetch({locator})"),
         },
+        Effect::Listen { flights } => format!("Listen({} flights)", flights.len()),
         Effect::CreateFlight(body) => format!("CreateFlight({}{})", body.carrier, body.number),
         other => format!("{other:?}"),
     }
@@ -205,6 +218,7 @@ pub(crate) fn facts(state: &State) -> Vec<(String, String)> {
                 .map_or_else(String::new, |s| s.me.username.to_string()),
         ),
         ("connection".to_owned(), format!("{:?}", state.connection)),
+        ("live".to_owned(), format!("{:?}", state.live.hearing)),
         ("messages".to_owned(), state.messages.len().to_string()),
         ("size".to_owned(), format!("{:?}", state.size)),
         (

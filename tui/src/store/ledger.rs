@@ -12,9 +12,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use airside_common::api::bookings::{Booking, CreateBooking};
+use airside_common::api::events::BookingChanged;
 use airside_common::api::problem::{Code, Problem};
 use airside_common::booking::{BookingStatus, OperationKey};
-use airside_common::event::BookingEvent;
 use airside_common::locator::Locator;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
@@ -428,7 +428,7 @@ impl Ledger {
     }
 
     /// A live event: one that names an own operation confirms it, without a second row; what is newer is read.
-    pub fn event(&mut self, event: &BookingEvent, moment: Moment) -> Vec<LedgerEffect> {
+    pub fn event(&mut self, event: &BookingChanged, moment: Moment) -> Vec<LedgerEffect> {
         let mut effects = Vec::new();
         let at = event.operation.as_ref().and_then(|key| self.position(key));
         if let Some(at) = at

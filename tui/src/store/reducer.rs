@@ -5,6 +5,7 @@ mod booking;
 mod bookings;
 mod flights;
 mod keys;
+mod live;
 mod login;
 mod pointer;
 mod results;
@@ -34,6 +35,7 @@ pub(crate) fn reduce(state: &mut State, action: Action) -> Vec<Effect> {
         seed: action.seed,
     };
     step.event(action.event);
+    step.listen();
     let Step { state, effects, .. } = step;
     let changes = inspector::difference(before, inspector::facts(state));
     state
@@ -89,6 +91,7 @@ impl Step<'_> {
             Event::Journalled { key, result } => self.journalled(&key, result),
             Event::Answered { key, answer } => self.answered(&key, answer),
             Event::Flights { request, result } => self.flights_read(request, result),
+            Event::Live(live) => self.live(*live),
             Event::FlightCreated(result) => self.flight_created(result),
             Event::FlightCancelled(result) => self.flight_cancelled(result),
         }

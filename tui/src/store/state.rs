@@ -13,6 +13,7 @@ use super::form::{Form, Value};
 use super::inspector::Inspector;
 use super::layer::Layer;
 use super::ledger::Ledger;
+use super::live::LiveState;
 use super::moment::Moment;
 use super::screen::login::Login;
 use crate::keymap::{Context, Entry, Keymap};
@@ -62,6 +63,7 @@ pub(crate) struct State {
     /// The server's address, as shown.
     pub(crate) server: String,
     pub(crate) connection: Connection,
+    pub(crate) live: LiveState,
     pub(crate) airports: Airports,
     pub(crate) messages: VecDeque<Message>,
     /// Whether the newest message still stands in its line.
@@ -95,6 +97,7 @@ impl State {
             session: None,
             server: String::new(),
             connection: Connection::Untried,
+            live: LiveState::default(),
             airports: Airports::default(),
             messages: VecDeque::new(),
             notice: false,

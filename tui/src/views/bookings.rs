@@ -84,6 +84,9 @@ pub(super) fn draw(state: &State, bookings: &Bookings, body: Rect, frame: &mut F
     {
         let here = at == bookings.list.at;
         let (sign, selected) = super::cursor_of(state, here);
+        let is_news = |locator| state.live.news.contains(&locator);
+        let news = matches!(entry, Entry::Booking(row) if row.locator.is_some_and(is_news));
+        let mark = if news { NEWS } else { ' ' };
         let (locator, status, meaning, passengers, segments, total) = match entry {
             Entry::Booking(row) => {
                 let (status, meaning) = status_of(row);
@@ -136,7 +139,7 @@ pub(super) fn draw(state: &State, bookings: &Bookings, body: Rect, frame: &mut F
         });
         let style = |own| selected.unwrap_or(own);
         let mut spans = vec![
-            span(format!("{sign} "), style(theme.style(Meaning::Key))),
+            span(format!("{sign}{mark}"), style(theme.style(Meaning::Key))),
             span(
                 fit(&locator, 8),
                 style(theme.style(if gone { Meaning::Muted } else { Meaning::Title })),
@@ -154,6 +157,9 @@ pub(super) fn draw(state: &State, bookings: &Bookings, body: Rect, frame: &mut F
         put(frame.buffer_mut(), parts.rows, line, &Line::from(spans));
     }
 }
+
+/// Stands before what others have made or changed since the last key.
+const NEWS: char = '•';
 
 /// Columns of the total.
 const TOTAL: usize = 14;

@@ -191,6 +191,11 @@ impl Verifier {
         self.judge(token, self.good(token)?).ok()
     }
 
+    /// When a token expires that was verified before.
+    pub fn expiry(&self, token: &str) -> Option<Timestamp> {
+        Timestamp::from_second(self.good(token)?.expires).ok()
+    }
+
     /// A token whose signature was checked before, by a key that is still one.
     fn good(&self, token: &str) -> Option<Verified> {
         let remembered = self.verified.get(token);

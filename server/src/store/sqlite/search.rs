@@ -11,7 +11,8 @@ use crate::features::search::store::{FlightOffers, ScheduledFlight, SearchStore}
 use crate::store::StoreError;
 use crate::store::rows::schedule;
 
-fn id_list(ids: &[FlightId]) -> String {
+/// Identities as a list that SQLite reads.
+pub(super) fn id_list(ids: &[FlightId]) -> String {
     let texts: Vec<String> = ids.iter().map(ToString::to_string).collect();
     format!("[{}]", texts.join(","))
 }

@@ -99,6 +99,7 @@ impl Person {
             api: None,
             journal: None,
             folders,
+            listener: None,
             inbox: inbox.clone(),
         };
         let living = tokio::spawn(async move {

@@ -123,14 +123,23 @@ impl Step<'_> {
         match result {
             Ok(booking) => {
                 self.reached();
+                self.state.live.has_read(locator);
                 let effects = self.state.ledger.fetched(vec![*booking], self.state.now);
                 self.ledger(effects);
+                self.reread_history(locator);
             }
             Err(failure) if failure.is(Code::NotFound) => {
+                self.state.live.has_read(locator);
                 self.state.ledger.gone(locator);
                 self.keep_in_view();
             }
-            Err(failure) => self.failed(&failure),
+            Err(failure) => {
+                self.state.live.has_not_read(locator);
+                self.failed(&failure);
+                // It is tried again with what happens next.
+                return;
+            }
         }
+        self.catch_up();
     }
 }

@@ -120,7 +120,7 @@ impl Step<'_> {
         self.keep_in_view();
     }
 
-    fn ask_bookings(&mut self, bookings: &mut Bookings, cursor: Option<String>) {
+    pub(super) fn ask_bookings(&mut self, bookings: &mut Bookings, cursor: Option<String>) {
         let request = self.state.next_request();
         bookings.loading = Loading::Awaited(request);
         bookings.error = None;
@@ -298,6 +298,7 @@ impl Step<'_> {
         if let Some(page) = page {
             let effects = self.state.ledger.fetched(page.items, self.state.now);
             self.ledger(effects);
+            self.catch_up();
         }
     }
 

@@ -21,6 +21,7 @@ impl Step<'_> {
             return;
         }
         self.state.notice = false;
+        self.state.live.news.clear();
         let contexts = self.state.contexts();
         let command = self
             .state

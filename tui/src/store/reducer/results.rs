@@ -187,6 +187,7 @@ impl Step<'_> {
                     results.items.extend(page.items);
                     results.next_cursor = page.next_cursor;
                     results.as_of = Some(page.availability_as_of);
+                    self.state.live.lay_over(results);
                     let same = |item: &Itinerary| Some(flights_of(item)) == selected;
                     let at = results.items.iter().position(same);
                     let at = at.unwrap_or(results.list.at);
@@ -223,6 +224,11 @@ impl Step<'_> {
                 continue;
             }
             for segment in results.items.iter_mut().flat_map(|i| &mut i.segments) {
+                // What was told since has them taken off already.
+                let told = state.live.seats.get(&segment.flight_id);
+                if told.is_some_and(|told| told.as_of >= made_at) {
+                    continue;
+                }
                 for offer in &mut segment.cabins {
                     let seats = operation.seats(segment.flight_id, offer.cabin);
                     let seats = u32::try_from(seats).unwrap_or(u32::MAX);

@@ -5,6 +5,7 @@ mod bookings;
 mod everywhere;
 mod flights;
 mod layouts;
+mod live;
 mod login;
 mod pointer;
 mod reading;

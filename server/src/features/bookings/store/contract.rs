@@ -468,6 +468,7 @@ pub(crate) async fn events_tell_what_was_committed(fixture: &impl Fixture) {
     };
     assert_eq!(created.locator, made.locator);
     assert_eq!(created.operation, made.operation);
+    assert_eq!(created.sent_by, Some(ada.user_id));
     let flights = vec![FlightId::from_raw(1)];
     assert_eq!(events[1], Event::InventoryChanged { flights });
 }

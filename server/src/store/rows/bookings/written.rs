@@ -241,6 +241,10 @@ fn event(change: &Change) -> Event {
             Author::User { operation, .. } => Some(operation.clone()),
             Author::System => None,
         },
+        sent_by: match &change.by {
+            Author::User { id, .. } => Some(*id),
+            Author::System => None,
+        },
     };
     match change.kind {
         Kind::Create => Event::BookingCreated(event),

@@ -1,0 +1,112 @@
+//! The last events of bookings, for clients that come back.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, OnceLock};
+
+use airside_common::api::events::{BookingChanged, LiveEvent};
+use airside_common::event::BookingEvent;
+use hyper::body::Bytes;
+
+use super::frames;
+use super::listeners::Audience;
+use crate::bus::Envelope;
+
+/// Events that are remembered: what a minute of many bookings has.
+pub(super) const MOST: usize = 8_192;
+
+/// An event of a booking, and how it is told: made once for all.
+#[derive(Debug)]
+pub(super) struct Item {
+    envelope: Arc<Envelope>,
+    /// For whose operation it is, and for all others.
+    told: [OnceLock<Bytes>; 2],
+}
+
+impl Item {
+    /// The event, if it speaks of a booking.
+    pub(super) fn of(envelope: &Arc<Envelope>) -> Option<Self> {
+        envelope.event.booking()?;
+        Some(Self {
+            envelope: Arc::clone(envelope),
+            told: [OnceLock::new(), OnceLock::new()],
+        })
+    }
+
+    pub(super) fn id(&self) -> i64 {
+        self.envelope.id
+    }
+
+    /// What happened to which booking.
+    pub(super) fn event(&self) -> Option<&BookingEvent> {
+        self.envelope.event.booking()
+    }
+
+    /// How somebody is told of it; `None` where somebody is not.
+    pub(super) fn told(&self, audience: &Audience) -> Option<Bytes> {
+        let event = self.event().filter(|event| audience.sees(&event.office))?;
+        let own = event.sent_by == Some(audience.user);
+        let told = self.told[usize::from(own)].get_or_init(|| {
+            let kind = self.envelope.event.kind();
+            let changed = BookingChanged {
+                kind: kind.to_owned(),
+                locator: event.locator,
+                version: event.version,
+                office: event.office.clone(),
+                operation: event.operation.clone().filter(|_| own),
+            };
+            frames::message(Some(self.id()), kind, &LiveEvent::Booking(changed))
+        });
+        Some(told.clone())
+    }
+}
+
+/// All events of bookings after a position, as far back as is remembered.
+#[derive(Debug, Default)]
+pub(super) struct Past {
+    /// All after this position are here.
+    after: i64,
+    items: VecDeque<Arc<Item>>,
+}
+
+impl Past {
+    /// Nothing yet after a position.
+    pub(super) fn beginning(after: i64) -> Self {
+        Self {
+            after,
+            items: VecDeque::new(),
+        }
+    }
+
+    /// The position after which all is here.
+    pub(super) fn after(&self) -> i64 {
+        self.after
+    }
+
+    /// The next event; the oldest is forgotten where there are too many.
+    pub(super) fn push(&mut self, item: Arc<Item>) {
+        self.items.push_back(item);
+        if self.items.len() > MOST
+            && let Some(oldest) = self.items.pop_front()
+        {
+            self.after = oldest.id();
+        }
+    }
+
+    /// What was before, read from the outbox after a position up to where this begins; whether there is room for it.
+    pub(super) fn prepend(&mut self, after: i64, items: Vec<Arc<Item>>) -> bool {
+        if self.items.len() + items.len() > MOST {
+            return false;
+        }
+        for item in items.into_iter().rev() {
+            self.items.push_front(item);
+        }
+        self.after = after;
+        true
+    }
+
+    /// The events after a position; `None` where some of them are forgotten.
+    pub(super) fn since(&self, position: i64) -> Option<impl Iterator<Item = &Arc<Item>>> {
+        let start = self.items.partition_point(|item| item.id() <= position);
+        (position >= self.after).then(|| self.items.range(start..))
+    }
+}
