@@ -8,4 +8,5 @@ pub mod bookings;
 pub mod flights;
 pub mod problem;
 pub mod search;
+pub mod uploads;
 pub mod users;

@@ -6,6 +6,7 @@ use crate::booking::OperationKey;
 use crate::flight::FlightId;
 use crate::locator::Locator;
 use crate::time::Instant;
+use crate::upload::{UploadId, UploadStatus};
 use crate::user::{Office, SessionId, UserId};
 
 /// One thing that happened, with the version of what it speaks of; consumers ignore older versions.
@@ -69,6 +70,20 @@ pub enum Event {
         /// Which user.
         user: UserId,
     },
+    /// A file of flights has arrived, and waits for a worker.
+    #[serde(rename = "upload.received")]
+    UploadReceived {
+        /// Which upload.
+        upload: UploadId,
+    },
+    /// A file of flights has been dealt with.
+    #[serde(rename = "upload.completed")]
+    UploadCompleted {
+        /// Which upload.
+        upload: UploadId,
+        /// How it ended.
+        status: UploadStatus,
+    },
 }
 
 /// A booking's event.
@@ -97,6 +112,8 @@ impl Event {
             Self::BookingCancelled(_) => "booking.cancelled",
             Self::SessionsEnded { .. } => "sessions.ended",
             Self::UserDisabled { .. } => "user.disabled",
+            Self::UploadReceived { .. } => "upload.received",
+            Self::UploadCompleted { .. } => "upload.completed",
         }
     }
 }

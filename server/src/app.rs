@@ -35,8 +35,13 @@ use crate::features::flights::api::{AdminFlightsApi, FlightsApi};
 use crate::features::flights::service::Flights;
 use crate::features::search::api::SearchApi;
 use crate::features::search::service::{CACHED_FOR, Search};
+use crate::features::uploads::api::UploadsApi;
+use crate::features::uploads::retention::Retention;
+use crate::features::uploads::service::Uploads;
+use crate::features::uploads::worker::Worker;
 use crate::features::users::api::UsersApi;
 use crate::features::users::service::Users;
+use crate::files::{Files, FilesError};
 use crate::http::health::{Dependency, Readiness};
 use crate::http::metrics::Metrics;
 use crate::http::outermost::Outermost;
@@ -69,6 +74,9 @@ pub enum BuildError {
     /// The address of Redis cannot be used.
     #[error(transparent)]
     Redis(#[from] AddressError),
+    /// Uploaded files cannot be kept.
+    #[error(transparent)]
+    Files(#[from] FilesError),
     /// Passwords cannot be hashed.
     #[error(transparent)]
     Hash(#[from] HashError),
@@ -97,6 +105,8 @@ pub struct App {
     pub bookings: Option<WrittenBookings>,
     /// Itineraries, for `search`.
     pub search: Option<Arc<Search>>,
+    /// Uploads into the schedule, for `worker`.
+    pub worker: Option<UploadWork>,
     /// How events travel.
     pub bus: SharedBus,
     /// How long events stay.
@@ -113,6 +123,14 @@ pub struct WrittenBookings {
     pub service: Bookings,
     /// The only writer of bookings; it ends when all that hands it work is gone.
     pub writer: JoinHandle<()>,
+}
+
+/// What is done with uploads that have arrived.
+pub struct UploadWork {
+    /// Merges them.
+    pub worker: Worker,
+    /// Deletes their files in the end.
+    pub retention: Retention,
 }
 
 impl App {
@@ -194,6 +212,31 @@ impl App {
             WrittenBookings { service, writer }
         });
         let flights = Flights::new(shared.clone(), Arc::clone(&clock));
+        let files = if is(ServiceRole::Admin) || is(ServiceRole::Worker) {
+            Some(Files::open(&settings.files, folder)?)
+        } else {
+            None
+        };
+        let worker = files.clone().filter(|_| is(ServiceRole::Worker));
+        let worker = worker.map(|files| {
+            let kept_for = settings.files.kept_for();
+            let clock = Arc::clone(&clock);
+            let retention =
+                Retention::new(shared.clone(), files.clone(), Arc::clone(&clock), kept_for);
+            let worker = Worker::new(shared.clone(), shared.clone(), files, clock);
+            metrics.register(|registry| {
+                registry.register(
+                    "upload_rows",
+                    "Rows of uploaded files that were dealt with",
+                    worker.rows().clone(),
+                );
+            });
+            UploadWork { worker, retention }
+        });
+        let uploads = files.filter(|_| is(ServiceRole::Admin)).map(|files| {
+            let unsaid = settings.import.clone();
+            Uploads::new(shared.clone(), files, Arc::clone(&clock), unsaid)
+        });
         let bus: SharedBus = Arc::new(MemoryBus::default());
 
         metrics.register(|registry| database.register(registry));
@@ -219,17 +262,18 @@ impl App {
                 bookings: bookings
                     .as_ref()
                     .map(|bookings| BookingsApi::new(bookings.service.clone())),
-                admin: users.clone().map(|users| {
+                admin: users.clone().zip(uploads).map(|(users, uploads)| {
                     (
                         AdminFlightsApi::new(flights),
                         AdminBookingsApi::new(Reading::new(shared.clone())),
+                        UploadsApi::new(uploads),
                         UsersApi::new(users),
                         AuditApi::new(shared.clone()),
                     )
                 }),
             },
             Operations {
-                measure: Arc::new(Depths::register(&metrics, &database, bookings.as_ref())),
+                measure: Arc::new(Depths::register(&metrics, &database, &roles, bookings.as_ref())),
                 metrics: Arc::clone(&metrics),
                 readiness: readiness.clone(),
                 needs: Arc::new(Needs {
@@ -259,6 +303,7 @@ impl App {
             users,
             bookings,
             search,
+            worker,
             bus,
             retention: settings.events.retention(),
             relays,
@@ -346,14 +391,29 @@ struct Depths {
     /// Where this process writes some.
     bookings: Option<(Bookings, Gauge)>,
     outbox: Gauge,
+    /// Where this process takes or merges uploads.
+    uploads: Option<Gauge>,
 }
 
 impl Depths {
     fn register(
         metrics: &Metrics,
         database: &SharedDatabase,
+        roles: &Roles,
         bookings: Option<&WrittenBookings>,
     ) -> Self {
+        let has_uploads = roles.contains(ServiceRole::Admin) || roles.contains(ServiceRole::Worker);
+        let uploads = has_uploads.then(|| {
+            let waiting = Gauge::default();
+            metrics.register(|registry| {
+                registry.register(
+                    "uploads_waiting",
+                    "Uploaded files that wait for a worker",
+                    waiting.clone(),
+                );
+            });
+            waiting
+        });
         let outbox = Gauge::default();
         metrics.register(|registry| {
             registry.register(
@@ -377,6 +437,7 @@ impl Depths {
             database: database.clone(),
             bookings,
             outbox,
+            uploads,
         }
     }
 }
@@ -390,6 +451,11 @@ impl Measure for Depths {
         // A database that does not answer keeps the figure of before; /readyz tells.
         if let Ok(depth) = self.database.outbox_depth().await {
             self.outbox.set(depth);
+        }
+        if let Some(uploads) = &self.uploads
+            && let Ok(waiting) = self.database.waiting().await
+        {
+            uploads.set(i64::try_from(waiting).unwrap_or(i64::MAX));
         }
     }
 }

@@ -20,10 +20,12 @@ use crate::roles::set::Roles;
 pub use self::redis::RedisSettings;
 pub use auth::{AuthSettings, JwksUrl};
 pub use database::DatabaseSettings;
+pub use files::FilesSettings;
 pub use import::ImportSettings;
 
 mod auth;
 mod database;
+mod files;
 mod import;
 pub(crate) mod list;
 mod redis;
@@ -63,6 +65,8 @@ pub struct Settings {
     pub events: EventSettings,
     /// Logging in.
     pub auth: AuthSettings,
+    /// Where uploaded files are kept.
+    pub files: FilesSettings,
     /// What imported files do not say.
     pub import: ImportSettings,
     /// What is written to standard error.
@@ -262,6 +266,7 @@ impl Settings {
         let mut shown = self.clone();
         shown.database = self.database.shown();
         shown.redis = self.redis.shown();
+        shown.files = self.files.shown();
         toml::to_string(&shown).unwrap_or_default()
     }
 }

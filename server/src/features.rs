@@ -6,4 +6,5 @@ pub mod auth;
 pub mod bookings;
 pub mod flights;
 pub mod search;
+pub mod uploads;
 pub mod users;

@@ -7,7 +7,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::app::{App, WrittenBookings};
+use crate::app::{App, UploadWork, WrittenBookings};
 use crate::bus::BusError;
 use crate::features::auth::consumers::{self as auth, EndedSessions};
 use crate::features::search::consumers as search;
@@ -75,10 +75,14 @@ impl Group {
 
 impl Running {
     /// Starts the consumers, and fills the timetable where there is a search.
-    pub async fn start(app: App) -> Result<Self, StartError> {
+    pub async fn start(mut app: App) -> Result<Self, StartError> {
         let (tidying, following) = (Group::new(), Group::new());
         let for_search = match &app.search {
             Some(_) => Some(app.bus.subscribe("search").await?),
+            None => None,
+        };
+        let for_worker = match &app.worker {
+            Some(_) => Some(app.bus.subscribe("uploads").await?),
             None => None,
         };
         let for_auth = app.bus.subscribe("auth").await?;
@@ -111,6 +115,12 @@ impl Running {
             tidying
                 .tasks
                 .spawn(auth::forget_expired(auth, stop.clone()));
+        }
+        if let (Some(UploadWork { worker, retention }), Some(events)) =
+            (app.worker.take(), for_worker)
+        {
+            tidying.tasks.spawn(worker.run(events, stop.clone()));
+            tidying.tasks.spawn(retention.run(stop.clone()));
         }
         if let Some(bookings) = &app.bookings {
             let bookings = bookings.service.clone();

@@ -15,6 +15,7 @@ use crate::features::auth::store::AuthStore;
 use crate::features::bookings::store::{self as bookings, BookingStore};
 use crate::features::flights::store::FlightStore;
 use crate::features::search::store::SearchStore;
+use crate::features::uploads::store::UploadStore;
 use crate::features::users::store::UserStore;
 use crate::http::problem::ProblemAnswer;
 use crate::outbox::Outbox;
@@ -32,7 +33,14 @@ pub mod sqlite;
 /// All that features need of a database, and what a process needs of it beside.
 #[async_trait]
 pub trait Database:
-    AuditStore + AuthStore + BookingStore + FlightStore + Outbox + SearchStore + UserStore
+    AuditStore
+    + AuthStore
+    + BookingStore
+    + FlightStore
+    + Outbox
+    + SearchStore
+    + UploadStore
+    + UserStore
 {
     /// Whether it answers.
     async fn answers(&self) -> Result<(), StoreError>;

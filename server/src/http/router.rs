@@ -25,6 +25,7 @@ use crate::features::auth::api::AuthApi;
 use crate::features::bookings::api::{AdminBookingsApi, BookingsApi};
 use crate::features::flights::api::{AdminFlightsApi, FlightsApi};
 use crate::features::search::api::SearchApi;
+use crate::features::uploads::api::UploadsApi;
 use crate::features::users::api::UsersApi;
 
 /// Everything under `/v1`, by the service that answers it; what a process is not is not there.
@@ -36,7 +37,7 @@ pub struct Features {
     pub search: Option<(SearchApi, FlightsApi)>,
     /// Bookings.
     pub bookings: Option<BookingsApi>,
-    /// What admins do with flights and users, and the audit log.
+    /// What admins do with flights, uploads and users, and the audit log.
     pub admin: Option<AdminApi>,
 }
 
@@ -50,7 +51,13 @@ pub trait Kept: Send + Sync + 'static {
 type Keeper = (&'static str, Method, Arc<dyn Kept>);
 
 /// Everything under `/v1/admin`.
-pub type AdminApi = (AdminFlightsApi, AdminBookingsApi, UsersApi, AuditApi);
+pub type AdminApi = (
+    AdminFlightsApi,
+    AdminBookingsApi,
+    UploadsApi,
+    UsersApi,
+    AuditApi,
+);
 
 /// All of the API, for its document.
 type Api = (AuthApi, (SearchApi, FlightsApi), BookingsApi, AdminApi);

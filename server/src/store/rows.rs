@@ -6,6 +6,7 @@ pub(crate) mod flights;
 pub(crate) mod instant;
 pub(crate) mod outbox;
 pub(crate) mod schedule;
+pub(crate) mod uploads;
 pub(crate) mod users;
 
 /// What stands in a row is not what this program writes.

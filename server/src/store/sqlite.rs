@@ -31,6 +31,7 @@ mod log;
 pub(crate) mod outbox;
 mod search;
 mod turn;
+mod uploads;
 mod users;
 
 /// How long a connection, and a lock of others, are waited for.

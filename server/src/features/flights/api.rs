@@ -61,6 +61,7 @@ impl From<FlightStoreError> for ProblemAnswer {
             FlightStoreError::Refused(Refusal::HasBookings(_)) => {
                 Self::new(Code::FlightHasBookings, text)
             }
+            FlightStoreError::LeaseLost => Self::new(Code::Conflict, text),
             FlightStoreError::Store(error) => error.into(),
         }
     }

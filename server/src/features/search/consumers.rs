@@ -53,7 +53,9 @@ pub async fn react(search: &Search, event: &Event) -> Result<(), StoreError> {
         Event::BookingCreated(_)
         | Event::BookingCancelled(_)
         | Event::SessionsEnded { .. }
-        | Event::UserDisabled { .. } => return Ok(()),
+        | Event::UserDisabled { .. }
+        | Event::UploadReceived { .. }
+        | Event::UploadCompleted { .. } => return Ok(()),
     };
     search.refresh(schedule).await
 }
