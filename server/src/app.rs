@@ -273,7 +273,12 @@ impl App {
                 }),
             },
             Operations {
-                measure: Arc::new(Depths::register(&metrics, &database, &roles, bookings.as_ref())),
+                measure: Arc::new(Depths::register(
+                    &metrics,
+                    &database,
+                    &roles,
+                    bookings.as_ref(),
+                )),
                 metrics: Arc::clone(&metrics),
                 readiness: readiness.clone(),
                 needs: Arc::new(Needs {

@@ -179,7 +179,9 @@ impl Files {
             Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
             listed => listed.map_err(|error| FilesError::of(folder, error))?,
         };
-        let files = entries.into_iter().filter(|entry| entry.metadata().is_file());
+        let files = entries
+            .into_iter()
+            .filter(|entry| entry.metadata().is_file());
         let listed = files.map(|entry| {
             let written = entry.metadata().last_modified();
             Listed {

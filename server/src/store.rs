@@ -33,14 +33,7 @@ pub mod sqlite;
 /// All that features need of a database, and what a process needs of it beside.
 #[async_trait]
 pub trait Database:
-    AuditStore
-    + AuthStore
-    + BookingStore
-    + FlightStore
-    + Outbox
-    + SearchStore
-    + UploadStore
-    + UserStore
+    AuditStore + AuthStore + BookingStore + FlightStore + Outbox + SearchStore + UploadStore + UserStore
 {
     /// Whether it answers.
     async fn answers(&self) -> Result<(), StoreError>;

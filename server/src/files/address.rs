@@ -27,7 +27,9 @@ pub enum Address {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {
     /// It has another form.
-    #[error("write it as file:///path/to/folder or s3://bucket/prefix?endpoint=https://host&region=name")]
+    #[error(
+        "write it as file:///path/to/folder or s3://bucket/prefix?endpoint=https://host&region=name"
+    )]
     Form,
     /// It has a user or a password.
     #[error("credentials do not stand in the address; set files.access_key and files.secret_key")]
@@ -97,9 +99,10 @@ mod tests {
     fn a_folder_and_a_bucket_are_read() {
         let folder: Address = "file:///var/lib/air%20side".parse().unwrap();
         assert_eq!(folder, Address::Folder("/var/lib/air side".into()));
-        let bucket: Address = "s3://flights/airside/?endpoint=http://127.0.0.1:9000&region=eu-west-1"
-            .parse()
-            .unwrap();
+        let bucket: Address =
+            "s3://flights/airside/?endpoint=http://127.0.0.1:9000&region=eu-west-1"
+                .parse()
+                .unwrap();
         assert_eq!(
             bucket,
             Address::S3 {

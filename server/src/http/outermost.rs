@@ -97,9 +97,7 @@ impl Outermost {
         let outcome = match finished {
             Some(Ok(outcome)) => outcome,
             Some(Err(panic)) => Err(panicked(&*panic, &id)),
-            None => {
-                Err(ProblemAnswer::new(Code::Unavailable, "the request took too long").into())
-            }
+            None => Err(ProblemAnswer::new(Code::Unavailable, "the request took too long").into()),
         };
         let mut response = outcome.unwrap_or_else(|error| errors::answer(error, &id));
         let headers = response.headers_mut();

@@ -264,7 +264,8 @@ impl Pace {
         let took = started.elapsed();
         if rows == self.rows {
             self.rows = if took > self.aim {
-                let fit = u128::try_from(rows).unwrap_or(1) * self.aim.as_micros() / took.as_micros();
+                let fit =
+                    u128::try_from(rows).unwrap_or(1) * self.aim.as_micros() / took.as_micros();
                 usize::try_from(fit).unwrap_or(FEWEST).max(rows / 4)
             } else {
                 rows + rows / 2

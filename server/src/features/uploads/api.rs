@@ -62,8 +62,9 @@ impl From<FilesError> for ProblemAnswer {
             FilesError::Full(_) => {
                 Self::new(Code::StorageFull, "the disk is full; nothing was kept")
             }
-            error => Self::new(Code::Unavailable, "files cannot be kept now")
-                .because(error.to_string()),
+            error => {
+                Self::new(Code::Unavailable, "files cannot be kept now").because(error.to_string())
+            }
         }
     }
 }
@@ -113,8 +114,8 @@ fn unsaid(
 ) -> Result<ImportSettings, ProblemAnswer> {
     let mut unsaid = settings.clone();
     if let Some(currency) = currency {
-        let currency =
-            parse_currency(&currency).map_err(|e| ProblemAnswer::field("currency", e.to_string()))?;
+        let currency = parse_currency(&currency)
+            .map_err(|e| ProblemAnswer::field("currency", e.to_string()))?;
         currency.code().clone_into(&mut unsaid.currency);
     }
     if let Some(fares) = fares {
@@ -298,7 +299,9 @@ impl UploadsApi {
 }
 
 fn cells(finding: KeptFinding) -> [String; 4] {
-    let line = finding.line.map_or_else(String::new, |line| line.to_string());
+    let line = finding
+        .line
+        .map_or_else(String::new, |line| line.to_string());
     [line, finding.column, finding.reason, finding.value]
 }
 
@@ -311,7 +314,9 @@ fn table(rows: impl IntoIterator<Item = [String; 4]>) -> Result<Vec<u8>, Problem
             .write_record(row)
             .map_err(|error| failed(error.to_string()))?;
     }
-    writer.into_inner().map_err(|error| failed(error.to_string()))
+    writer
+        .into_inner()
+        .map_err(|error| failed(error.to_string()))
 }
 
 /// Findings, as they are read.

@@ -14,9 +14,7 @@ use parking_lot::Mutex;
 use poem::http::header;
 use poem::web::Multipart;
 use poem::{Body, FromRequest, Request, RequestBody, Result};
-use poem_openapi::registry::{
-    MetaMediaType, MetaRequest, MetaSchema, MetaSchemaRef, Registry,
-};
+use poem_openapi::registry::{MetaMediaType, MetaRequest, MetaSchema, MetaSchemaRef, Registry};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
@@ -122,7 +120,10 @@ impl UploadBody {
 }
 
 fn no_file() -> ProblemAnswer {
-    ProblemAnswer::field("file", "a form has one file, in the field `file`, and nothing else")
+    ProblemAnswer::field(
+        "file",
+        "a form has one file, in the field `file`, and nothing else",
+    )
 }
 
 fn of(refused: Refused) -> ProblemAnswer {
@@ -265,7 +266,9 @@ impl<'a> ApiExtractor<'a> for UploadBody {
             }
         });
         Some(MetaRequest {
-            description: Some("The file as it is, or a form with one field `file`; `Content-Encoding: gzip` is taken."),
+            description: Some(
+                "The file as it is, or a form with one field `file`; `Content-Encoding: gzip` is taken.",
+            ),
             content: content.into(),
             required: true,
         })
@@ -278,7 +281,10 @@ impl<'a> ApiExtractor<'a> for UploadBody {
     ) -> Result<Self> {
         let essence = header_word(request, header::CONTENT_TYPE);
         let essence = essence.split(';').next().unwrap_or_default().trim();
-        if !TYPES.iter().any(|known| essence.eq_ignore_ascii_case(known)) {
+        if !TYPES
+            .iter()
+            .any(|known| essence.eq_ignore_ascii_case(known))
+        {
             let text = format!("send the file as one of {}", TYPES.join(", "));
             return Err(ProblemAnswer::new(Code::UnsupportedMediaType, text).into());
         }

@@ -154,7 +154,10 @@ impl Uploads {
         let mut items = self.store.uploads(status, before, most).await?;
         let more = items.len() > limit;
         items.truncate(limit);
-        let next_cursor = items.last().filter(|_| more).map(|last| last.id.to_string());
+        let next_cursor = items
+            .last()
+            .filter(|_| more)
+            .map(|last| last.id.to_string());
         Ok(UploadPage { items, next_cursor })
     }
 

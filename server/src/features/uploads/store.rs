@@ -164,18 +164,18 @@ pub trait UploadStore: Ledger + Send + Sync + 'static {
     async fn give_back(&self, lease: &Lease, pause: Duration) -> Result<bool, StoreError>;
 
     /// Ends an upload, with its event; `false` where it was lost.
-    async fn finish(
-        &self,
-        lease: &Lease,
-        ended: Ended,
-        now: Timestamp,
-    ) -> Result<bool, StoreError>;
+    async fn finish(&self, lease: &Lease, ended: Ended, now: Timestamp)
+    -> Result<bool, StoreError>;
 
     /// Uploads that wait.
     async fn waiting(&self) -> Result<u64, StoreError>;
 
     /// At most `limit` uploads that ended before a time and whose files are still kept.
-    async fn ended_before(&self, before: Timestamp, limit: u32) -> Result<Vec<UploadId>, StoreError>;
+    async fn ended_before(
+        &self,
+        before: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<UploadId>, StoreError>;
 
     /// Deletes the findings of an upload whose file is gone, some at a time; `true` once all are.
     async fn prune(&self, id: UploadId, now: Timestamp) -> Result<bool, StoreError>;

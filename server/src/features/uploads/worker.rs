@@ -140,7 +140,8 @@ impl Worker {
             return Ok(true);
         }
         if claimed.wish == Wish::Cancel {
-            self.end(&lease, cancelled(claimed.progress.tally.rows())).await?;
+            self.end(&lease, cancelled(claimed.progress.tally.rows()))
+                .await?;
             return Ok(true);
         }
         let ended = tokio::select! {
@@ -163,7 +164,8 @@ impl Worker {
                     self.end(&lease, failed(error)).await?;
                 }
                 Remedy::Retry(error) => {
-                    let pause = LONGEST_PAUSE.min(LOOK * 2_u32.pow(u32::try_from(attempts).unwrap_or(5)));
+                    let pause =
+                        LONGEST_PAUSE.min(LOOK * 2_u32.pow(u32::try_from(attempts).unwrap_or(5)));
                     tracing::warn!(upload = %id, error, ?pause, "an upload is tried again");
                     self.uploads.give_back(&lease, pause).await?;
                 }

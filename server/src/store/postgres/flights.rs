@@ -248,9 +248,7 @@ impl FlightStore for Postgres {
     }
 
     async fn preview(&self, rows: &[PlannedRow]) -> Result<Vec<Preview>, FlightStoreError> {
-        Ok(merge::preview(self, rows)
-            .await
-            .map_err(StoreError::from)?)
+        Ok(merge::preview(self, rows).await.map_err(StoreError::from)?)
     }
 }
 

@@ -324,7 +324,7 @@ impl UploadStore for Postgres {
                  attempts = attempts + 1, started_at = coalesce(started_at, $3)
              WHERE id = (
                  SELECT id FROM uploads WHERE status IN ('queued', 'processing')
-                     AND (lease_until IS NULL OR lease_until < clock_timestamp())
+                     AND (lease_until IS NULL OR lease_until <= clock_timestamp())
                  ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED)
              RETURNING {COLUMNS}"
         )))
@@ -402,10 +402,9 @@ impl UploadStore for Postgres {
     }
 
     async fn waiting(&self) -> Result<u64, StoreError> {
-        let count: i64 =
-            sqlx::query_scalar("SELECT count(*) FROM uploads WHERE status = 'queued'")
-                .fetch_one(&self.primary())
-                .await?;
+        let count: i64 = sqlx::query_scalar("SELECT count(*) FROM uploads WHERE status = 'queued'")
+            .fetch_one(&self.primary())
+            .await?;
         Ok(count.cast_unsigned())
     }
 

@@ -70,7 +70,16 @@ pub(super) async fn save(
             .findings
             .iter()
             .zip(advance.first_finding()..)
-            .map(|(f, number)| (number, f.kind.word(), f.line, &f.column, &f.reason, &f.value))
+            .map(|(f, number)| {
+                (
+                    number,
+                    f.kind.word(),
+                    f.line,
+                    &f.column,
+                    &f.reason,
+                    &f.value,
+                )
+            })
             .collect();
         let rows = serde_json::to_string(&rows).map_err(|e| sqlx::Error::Encode(e.into()))?;
         sqlx::query(
@@ -312,7 +321,7 @@ impl UploadStore for Sqlite {
     async fn claim(&self, holder: &str, now: Timestamp) -> Result<Option<Claimed>, StoreError> {
         // The writer is not bothered where there is nothing to do.
         let free = format!(
-            "SELECT id FROM uploads WHERE status IN ('queued', 'processing') AND (lease_until IS NULL OR lease_until < {NOW})
+            "SELECT id FROM uploads WHERE status IN ('queued', 'processing') AND (lease_until IS NULL OR lease_until <= {NOW})
              ORDER BY id LIMIT 1"
         );
         let any: Option<String> = sqlx::query_scalar(AssertSqlSafe(free.clone()))
@@ -402,10 +411,9 @@ impl UploadStore for Sqlite {
     }
 
     async fn waiting(&self) -> Result<u64, StoreError> {
-        let count: i64 =
-            sqlx::query_scalar("SELECT count(*) FROM uploads WHERE status = 'queued'")
-                .fetch_one(self.readers())
-                .await?;
+        let count: i64 = sqlx::query_scalar("SELECT count(*) FROM uploads WHERE status = 'queued'")
+            .fetch_one(self.readers())
+            .await?;
         Ok(count.cast_unsigned())
     }
 

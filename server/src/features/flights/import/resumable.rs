@@ -182,7 +182,9 @@ impl Import<'_> {
                 kind: FindingKind::Withdrawn,
                 line: None,
                 column: String::new(),
-                reason: format!("the file does not have it; it was not cancelled; {sold} seats are sold"),
+                reason: format!(
+                    "the file does not have it; it was not cancelled; {sold} seats are sold"
+                ),
                 value: FlightKey::of(&flight.plan).to_string(),
             });
         }
@@ -194,7 +196,9 @@ impl Import<'_> {
 
 /// Leaves out what was dealt with before.
 fn pass<T>(all: &mut Vec<T>, passed: &mut u64) {
-    let count = usize::try_from(*passed).unwrap_or(usize::MAX).min(all.len());
+    let count = usize::try_from(*passed)
+        .unwrap_or(usize::MAX)
+        .min(all.len());
     all.drain(..count);
     *passed -= count as u64;
 }
