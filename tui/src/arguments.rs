@@ -60,6 +60,8 @@ pub enum Command {
     Show(cli::show::Show),
     /// Give a booking back.
     Cancel(cli::cancel::Cancel),
+    /// Upload a file of flights (admins).
+    Upload(cli::upload::UploadFile),
     /// Print a completion script for a shell.
     Completions {
         /// Which shell.

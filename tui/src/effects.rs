@@ -4,6 +4,7 @@ pub mod disk;
 pub mod folders;
 pub mod http;
 pub mod last_server;
+pub mod paths;
 pub mod server_url;
 pub mod session;
 

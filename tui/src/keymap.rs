@@ -33,6 +33,7 @@ pub(crate) enum Command {
     Search,
     Bookings,
     Flights,
+    Uploads,
     Messages,
     Inspector,
     NextTheme,
@@ -52,6 +53,8 @@ pub(crate) enum Command {
     New,
     Refresh,
     Clear,
+    Errors,
+    Save,
 }
 
 /// Where a key is pressed.
@@ -73,6 +76,9 @@ pub(crate) enum Context {
     Bookings,
     Record,
     Flights,
+    Uploads,
+    Upload,
+    Findings,
     Question,
     Help,
     Messages,

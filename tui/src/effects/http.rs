@@ -6,6 +6,7 @@
 pub mod calls;
 mod intake;
 mod query;
+pub(crate) mod uploads;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -14,7 +15,7 @@ use airside_common::api::auth::{LoginRequest, Me, RefreshRequest, Secret, Tokens
 use airside_common::api::problem::{Code, Problem};
 use airside_common::booking::OperationKey;
 use airside_common::consistency::{CONSISTENCY, ConsistencyToken};
-use reqwest::{Client, Method, StatusCode};
+use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::OnceCell;
@@ -352,6 +353,17 @@ impl Api {
         call: &Call,
         token: Option<&Secret>,
     ) -> Result<T, ApiError> {
+        let request = self.request(call, token).await?;
+        let (status, body) = self.exchange(request).await?;
+        intake::read(&body).map_err(|why| unreadable(status, why))
+    }
+
+    /// A call as a request.
+    async fn request(
+        &self,
+        call: &Call,
+        token: Option<&Secret>,
+    ) -> Result<RequestBuilder, ApiError> {
         let client = self.client().await?;
         let mut address = self.0.url.at(&call.path);
         if let Some(query) = &call.query {
@@ -378,14 +390,13 @@ impl Api {
         if let Some(seen) = &*self.seen() {
             request = request.header(CONSISTENCY, seen.as_str());
         }
-        let mut response = request.send().await.map_err(|error| {
-            let words = words_of(&error);
-            if error.is_connect() || error.is_builder() {
-                ApiError::Unreached(words)
-            } else {
-                ApiError::Broken(words)
-            }
-        })?;
+        Ok(request)
+    }
+
+    /// Sends a request; the body of an answer that is no problem.
+    async fn exchange(&self, request: RequestBuilder) -> Result<(StatusCode, Vec<u8>), ApiError> {
+        let answer = request.send().await;
+        let mut response = answer.map_err(|error| broken(&error))?;
         let status = response.status();
         let told = response.headers().get(CONSISTENCY);
         if let Some(told) = told.and_then(|value| value.to_str().ok()?.parse().ok()) {
@@ -416,16 +427,14 @@ impl Api {
             body.extend_from_slice(&chunk);
         }
         if status.is_success() {
-            intake::read(&body).map_err(|why| unreadable(status, why))
-        } else {
-            let mut problem: Problem =
-                intake::read(&body).map_err(|why| unreadable(status, why))?;
-            problem.status = status.as_u16();
-            Err(ApiError::Problem {
-                problem: Box::new(problem),
-                retry_after,
-            })
+            return Ok((status, body));
         }
+        let mut problem: Problem = intake::read(&body).map_err(|why| unreadable(status, why))?;
+        problem.status = status.as_u16();
+        Err(ApiError::Problem {
+            problem: Box::new(problem),
+            retry_after,
+        })
     }
 
     async fn client(&self) -> Result<&Client, ApiError> {
@@ -479,6 +488,16 @@ fn unreadable(status: StatusCode, why: String) -> ApiError {
     ApiError::Unreadable {
         status: status.as_u16(),
         why,
+    }
+}
+
+/// A request that was not answered, in words that may be shown.
+fn broken(error: &reqwest::Error) -> ApiError {
+    let words = words_of(error);
+    if error.is_connect() || error.is_builder() {
+        ApiError::Unreached(words)
+    } else {
+        ApiError::Broken(words)
     }
 }
 

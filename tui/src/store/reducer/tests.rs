@@ -11,3 +11,4 @@ mod reading;
 mod results;
 mod search;
 mod seats;
+mod uploads;
