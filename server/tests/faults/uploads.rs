@@ -17,7 +17,7 @@ use crate::waiting;
 const UPLOADS: &str = "/v1/admin/uploads";
 
 /// By when a file has been dealt with, on a slow machine.
-const PATIENCE: Duration = Duration::from_mins(5);
+const PATIENCE: Duration = Duration::from_mins(10);
 
 /// Flights of a day: numbers 1 to 9999.
 const DAY: u32 = 9_999;
@@ -162,10 +162,14 @@ async fn is_whole(client: &Client, id: &str, text: &str, rows: u64, right: u64) 
 #[case(Store::Postgres)]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_is_killed_in_the_middle_of_a_file_is_gone_on_from(#[case] store: Store) {
-    const ROWS: u32 = 100_000;
     let place = place(store).await;
-    let (text, right) = file(ROWS, 1);
-    let rows = u64::from(ROWS);
+    // SQLite is slow where nothing is optimised, and waits for the disk at each chunk.
+    let rows = match store {
+        Store::Sqlite => 30_000,
+        Store::Postgres => 100_000,
+    };
+    let (text, right) = file(rows, 1);
+    let rows = u64::from(rows);
     let server = place.start().await;
     let client = server.login("root").await;
     let id = queue(&client, "", &text).await;
@@ -206,7 +210,7 @@ async fn a_worker_that_is_told_to_stop_ends_behind_its_chunk_and_gives_the_file_
     let client = server.login("root").await;
     let waiting = read(&client, &id).await;
     assert_eq!(waiting["status"], "queued", "nobody has it: {waiting}");
-    assert_eq!(client.figure("uploads_waiting").await.as_deref(), Some("1"));
+    assert_eq!(client.figure("airside_uploads_waiting").await.as_deref(), Some("1"));
     server.stop().await;
 
     let server = place.start().await;
@@ -219,8 +223,9 @@ async fn a_worker_that_is_told_to_stop_ends_behind_its_chunk_and_gives_the_file_
 async fn two_workers_share_several_files_and_no_row_is_counted_twice() {
     const ROWS: u32 = 4_000;
     let place = place(Store::Postgres).await;
+    let first = place.start().await;
     let other = place.beside();
-    let (first, second) = (place.start().await, other.start().await);
+    let second = other.start().await;
     let client = first.login("root").await;
     let there = client.at(&second);
     let mut files = Vec::new();
@@ -239,7 +244,7 @@ async fn two_workers_share_several_files_and_no_row_is_counted_twice() {
     assert_eq!(rows, 8 * u64::from(ROWS));
     let mut counted = 0;
     for client in [&client, &there] {
-        let figure = client.figure("upload_rows_total").await.unwrap();
+        let figure = client.figure("airside_upload_rows_total").await.unwrap();
         let figure: u64 = figure.parse().unwrap();
         assert!(figure > 0, "each has had some");
         counted += figure;
@@ -252,10 +257,10 @@ async fn two_workers_share_several_files_and_no_row_is_counted_twice() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_froze_and_wakes_writes_nothing_into_what_another_has() {
-    const ROWS: u32 = 60_000;
+    const ROWS: u32 = 30_000;
     let place = place(Store::Postgres).await;
-    let other = place.beside();
     let frozen = place.start().await;
+    let other = place.beside();
     let client = frozen.login("root").await;
     let (text, right) = file(ROWS, 1);
     let id = queue(&client, "", &text).await;
@@ -274,7 +279,7 @@ async fn a_worker_that_froze_and_wakes_writes_nothing_into_what_another_has() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_that_is_cancelled_keeps_what_was_merged_and_says_so() {
-    const ROWS: u32 = 60_000;
+    const ROWS: u32 = 30_000;
     let place = place(Store::Sqlite).await;
     let server = place.start().await;
     let client = server.login("root").await;

@@ -86,7 +86,6 @@ pub(crate) struct UploadForm {
     pub(crate) choices: Vec<String>,
     /// The path that was completed as far as it could be.
     pub(crate) completed: Option<String>,
-    pub(crate) reason: Option<String>,
 }
 
 const FORMATS: [&str; 4] = ["by its first line", "airside", "prototype", "ssim"];
@@ -105,7 +104,6 @@ impl UploadForm {
             ]),
             choices: Vec::new(),
             completed: None,
-            reason: None,
         }
     }
 
