@@ -11,4 +11,5 @@ pub mod events;
 pub mod flights;
 pub mod problem;
 pub mod search;
+pub mod uploads;
 pub mod users;

@@ -7,6 +7,7 @@ use crate::booking::OperationKey;
 use crate::flight::{Cabin, FlightId};
 use crate::locator::Locator;
 use crate::time::{CalendarDate, Instant};
+use crate::upload::{UploadId, UploadStatus};
 use crate::user::{Office, SessionId, UserId};
 
 /// One thing that happened, with the version of what it speaks of; consumers ignore older versions.
@@ -87,6 +88,20 @@ pub enum Event {
         /// Which user.
         user: UserId,
     },
+    /// A file of flights has arrived, and waits for a worker.
+    #[serde(rename = "upload.received")]
+    UploadReceived {
+        /// Which upload.
+        upload: UploadId,
+    },
+    /// A file of flights has been dealt with.
+    #[serde(rename = "upload.completed")]
+    UploadCompleted {
+        /// Which upload.
+        upload: UploadId,
+        /// How it ended.
+        status: UploadStatus,
+    },
 }
 
 /// A booking's event.
@@ -135,6 +150,8 @@ impl Event {
             Self::SearchesUnserved { .. } => "searches.unserved",
             Self::SessionsEnded { .. } => "sessions.ended",
             Self::UserDisabled { .. } => "user.disabled",
+            Self::UploadReceived { .. } => "upload.received",
+            Self::UploadCompleted { .. } => "upload.completed",
         }
     }
 
@@ -153,7 +170,9 @@ impl Event {
             | Self::InventoryChanged { .. }
             | Self::SearchesUnserved { .. }
             | Self::SessionsEnded { .. }
-            | Self::UserDisabled { .. } => None,
+            | Self::UserDisabled { .. }
+            | Self::UploadReceived { .. }
+            | Self::UploadCompleted { .. } => None,
         }
     }
 
@@ -171,7 +190,9 @@ impl Event {
             | Self::WaitlistCleared(_)
             | Self::SearchesUnserved { .. }
             | Self::SessionsEnded { .. }
-            | Self::UserDisabled { .. } => &[],
+            | Self::UserDisabled { .. }
+            | Self::UploadReceived { .. }
+            | Self::UploadCompleted { .. } => &[],
         }
     }
 
@@ -182,6 +203,9 @@ impl Event {
             | Self::FlightChanged { flight, .. }
             | Self::FlightCancelled { flight, .. } => Some(flight.to_string()),
             Self::UserDisabled { user } => Some(user.to_string()),
+            Self::UploadReceived { upload } | Self::UploadCompleted { upload, .. } => {
+                Some(upload.to_string())
+            }
             Self::FlightsImported { .. }
             | Self::InventoryChanged { .. }
             | Self::SearchesUnserved { .. }

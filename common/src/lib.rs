@@ -14,6 +14,7 @@ pub mod money;
 mod parse;
 pub mod text;
 pub mod time;
+pub mod upload;
 pub mod user;
 
 pub use parse::ParseError;

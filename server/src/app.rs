@@ -41,8 +41,13 @@ use crate::features::flights::api::{AdminFlightsApi, FlightsApi};
 use crate::features::flights::service::Flights;
 use crate::features::search::api::SearchApi;
 use crate::features::search::service::{CACHED_FOR, Search};
+use crate::features::uploads::api::UploadsApi;
+use crate::features::uploads::retention::Retention;
+use crate::features::uploads::service::Uploads;
+use crate::features::uploads::worker::Worker;
 use crate::features::users::api::UsersApi;
 use crate::features::users::service::Users;
+use crate::files::{Files, FilesError};
 use crate::http::health::{Dependency, Readiness};
 use crate::http::metrics::Metrics;
 use crate::http::outermost::Outermost;
@@ -89,6 +94,9 @@ pub enum BuildError {
     /// The message broker cannot be used.
     #[error(transparent)]
     Broker(#[from] CertificateError),
+    /// Uploaded files cannot be kept.
+    #[error(transparent)]
+    Files(#[from] FilesError),
     /// Passwords cannot be hashed.
     #[error(transparent)]
     Hash(#[from] HashError),
@@ -119,6 +127,8 @@ pub struct App {
     pub live: Option<Arc<Live>>,
     /// Itineraries, for `search`.
     pub search: Option<Arc<Search>>,
+    /// Uploads into the schedule, for `worker`.
+    pub worker: Option<UploadWork>,
     /// How events travel.
     pub bus: SharedBus,
     /// How long events stay.
@@ -141,6 +151,14 @@ pub struct WrittenBookings {
     pub service: Bookings,
     /// The only writer of bookings; it ends when all that hands it work is gone.
     pub writer: JoinHandle<()>,
+}
+
+/// What is done with uploads that have arrived.
+pub struct UploadWork {
+    /// Merges them.
+    pub worker: Worker,
+    /// Deletes their files in the end.
+    pub retention: Retention,
 }
 
 impl App {
@@ -234,6 +252,31 @@ impl App {
             Arc::new(live)
         });
         let flights = Flights::new(shared.clone(), Arc::clone(&clock));
+        let files = if is(ServiceRole::Admin) || is(ServiceRole::Worker) {
+            Some(Files::open(&settings.files, folder)?)
+        } else {
+            None
+        };
+        let worker = files.clone().filter(|_| is(ServiceRole::Worker));
+        let worker = worker.map(|files| {
+            let kept_for = settings.files.kept_for();
+            let clock = Arc::clone(&clock);
+            let retention =
+                Retention::new(shared.clone(), files.clone(), Arc::clone(&clock), kept_for);
+            let worker = Worker::new(shared.clone(), shared.clone(), files, clock);
+            metrics.register(|registry| {
+                registry.register(
+                    "upload_rows",
+                    "Rows of uploaded files that were dealt with",
+                    worker.rows().clone(),
+                );
+            });
+            UploadWork { worker, retention }
+        });
+        let uploads = files.filter(|_| is(ServiceRole::Admin)).map(|files| {
+            let unsaid = settings.import.clone();
+            Uploads::new(shared.clone(), files, Arc::clone(&clock), unsaid)
+        });
         let bus: SharedBus = Arc::new(MemoryBus::default());
 
         metrics.register(|registry| database.register(registry));
@@ -266,10 +309,11 @@ impl App {
                         let bookings = BookingsApi::new(bookings.service.clone());
                         (bookings, EventsApi::new(Arc::clone(live)))
                     }),
-                admin: users.clone().map(|users| {
+                admin: users.clone().zip(uploads).map(|(users, uploads)| {
                     (
                         AdminFlightsApi::new(flights),
                         AdminBookingsApi::new(Reading::new(shared.clone())),
+                        UploadsApi::new(uploads),
                         UsersApi::new(users),
                         AuditApi::new(shared.clone()),
                         AnalyticsApi::new(Analytics::new(shared.clone())),
@@ -285,6 +329,7 @@ impl App {
                 measure: Arc::new(Depths::register(
                     &metrics,
                     &database,
+                    &roles,
                     bookings.as_ref().map(|bookings| &bookings.service),
                     roles
                         .contains(ServiceRole::Relay)
@@ -320,6 +365,7 @@ impl App {
             bookings,
             live,
             search,
+            worker,
             bus,
             retention: settings.events.retention(),
             consumers: roles::consumers::of(all, &roles),

@@ -22,12 +22,14 @@ pub use amqp::{AmqpSettings, CertificateError};
 pub use auth::{AuthSettings, JwksUrl};
 pub use bookings::BookingSettings;
 pub use database::DatabaseSettings;
+pub use files::FilesSettings;
 pub use import::ImportSettings;
 
 mod amqp;
 mod auth;
 mod bookings;
 mod database;
+mod files;
 mod import;
 pub(crate) mod list;
 mod redis;
@@ -72,6 +74,8 @@ pub struct Settings {
     pub auth: AuthSettings,
     /// How bookings are held.
     pub bookings: BookingSettings,
+    /// Where uploaded files are kept.
+    pub files: FilesSettings,
     /// What imported files do not say.
     pub import: ImportSettings,
     /// What is written to standard error.
@@ -278,6 +282,7 @@ impl Settings {
         shown.database = self.database.shown();
         shown.redis = self.redis.shown();
         shown.amqp = self.amqp.shown();
+        shown.files = self.files.shown();
         toml::to_string(&shown).unwrap_or_default()
     }
 }

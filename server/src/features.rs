@@ -9,4 +9,5 @@ pub mod dead_letters;
 pub mod events;
 pub mod flights;
 pub mod search;
+pub mod uploads;
 pub mod users;

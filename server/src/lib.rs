@@ -11,6 +11,7 @@ pub mod consistency;
 pub mod data_folder;
 pub mod demo;
 pub mod features;
+pub mod files;
 pub mod formats;
 pub mod http;
 pub mod messages;

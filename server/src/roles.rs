@@ -7,7 +7,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::app::{App, WrittenBookings};
+use crate::app::{App, UploadWork, WrittenBookings};
 use crate::bus::BusError;
 use crate::features::auth::consumers::{self as auth, EndedSessions};
 use crate::features::bookings::consumers as bookings;
@@ -81,7 +81,7 @@ impl Group {
 
 impl Running {
     /// Starts the consumers, and fills the timetable where there is a search.
-    pub async fn start(app: App) -> Result<Self, StartError> {
+    pub async fn start(mut app: App) -> Result<Self, StartError> {
         let (tidying, following) = (Group::new(), Group::new());
         let for_search = match &app.search {
             Some(_) => Some(app.bus.subscribe("search").await?),
@@ -93,6 +93,10 @@ impl Running {
         };
         let for_live = match &app.live {
             Some(_) => Some(app.bus.subscribe("events").await?),
+            None => None,
+        };
+        let for_worker = match &app.worker {
+            Some(_) => Some(app.bus.subscribe("uploads").await?),
             None => None,
         };
         let for_auth = app.bus.subscribe("auth").await?;
@@ -150,6 +154,12 @@ impl Running {
             tidying
                 .tasks
                 .spawn(auth::forget_expired(auth, stop.clone()));
+        }
+        if let (Some(UploadWork { worker, retention }), Some(events)) =
+            (app.worker.take(), for_worker)
+        {
+            tidying.tasks.spawn(worker.run(events, stop.clone()));
+            tidying.tasks.spawn(retention.run(stop.clone()));
         }
         if let (Some(written), Some(events)) = (&app.bookings, for_bookings) {
             let service = written.service.clone();

@@ -17,6 +17,7 @@ use crate::features::bookings::store::{self as bookings, BookingStore};
 use crate::features::events::store::EventStore;
 use crate::features::flights::store::FlightStore;
 use crate::features::search::store::SearchStore;
+use crate::features::uploads::store::UploadStore;
 use crate::features::users::store::UserStore;
 use crate::http::problem::ProblemAnswer;
 use crate::messages::store::MessageStore;
@@ -44,6 +45,7 @@ pub trait Database:
     + MessageStore
     + Outbox
     + SearchStore
+    + UploadStore
     + UserStore
 {
     /// Whether it answers.

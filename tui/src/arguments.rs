@@ -62,6 +62,8 @@ pub enum Command {
     Confirm(cli::confirm::Confirm),
     /// Give a booking back.
     Cancel(cli::cancel::Cancel),
+    /// Upload a file of flights (admins).
+    Upload(cli::upload::UploadFile),
     /// Print a completion script for a shell.
     Completions {
         /// Which shell.

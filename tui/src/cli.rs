@@ -12,6 +12,7 @@ pub mod print;
 pub mod search;
 pub mod settle;
 pub mod show;
+pub mod upload;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -54,6 +55,9 @@ pub enum CliError {
         /// Why no answer came.
         why: String,
     },
+    /// The server could not do to its end what it was asked for.
+    #[error("{0}")]
+    NotDone(String),
     /// Something here.
     #[error("{0}")]
     Here(#[from] io::Error),
@@ -64,6 +68,7 @@ impl CliError {
     pub fn code(&self) -> u8 {
         match self {
             Self::Usage(_) => 2,
+            Self::NotDone(_) => 3,
             Self::Here(_) => 1,
             Self::Unknown { .. } => 6,
             Self::Api(error) => match error {
@@ -135,6 +140,7 @@ pub async fn run(command: Command, place: Place) -> ExitCode {
         Command::Show(show) => show.form,
         Command::Confirm(confirm) => confirm.form,
         Command::Cancel(cancel) => cancel.form,
+        Command::Upload(upload) => upload.form,
         Command::Login(login) => login.form,
         Command::Logout | Command::Completions { .. } => Form { json: false },
     };
@@ -165,6 +171,7 @@ async fn dispatch(command: Command, at: &Workplace) -> Result<String, CliError> 
         Command::Show(show) => show.run(at).await,
         Command::Confirm(confirm) => confirm.run(at).await,
         Command::Cancel(cancel) => cancel.run(at).await,
+        Command::Upload(upload) => upload.run(at).await,
         Command::Completions { shell } => Ok(completions(shell)),
     }
 }

@@ -5,6 +5,7 @@ pub mod folders;
 pub mod http;
 pub mod last_server;
 pub(crate) mod listener;
+pub mod paths;
 pub mod server_url;
 pub mod session;
 

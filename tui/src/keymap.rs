@@ -33,6 +33,7 @@ pub(crate) enum Command {
     Search,
     Bookings,
     Flights,
+    Uploads,
     Messages,
     Inspector,
     NextTheme,
@@ -54,6 +55,8 @@ pub(crate) enum Command {
     New,
     Refresh,
     Clear,
+    Errors,
+    Save,
 }
 
 /// Where a key is pressed.
@@ -75,6 +78,9 @@ pub(crate) enum Context {
     Bookings,
     Record,
     Flights,
+    Uploads,
+    Upload,
+    Findings,
     Question,
     Help,
     Messages,

@@ -10,6 +10,7 @@ mod search;
 mod seats;
 #[cfg(test)]
 mod tests;
+mod uploads;
 
 use airside_common::text::is_control;
 use ratatui::Frame;
@@ -74,6 +75,10 @@ fn draw_layer(state: &State, layer: &Layer, body: Rect, frame: &mut Frame<'_>) {
         Layer::Record(record) => bookings::draw_record(state, record, body, frame),
         Layer::Flights(flights) => flights::draw(state, flights, body, frame),
         Layer::FlightForm(flight) => flights::draw_form(state, flight, body, frame),
+        Layer::Uploads(list) => uploads::draw(state, list, body, frame),
+        Layer::Upload(view) => uploads::draw_one(state, view, body, frame),
+        Layer::UploadForm(form) => uploads::draw_form(state, form, body, frame),
+        Layer::Findings(findings) => uploads::draw_findings(state, findings, body, frame),
         Layer::Question(question) => {
             let width = question
                 .lines

@@ -9,12 +9,15 @@ use crate::features::bookings::service::Bookings;
 use crate::http::metrics::Metrics;
 use crate::http::router::Measure;
 use crate::messages::queues::SharedQueues;
+use crate::roles::set::{Roles, ServiceRole};
 use crate::store::SharedDatabase;
 
 /// How much waits. What does not answer keeps the figure of before; `/readyz` tells.
 pub(super) struct Depths {
     database: SharedDatabase,
     outbox: Gauge,
+    /// Where this process takes or merges uploads.
+    uploads: Option<Gauge>,
     /// Where this process writes some.
     bookings: Option<(Bookings, Gauge)>,
     /// Where this process relays.
@@ -37,6 +40,7 @@ impl Depths {
     pub(super) fn register(
         metrics: &Metrics,
         database: &SharedDatabase,
+        roles: &Roles,
         bookings: Option<&Bookings>,
         queues: Option<SharedQueues>,
     ) -> Self {
@@ -50,6 +54,9 @@ impl Depths {
             let help = "Booking writes that wait for the writer";
             (bookings.clone(), gauge("booking_commands_waiting", help))
         });
+        let has_uploads = roles.contains(ServiceRole::Admin) || roles.contains(ServiceRole::Worker);
+        let uploads =
+            has_uploads.then(|| gauge("uploads_waiting", "Uploaded files that wait for a worker"));
         let messages = queues.map(|queues| {
             let depths = Family::default();
             let help = "Messages that wait for each consumer";
@@ -63,6 +70,7 @@ impl Depths {
         Self {
             database: database.clone(),
             outbox,
+            uploads,
             bookings,
             messages,
         }
@@ -81,6 +89,11 @@ impl Measure for Depths {
         }
         if let Ok(depth) = self.database.outbox_depth().await {
             self.outbox.set(depth);
+        }
+        if let Some(uploads) = &self.uploads
+            && let Ok(waiting) = self.database.waiting().await
+        {
+            uploads.set(figure(waiting));
         }
         let Some(messages) = &self.messages else {
             return;

@@ -8,7 +8,7 @@ use super::list;
 use crate::formats::{Defaults, FareError};
 
 /// What imported files do not say.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ImportSettings {
     /// The currency of prices in files that name none, and of the fares below.

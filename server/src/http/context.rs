@@ -3,10 +3,13 @@
 use std::fmt::{self, Write as _};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use arrayvec::ArrayString;
+use parking_lot::Mutex;
 use poem::http::HeaderValue;
 use poem::{FromRequest, Request, RequestBody, Result};
+use tokio::time::Instant;
 
 use super::metrics::RouteLabel;
 use super::problem::ProblemAnswer;
@@ -80,8 +83,38 @@ pub struct RequestContext {
     pub address: IpAddr,
     /// Checks its access token.
     pub verifier: Arc<Verifier>,
+    /// When its endpoint has to have answered.
+    pub deadline: Deadline,
     /// Its route, once it is found.
     pub route: Arc<OnceLock<RouteLabel>>,
+}
+
+/// When a request's endpoint has to have answered. One that takes a large body puts it off as the body arrives.
+#[derive(Debug, Clone)]
+pub struct Deadline(Arc<Mutex<Instant>>);
+
+impl Deadline {
+    /// So long from now.
+    pub fn after(patience: Duration) -> Self {
+        Self(Arc::new(Mutex::new(Instant::now() + patience)))
+    }
+
+    /// Puts it off: so long from now, unless it is later already.
+    pub fn extend(&self, patience: Duration) {
+        let mut at = self.0.lock();
+        *at = (*at).max(Instant::now() + patience);
+    }
+
+    /// Waits until it has passed, wherever it was put meanwhile.
+    pub async fn passed(&self) {
+        loop {
+            let at = *self.0.lock();
+            tokio::time::sleep_until(at).await;
+            if *self.0.lock() <= at {
+                return;
+            }
+        }
+    }
 }
 
 impl RequestContext {

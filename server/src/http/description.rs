@@ -176,6 +176,7 @@ fn group(path: &str) -> &'static str {
     match (resource.and_then(|rest| rest.split('/').next()), admin) {
         (Some("bookings"), _) => "Bookings",
         (Some("flights"), Some(_)) => "Flights, for admins",
+        (Some("uploads"), _) => "Uploads, for admins",
         (Some("users"), _) => "Users, for admins",
         (Some("audit"), _) => "Audit log, for admins",
         (Some("events"), None) => "Live events",

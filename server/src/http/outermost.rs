@@ -14,7 +14,7 @@ use poem::http::{HeaderMap, HeaderName, Method, header};
 use poem::web::RemoteAddr;
 use poem::{Addr, Endpoint, Request, Response, Result, Route};
 
-use super::context::{ClientAddress, RequestContext, RequestId};
+use super::context::{ClientAddress, Deadline, RequestContext, RequestId};
 use super::errors;
 use super::health::Readiness;
 use super::limits;
@@ -74,24 +74,30 @@ impl Outermost {
             .proxies
             .client(address(request.remote_addr()), request.headers());
         let route = Arc::new(OnceLock::new());
+        let deadline = Deadline::after(self.patience);
         let method = request.method().clone();
         let path = (self.logged != Logged::None).then(|| request.uri().clone());
         request.extensions_mut().insert(RequestContext {
             id,
             address,
             verifier: Arc::clone(&self.verifier),
+            deadline: deadline.clone(),
             route: Arc::clone(&route),
         });
         let wanted = wanted(request.headers());
         let work = AssertUnwindSafe(self.routes.call(request)).catch_unwind();
-        let work = tokio::time::timeout(self.patience, work);
+        let work = async {
+            tokio::select! {
+                biased;
+                finished = work => Some(finished),
+                () = deadline.passed() => None,
+            }
+        };
         let (finished, reached) = consistency::during(wanted, work).await;
         let outcome = match finished {
-            Ok(Ok(outcome)) => outcome,
-            Ok(Err(panic)) => Err(panicked(&*panic, &id)),
-            Err(_) => {
-                Err(ProblemAnswer::new(Code::Unavailable, "the request took too long").into())
-            }
+            Some(Ok(outcome)) => outcome,
+            Some(Err(panic)) => Err(panicked(&*panic, &id)),
+            None => Err(ProblemAnswer::new(Code::Unavailable, "the request took too long").into()),
         };
         let mut response = outcome.unwrap_or_else(|error| errors::answer(error, &id));
         let headers = response.headers_mut();

@@ -28,6 +28,7 @@ use crate::features::dead_letters::api::DeadLettersApi;
 use crate::features::events::api::EventsApi;
 use crate::features::flights::api::{AdminFlightsApi, FlightsApi};
 use crate::features::search::api::SearchApi;
+use crate::features::uploads::api::UploadsApi;
 use crate::features::users::api::UsersApi;
 
 /// Everything under `/v1`, by the service that answers it; what a process is not is not there.
@@ -39,7 +40,7 @@ pub struct Features {
     pub search: Option<(SearchApi, FlightsApi)>,
     /// Bookings; live events.
     pub bookings: Option<(BookingsApi, EventsApi)>,
-    /// What admins do with flights and users, and the audit log.
+    /// What admins do with flights, uploads and users, and the audit log.
     pub admin: Option<AdminApi>,
 }
 
@@ -56,6 +57,7 @@ type Keeper = (&'static str, Method, Arc<dyn Kept>);
 pub type AdminApi = (
     AdminFlightsApi,
     AdminBookingsApi,
+    UploadsApi,
     UsersApi,
     AuditApi,
     AnalyticsApi,

@@ -81,21 +81,53 @@ const KINDS: &[Kind] = &[
 
 /// A field of an event's data: its name, its schema, what it means.
 const FIELDS: &[(&str, &str, &str)] = &[
-    ("locator", r#"{"type":"string"}"#, "The booking's record locator"),
-    ("version", r#"{"type":"integer","minimum":1}"#, "The version of what it speaks of, after the event"),
+    (
+        "locator",
+        r#"{"type":"string"}"#,
+        "The booking's record locator",
+    ),
+    (
+        "version",
+        r#"{"type":"integer","minimum":1}"#,
+        "The version of what it speaks of, after the event",
+    ),
     ("office", r#"{"type":"string"}"#, "Whose booking it is"),
     ("flight", r#"{"type":"string"}"#, "Which flight"),
-    ("flights", r#"{"type":"array","items":{"type":"string"}}"#, "Which flights"),
-    ("upload", r#"{"type":"string","format":"uuid"}"#, "Which upload"),
-    ("status", r#"{"type":"string"}"#, "How it ended, or what the booking is"),
-    ("day", r#"{"type":"string","format":"date"}"#, "The day of the searches (UTC)"),
+    (
+        "flights",
+        r#"{"type":"array","items":{"type":"string"}}"#,
+        "Which flights",
+    ),
+    (
+        "upload",
+        r#"{"type":"string","format":"uuid"}"#,
+        "Which upload",
+    ),
+    (
+        "status",
+        r#"{"type":"string"}"#,
+        "How it ended, or what the booking is",
+    ),
+    (
+        "day",
+        r#"{"type":"string","format":"date"}"#,
+        "The day of the searches (UTC)",
+    ),
     (
         "searches",
         r#"{"type":"array","items":{"type":"object","properties":{"origin":{"type":"string"},"destination":{"type":"string"},"cabin":{"type":["string","null"]},"count":{"type":"integer"}},"required":["origin","destination","cabin","count"]}}"#,
         "Where from and to, in which cabin (null: any), how often",
     ),
-    ("sessions", r#"{"type":"array","items":{"type":"string","format":"uuid"}}"#, "Which sessions"),
-    ("until", r#"{"type":"string","format":"date-time"}"#, "When the last of their access tokens will have expired"),
+    (
+        "sessions",
+        r#"{"type":"array","items":{"type":"string","format":"uuid"}}"#,
+        "Which sessions",
+    ),
+    (
+        "until",
+        r#"{"type":"string","format":"date-time"}"#,
+        "When the last of their access tokens will have expired",
+    ),
     ("user", r#"{"type":"string","format":"uuid"}"#, "Which user"),
 ];
 
@@ -110,7 +142,10 @@ pub fn document() -> Value {
             continue;
         };
         let (name, message) = message(kind, event);
-        listed.insert(name.clone(), json!({"$ref": format!("#/components/messages/{name}")}));
+        listed.insert(
+            name.clone(),
+            json!({"$ref": format!("#/components/messages/{name}")}),
+        );
         messages.insert(name, message);
     }
     let refer = |name: &String| json!({"$ref": format!("#/channels/events/messages/{name}")});
@@ -186,10 +221,22 @@ fn message(kind: &Kind, event: Event) -> (String, Value) {
         "datacontenttype": {"type": "string", "const": "application/json"},
         "data": {"type": "object", "properties": fields, "required": required},
     });
-    let mut wanted = vec!["specversion", "id", "source", "type", "time", "datacontenttype", "data"];
+    let mut wanted = vec![
+        "specversion",
+        "id",
+        "source",
+        "type",
+        "time",
+        "datacontenttype",
+        "data",
+    ];
     for (attribute, schema, meaning) in [
         ("subject", "string", "The booking's locator, or the flight"),
-        ("aggregateversion", "integer", "The version of the subject after the event"),
+        (
+            "aggregateversion",
+            "integer",
+            "The version of the subject after the event",
+        ),
     ] {
         if example.get(attribute).is_some() {
             properties[attribute] = json!({"type": schema, "description": meaning});

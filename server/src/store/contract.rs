@@ -126,6 +126,20 @@ macro_rules! all {
                 seats_are_those_of_this_moment
             );
         }
+        mod uploads {
+            use super::*;
+            $crate::store::contract::cases!($fixture, $crate::features::uploads::store::contract:
+                an_upload_from_its_arrival_to_its_end
+                who_has_lost_an_upload_writes_nothing
+                many_workers_take_different_uploads
+                one_that_was_given_back_waits_for_its_pause
+                the_same_content_is_known
+                a_stop_is_a_wish_until_the_worker_hears_it
+                findings_are_kept_in_order_until_they_are_pruned
+                lists_go_back_in_time
+                a_preview_tells_what_a_merge_would_do_and_writes_nothing
+            );
+        }
         mod processes {
             use super::*;
             $crate::store::contract::cases!($fixture, $crate::store::contract::processes:

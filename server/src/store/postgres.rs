@@ -40,6 +40,7 @@ mod primary;
 mod replicas;
 mod search;
 mod standing;
+mod uploads;
 mod users;
 mod watch;
 

@@ -9,6 +9,7 @@ pub(crate) mod messages;
 pub(crate) mod outbox;
 pub(crate) mod schedule;
 pub(crate) mod seats;
+pub(crate) mod uploads;
 pub(crate) mod users;
 
 /// What stands in a row is not what this program writes.

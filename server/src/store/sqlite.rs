@@ -34,6 +34,7 @@ pub(crate) mod messages;
 pub(crate) mod outbox;
 mod search;
 mod turn;
+mod uploads;
 mod users;
 
 /// How long a connection, and a lock of others, are waited for.

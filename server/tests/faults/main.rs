@@ -38,4 +38,5 @@ mod started;
 mod stop;
 mod storm;
 mod unknown_commit;
+mod uploads;
 mod waiting;

@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 use airside_common::api::auth::{Secret, Tokens};
 use airside_common::api::users::{CreateUser, User};
 use airside_common::user::{Role, UserId};
-use airside_server::app::App;
+use airside_server::app::{App, UploadWork};
 use airside_server::clock::{SharedClock, SystemClock};
 use airside_server::config::Settings;
 use airside_server::data_folder::DataFolder;
@@ -17,9 +17,10 @@ use airside_server::features::search::service::Search;
 use airside_server::http::outermost::Outermost;
 use airside_server::store::SharedDatabase;
 use poem::http::{Method, StatusCode};
-use poem::test::TestClient;
+use poem::test::{TestClient, TestRequestBuilder};
 use serde_json::{Value, json};
 use sqlx::SqlitePool;
+use tokio_util::sync::CancellationToken;
 
 /// The password of every user that can log in.
 pub(crate) const PASSWORD: &str = "a lengthy sentence for tests";
@@ -153,6 +154,28 @@ impl TestApp {
         serde_json::from_value(answer.json()).unwrap_or_else(|e| panic!("{e}: {}", answer.text))
     }
 
+    /// Runs the worker until an upload has ended; answers it.
+    pub(crate) async fn work_off(&mut self, admin: &str, id: &str) -> Value {
+        let UploadWork { worker, .. } = self.app.worker.take().unwrap();
+        let events = self.app.bus.subscribe("uploads").await.unwrap();
+        let stop = CancellationToken::new();
+        let working = tokio::spawn(worker.run(events, stop.clone()));
+        let path = format!("/v1/admin/uploads/{id}");
+        let mut looks = 0;
+        let upload = loop {
+            let upload = self.bearer(admin).get(&path).await.json();
+            if !matches!(upload["status"].as_str(), Some("queued" | "processing")) {
+                break upload;
+            }
+            looks += 1;
+            assert!(looks < 1000, "{upload}");
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        };
+        stop.cancel();
+        working.await.unwrap();
+        upload
+    }
+
     /// An admin.
     pub(crate) async fn admin(&self) -> TestUser<'_> {
         self.user("root", Role::Admin, "NYC1A0001").await
@@ -213,6 +236,11 @@ impl TestApp {
 }
 
 impl TestUser<'_> {
+    /// The access token.
+    pub(crate) fn token(&self) -> String {
+        self.token.clone().unwrap()
+    }
+
     pub(crate) async fn get(&self, path: &str) -> TestAnswer {
         self.send(Method::GET, path, &[], None).await
     }
@@ -272,6 +300,23 @@ impl TestUser<'_> {
         self.send_body(method, path, headers, Some(body)).await
     }
 
+    /// Uploads a file as a type.
+    pub(crate) async fn upload(
+        &self,
+        path: &str,
+        headers: &[(&str, &str)],
+        file: impl Into<poem::Body>,
+    ) -> TestAnswer {
+        let mut request = self.app.client.post(path);
+        if let Some(token) = &self.token {
+            request = request.header("Authorization", format!("Bearer {token}"));
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        answered(&Method::POST, path, request.body(file)).await
+    }
+
     async fn send_body(
         &self,
         method: Method,
@@ -292,14 +337,22 @@ impl TestUser<'_> {
         if let Some(body) = body {
             request = request.content_type("application/json").body(body);
         }
-        let response = request.send().await.0;
-        let (parts, body) = response.into_parts();
-        expect_documented(&method, path, parts.status);
-        TestAnswer {
-            status: parts.status,
-            headers: parts.headers,
-            text: body.into_string().await.unwrap(),
-        }
+        answered(&method, path, request).await
+    }
+}
+
+async fn answered(
+    method: &Method,
+    path: &str,
+    request: TestRequestBuilder<'_, Arc<Outermost>>,
+) -> TestAnswer {
+    let response = request.send().await.0;
+    let (parts, body) = response.into_parts();
+    expect_documented(method, path, parts.status);
+    TestAnswer {
+        status: parts.status,
+        headers: parts.headers,
+        text: body.into_string().await.unwrap(),
     }
 }
 

@@ -40,7 +40,7 @@ async fn every_operation_has_a_name_of_its_own_a_group_and_all_its_answers() {
             assert_eq!(*waits, json!("integer"), "{name}");
         }
     }
-    assert_eq!(names.len(), 26);
+    assert_eq!(names.len(), 40);
     let of = |path: &str, method: &str| -> String {
         let answers = served["paths"][path][method]["responses"].as_object();
         let statuses: Vec<&str> = answers.unwrap().keys().map(String::as_str).collect();
@@ -67,6 +67,10 @@ async fn every_operation_has_a_name_of_its_own_a_group_and_all_its_answers() {
     let told = &stream["text/event-stream"]["schema"]["$ref"];
     assert_eq!(*told, json!("#/components/schemas/LiveEvent"));
     assert_eq!(of("/v1/admin/audit", "get"), "200 401 403 422 500 503");
+    assert_eq!(
+        of("/v1/admin/uploads", "post"),
+        "200 202 400 401 403 408 409 413 415 422 500 503 507"
+    );
 }
 
 #[tokio::test]
@@ -102,7 +106,7 @@ async fn numbers_are_taken_within_the_bounds_that_are_described() {
             }
         }
     }
-    assert_eq!(pages, 7, "every list has pages of at most a hundred");
+    assert_eq!(pages, 8, "every list has pages of at most a hundred");
 }
 
 /// What is absent in an answer is null in some: both are described.
@@ -145,6 +149,10 @@ fn what_only_requests_are_made_of_is_closed() {
     let operations = operations.flat_map(|methods| methods.as_object().unwrap().values());
     let bodies = operations.filter_map(|operation| operation.get("requestBody"));
     for body in bodies {
+        // A file is no JSON.
+        if !body["content"]["text/csv"].is_null() {
+            continue;
+        }
         let named = &body["content"]["application/json"]["schema"]["$ref"];
         let (_, name) = named.as_str().unwrap().rsplit_once('/').unwrap();
         assert!(is_closed(name), "{name}");

@@ -6,6 +6,7 @@
 )]
 
 mod admin_flights;
+mod admin_uploads;
 mod airports;
 mod analytics;
 mod app;

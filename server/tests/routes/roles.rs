@@ -56,6 +56,7 @@ async fn a_process_answers_the_paths_of_its_services_and_no_others() {
         assert_eq!(app.bookings.is_some(), role == ServiceRole::Bookings);
         assert_eq!(app.live.is_some(), role == ServiceRole::Bookings);
         assert_eq!(app.users.is_some(), role == ServiceRole::Admin);
+        assert_eq!(app.worker.is_some(), role == ServiceRole::Worker);
         assert_eq!(
             folder.path().join("signing-keys").exists(),
             role == ServiceRole::Auth
@@ -77,7 +78,7 @@ async fn a_process_answers_the_paths_of_its_services_and_no_others() {
         let answer = client.get("/v1/nothing").send().await;
         answer.assert_content_type("application/problem+json");
     }
-    assert_eq!(answered, 26, "each operation by one service");
+    assert_eq!(answered, 40, "each operation by one service");
 }
 
 #[tokio::test]

@@ -1,12 +1,17 @@
 //! Runs effects, each in a task of its own, and answers with events.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::disk::JournalWriter;
 use super::folders::Folders;
-use super::http::{Api, answer_of};
+use super::http::calls::UploadQuery;
+use super::http::uploads::lines_of;
+use super::http::{Api, ApiError, answer_of};
 use super::last_server;
 use super::listener::Listener;
+use super::paths::{self, Completion};
 use super::server_url::ServerUrl;
 use super::session::Sessions;
 use crate::run::Message;
@@ -62,6 +67,19 @@ impl Dispatch {
                 (None, None) => {}
             },
             Effect::StopListening => self.listener = None,
+            Effect::CompletePath(text) => self.answer(async move {
+                let completing = tokio::task::spawn_blocking({
+                    let text = text.clone();
+                    move || paths::complete(&text)
+                });
+                let nothing = |_| Completion {
+                    common: text.clone(),
+                    choices: Vec::new(),
+                    text,
+                };
+                Event::PathCompleted(completing.await.unwrap_or_else(nothing))
+            }),
+            Effect::SendFile { path, query } => self.send_file(path, *query),
             other => self.call(other),
         }
     }
@@ -110,6 +128,24 @@ impl Dispatch {
         }
     }
 
+    fn send_file(&mut self, path: String, query: UploadQuery) {
+        let Some(api) = self.api.clone() else { return };
+        let inbox = self.inbox.clone();
+        let told = AtomicU64::new(u64::MAX);
+        let progress = move |sent, total: u64| {
+            // A hundred steps are enough.
+            let step = sent * 100 / total.max(1);
+            if told.swap(step, Ordering::Relaxed) != step {
+                // A closed inbox means that the console has ended.
+                let _ = inbox.send(Message::Event(Event::FileSending { sent, total }));
+            }
+        };
+        self.answer(async move {
+            let sent = api.send_file(&paths::file(&path), &query, progress).await;
+            Event::FileSent(sent.map(Box::new).map_err(Failure::from))
+        });
+    }
+
     fn call(&mut self, effect: Effect) {
         let Some(api) = self.api.clone() else {
             return;
@@ -155,8 +191,53 @@ impl Dispatch {
                     let result = api.cancel_flight(flight, version).await;
                     Event::FlightCancelled(result.map(Box::new).map_err(Failure::from))
                 }
+                Effect::Uploads {
+                    request,
+                    cursor,
+                    after,
+                } => {
+                    tokio::time::sleep(after).await;
+                    let result = api.uploads(cursor.as_deref()).await;
+                    Event::Uploads {
+                        request,
+                        result: result.map_err(Failure::from),
+                    }
+                }
+                Effect::Upload { request, id, after } => {
+                    tokio::time::sleep(after).await;
+                    let result = api.upload(id).await;
+                    Event::Upload {
+                        request,
+                        result: result.map(Box::new).map_err(Failure::from),
+                    }
+                }
+                Effect::CancelUpload(id) => {
+                    let result = api.cancel_upload(id).await;
+                    Event::UploadCancelled(result.map(Box::new).map_err(Failure::from))
+                }
+                Effect::Findings { id, kind } => {
+                    let table = api.upload_errors(id, kind).await;
+                    Event::Findings {
+                        of: (id, kind),
+                        result: table
+                            .and_then(|table| lines_of(&table))
+                            .map_err(Failure::from),
+                    }
+                }
+                Effect::SaveFindings { id, kind } => {
+                    let name = format!("{id}.{}.csv", kind.word());
+                    let saved = async {
+                        let table = api.upload_errors(id, kind).await?;
+                        let failed = |e: std::io::Error| ApiError::Client(format!("{name}: {e}"));
+                        tokio::fs::write(&name, table).await.map_err(failed)
+                    };
+                    let saved = saved.await;
+                    Event::FindingsSaved(saved.map(|()| name).map_err(Failure::from))
+                }
                 // The event loop keeps these to itself.
                 Effect::LogIn { .. }
+                | Effect::CompletePath(_)
+                | Effect::SendFile { .. }
                 | Effect::Ledger(_)
                 | Effect::Listen { .. }
                 | Effect::StopListening

@@ -8,6 +8,7 @@ mod intake;
 mod messages;
 mod query;
 pub(crate) mod stream;
+pub(crate) mod uploads;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -16,7 +17,7 @@ use airside_common::api::auth::{LoginRequest, Me, RefreshRequest, Secret, Tokens
 use airside_common::api::problem::{Code, Problem};
 use airside_common::booking::OperationKey;
 use airside_common::consistency::{CONSISTENCY, ConsistencyToken};
-use reqwest::{Client, Method, Response, StatusCode};
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::OnceCell;
@@ -311,10 +312,10 @@ impl Api {
     /// The same, of which the body is yet to be read.
     async fn open(&self, call: &Call) -> Result<Response, ApiError> {
         let session = self.session().ok_or(ApiError::LoggedOut)?;
-        match self.request(call, Some(&session.access_token)).await {
+        match self.call(call, Some(&session.access_token)).await {
             Err(ApiError::Problem { problem, .. }) if problem.status == 401 => {
                 let renewed = self.refresh(&session).await?;
-                match self.request(call, Some(&renewed.access_token)).await {
+                match self.call(call, Some(&renewed.access_token)).await {
                     Err(ApiError::Problem { problem, .. }) if problem.status == 401 => {
                         Err(ApiError::LoggedOut)
                     }
@@ -370,14 +371,17 @@ impl Api {
         call: &Call,
         token: Option<&Secret>,
     ) -> Result<T, ApiError> {
-        let response = self.request(call, token).await?;
-        let status = response.status();
-        let body = body_of(response).await?;
+        let request = self.request(call, token).await?;
+        let (status, body) = self.exchange(request).await?;
         intake::read(&body).map_err(|why| unreadable(status, why))
     }
 
-    /// A successful answer, of which the body is yet to be read.
-    async fn request(&self, call: &Call, token: Option<&Secret>) -> Result<Response, ApiError> {
+    /// A call as a request.
+    async fn request(
+        &self,
+        call: &Call,
+        token: Option<&Secret>,
+    ) -> Result<RequestBuilder, ApiError> {
         let client = self.client().await?;
         let mut address = self.0.url.at(&call.path);
         if let Some(query) = &call.query {
@@ -410,14 +414,25 @@ impl Api {
         if let Some(seen) = &*self.seen() {
             request = request.header(CONSISTENCY, seen.as_str());
         }
-        let response = request.send().await.map_err(|error| {
-            let words = words_of(&error);
-            if error.is_connect() || error.is_builder() {
-                ApiError::Unreached(words)
-            } else {
-                ApiError::Broken(words)
-            }
-        })?;
+        Ok(request)
+    }
+
+    /// Sends a request; the body of an answer that is no problem.
+    async fn exchange(&self, request: RequestBuilder) -> Result<(StatusCode, Vec<u8>), ApiError> {
+        let response = self.answered(request).await?;
+        let status = response.status();
+        Ok((status, body_of(response).await?))
+    }
+
+    /// Makes a call; a successful answer, of which the body is yet to be read.
+    async fn call(&self, call: &Call, token: Option<&Secret>) -> Result<Response, ApiError> {
+        self.answered(self.request(call, token).await?).await
+    }
+
+    /// Sends a request; a successful answer, of which the body is yet to be read.
+    async fn answered(&self, request: RequestBuilder) -> Result<Response, ApiError> {
+        let answer = request.send().await;
+        let response = answer.map_err(|error| broken(&error))?;
         let status = response.status();
         let told = response.headers().get(CONSISTENCY);
         if let Some(told) = told.and_then(|value| value.to_str().ok()?.parse().ok()) {
@@ -512,6 +527,16 @@ fn unreadable(status: StatusCode, why: String) -> ApiError {
     ApiError::Unreadable {
         status: status.as_u16(),
         why,
+    }
+}
+
+/// A request that was not answered, in words that may be shown.
+fn broken(error: &reqwest::Error) -> ApiError {
+    let words = words_of(error);
+    if error.is_connect() || error.is_builder() {
+        ApiError::Unreached(words)
+    } else {
+        ApiError::Broken(words)
     }
 }
 

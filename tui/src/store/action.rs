@@ -7,10 +7,12 @@ use airside_common::api::events::{BookingChanged, SeatsChanged};
 use airside_common::api::flights::{Flight, FlightPage, SeatMap};
 use airside_common::api::problem::{Code, Problem};
 use airside_common::api::search::ItineraryPage;
+use airside_common::api::uploads::{FindingKind, Upload, UploadPage};
 use airside_common::booking::OperationKey;
 use airside_common::flight::FlightId;
 use airside_common::locator::Locator;
 use airside_common::text::printable;
+use airside_common::upload::UploadId;
 use crossterm::event::{KeyEvent, MouseEvent};
 use uuid::Uuid;
 
@@ -18,7 +20,9 @@ use super::account::{Account, ServerId};
 use super::journal::Saved;
 use super::ledger::answer::Answer;
 use super::moment::Moment;
+use super::screen::uploads::FindingLine;
 use crate::effects::http::ApiError;
+use crate::effects::paths::Completion;
 use crate::effects::server_url::ServerUrl;
 
 /// One event, with when it came and a random number that it may use: the reducer looks at no clock and draws nothing.
@@ -85,6 +89,28 @@ pub(crate) enum Event {
     Live(Box<Live>),
     FlightCreated(Result<Box<Flight>, Failure>),
     FlightCancelled(Result<Box<Flight>, Failure>),
+    Uploads {
+        request: u64,
+        result: Result<UploadPage, Failure>,
+    },
+    Upload {
+        request: u64,
+        result: Result<Box<Upload>, Failure>,
+    },
+    /// So many bytes of a file are gone, of so many.
+    FileSending {
+        sent: u64,
+        total: u64,
+    },
+    FileSent(Result<Box<Upload>, Failure>),
+    UploadCancelled(Result<Box<Upload>, Failure>),
+    PathCompleted(Completion),
+    Findings {
+        of: (UploadId, FindingKind),
+        result: Result<Vec<FindingLine>, Failure>,
+    },
+    /// What was found in a file is in a file here.
+    FindingsSaved(Result<String, Failure>),
 }
 
 /// What becomes of the stream of live events.

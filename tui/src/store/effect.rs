@@ -1,13 +1,17 @@
 //! What the reducer wants done in the world, as data.
 
+use std::time::Duration;
+
 use airside_common::api::auth::Secret;
 use airside_common::api::flights::CreateFlight;
 use airside_common::api::search::ItineraryQuery;
+use airside_common::api::uploads::FindingKind;
 use airside_common::flight::FlightId;
 use airside_common::locator::Locator;
+use airside_common::upload::UploadId;
 
 use super::ledger::LedgerEffect;
-use crate::effects::http::calls::{BookingFilter, FlightFilter};
+use crate::effects::http::calls::{BookingFilter, FlightFilter, UploadQuery};
 use crate::effects::server_url::ServerUrl;
 use crate::settings::Mouse;
 
@@ -53,6 +57,32 @@ pub(crate) enum Effect {
         flights: Vec<FlightId>,
     },
     StopListening,
+    Uploads {
+        request: u64,
+        cursor: Option<String>,
+        /// Not at once.
+        after: Duration,
+    },
+    Upload {
+        request: u64,
+        id: UploadId,
+        /// Not at once.
+        after: Duration,
+    },
+    SendFile {
+        path: String,
+        query: Box<UploadQuery>,
+    },
+    CancelUpload(UploadId),
+    CompletePath(String),
+    Findings {
+        id: UploadId,
+        kind: FindingKind,
+    },
+    SaveFindings {
+        id: UploadId,
+        kind: FindingKind,
+    },
     /// Put a text on the clipboard.
     Copy(String),
     /// Listen to the mouse, or leave it to the terminal.

@@ -161,6 +161,32 @@ pub(crate) fn action_text(action: &Action, state: &State) -> String {
         Event::FlightCancelled(result) => {
             format!("FlightCancelled({})", told(result, |f| f.id.to_string()))
         }
+        Event::Uploads { request, result } => format!(
+            "Uploads(#{request}, {})",
+            told(result, |page| page.items.len().to_string())
+        ),
+        Event::Upload { request, result } => format!(
+            "Upload(#{request}, {})",
+            told(result, |upload| format!(
+                "{} {}",
+                upload.status, upload.rows_done
+            ))
+        ),
+        Event::FileSending { sent, total } => format!("FileSending({sent} of {total})"),
+        Event::FileSent(result) => format!("FileSent({})", told(result, |u| u.id.to_string())),
+        Event::UploadCancelled(result) => {
+            format!("UploadCancelled({})", told(result, |u| u.id.to_string()))
+        }
+        Event::PathCompleted(found) => format!("PathCompleted({} fit)", found.choices.len()),
+        Event::Findings {
+            of: (id, kind),
+            result,
+        } => format!(
+            "Findings({id} {}, {})",
+            kind.word(),
+            told(result, |lines| lines.len().to_string())
+        ),
+        Event::FindingsSaved(result) => format!("FindingsSaved({})", told(result, String::clone)),
     }
 }
 

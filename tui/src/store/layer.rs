@@ -12,6 +12,7 @@ use super::screen::reading::Reading;
 use super::screen::results::{Details, Narrow, Results};
 use super::screen::search::Search;
 use super::screen::seats::SeatPicker;
+use super::screen::uploads::{Findings, UploadForm, UploadView, Uploads};
 
 /// One layer.
 #[derive(Debug, Clone)]
@@ -27,6 +28,10 @@ pub(crate) enum Layer {
     Record(Box<Record>),
     Flights(Box<Flights>),
     FlightForm(Box<FlightForm>),
+    Uploads(Box<Uploads>),
+    Upload(Box<UploadView>),
+    UploadForm(Box<UploadForm>),
+    Findings(Box<Findings>),
     Question(Box<Question>),
     Help(Reading),
     Messages(Reading),
@@ -48,6 +53,10 @@ impl Layer {
             Self::Record(_) => "Booking",
             Self::Flights(_) => "Flights",
             Self::FlightForm(_) => "New flight",
+            Self::Uploads(_) => "Uploads",
+            Self::Upload(_) => "Upload",
+            Self::UploadForm(_) => "New upload",
+            Self::Findings(_) => "Found in the file",
             Self::Question(_) => "Question",
             Self::Help(_) => "Help",
             Self::Messages(_) => "Messages",
@@ -67,13 +76,16 @@ impl Layer {
             Self::Search(_) => vec![Context::Search, Context::Form],
             Self::Results(_) => vec![Context::Results, Context::List],
             Self::Details(_) => vec![Context::Details, Context::List],
-            Self::Narrow(_) | Self::FlightForm(_) => vec![Context::Form],
+            Self::Narrow(_) | Self::FlightForm(_) | Self::UploadForm(_) => vec![Context::Form],
             Self::Booking(_) => vec![Context::Booking, Context::Form],
             Self::Seats(_) => vec![Context::Seats],
             Self::Bookings(bookings) if bookings.typing() => vec![Context::Form],
             Self::Bookings(_) => vec![Context::Bookings, Context::List],
             Self::Record(_) => vec![Context::Record, Context::List],
             Self::Flights(_) => vec![Context::Flights, Context::List],
+            Self::Uploads(_) => vec![Context::Uploads, Context::List],
+            Self::Upload(_) => vec![Context::Upload, Context::List],
+            Self::Findings(_) => vec![Context::Findings, Context::List],
             Self::Question(_) => vec![Context::Question],
             Self::Help(_) => vec![Context::Help, Context::List],
             Self::Messages(_) => vec![Context::Messages, Context::List],
@@ -89,6 +101,7 @@ impl Layer {
             Self::Narrow(narrow) => Some(&narrow.form),
             Self::Booking(booking) => Some(&booking.form),
             Self::FlightForm(flight) => Some(&flight.form),
+            Self::UploadForm(upload) => Some(&upload.form),
             Self::Bookings(bookings) => bookings.filtering.as_ref(),
             _ => None,
         }
@@ -102,6 +115,7 @@ impl Layer {
             Self::Narrow(narrow) => Some(&mut narrow.form),
             Self::Booking(booking) => Some(&mut booking.form),
             Self::FlightForm(flight) => Some(&mut flight.form),
+            Self::UploadForm(upload) => Some(&mut upload.form),
             Self::Bookings(bookings) => bookings.filtering.as_mut(),
             _ => None,
         }
@@ -153,6 +167,15 @@ impl Layer {
             Self::Flights(flights) => {
                 facts.push(("cursor".to_owned(), flights.list.at.to_string()));
                 facts.push(("items".to_owned(), flights.items.len().to_string()));
+            }
+            Self::Uploads(uploads) => {
+                facts.push(("cursor".to_owned(), uploads.list.at.to_string()));
+                facts.push(("items".to_owned(), uploads.items.len().to_string()));
+                facts.push(("sending".to_owned(), format!("{:?}", uploads.sending)));
+            }
+            Self::Upload(view) => {
+                facts.push(("status".to_owned(), view.upload.status.to_string()));
+                facts.push(("rows".to_owned(), view.upload.rows_done.to_string()));
             }
             Self::Seats(seats) => {
                 facts.push(("seat".to_owned(), format!("{:?}", seats.under_cursor())));

@@ -13,6 +13,7 @@ mod search;
 mod seats;
 #[cfg(test)]
 mod tests;
+mod uploads;
 
 use airside_common::booking::OperationKey;
 use uuid::Uuid;
@@ -94,6 +95,14 @@ impl Step<'_> {
             Event::Live(live) => self.live(*live),
             Event::FlightCreated(result) => self.flight_created(result),
             Event::FlightCancelled(result) => self.flight_cancelled(result),
+            Event::Uploads { request, result } => self.uploads_read(request, result),
+            Event::Upload { request, result } => self.upload_read(request, result),
+            Event::FileSending { sent, total } => self.file_sending(sent, total),
+            Event::FileSent(result) => self.file_sent(result),
+            Event::UploadCancelled(result) => self.upload_cancelled(result),
+            Event::PathCompleted(found) => self.path_completed(found),
+            Event::Findings { of, result } => self.findings_read(of, result),
+            Event::FindingsSaved(result) => self.findings_saved(result),
         }
     }
 
@@ -152,6 +161,10 @@ impl Step<'_> {
                 Layer::Flights(flights) => {
                     let at = flights.list.at;
                     flights.list.go(at, flights.items.len(), height);
+                }
+                Layer::Uploads(uploads) => {
+                    let at = uploads.list.at;
+                    uploads.list.go(at, uploads.items.len(), height);
                 }
                 _ => {}
             }

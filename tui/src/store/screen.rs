@@ -9,6 +9,7 @@ pub(crate) mod reading;
 pub(crate) mod results;
 pub(crate) mod search;
 pub(crate) mod seats;
+pub(crate) mod uploads;
 
 /// Whether an answer is awaited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

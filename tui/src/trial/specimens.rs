@@ -6,11 +6,13 @@ use airside_common::api::bookings::{Booking, Contact, Passenger, Segment};
 use airside_common::api::flights::{CabinState, Flight, Seat, SeatMap, SeatRow, SeatState};
 use airside_common::api::problem::{Code, FieldError, Problem};
 use airside_common::api::search::{CabinOffer, FlightOffer, Itinerary};
+use airside_common::api::uploads::{Difference, Upload};
 use airside_common::booking::{BookingStatus, OperationKey, PassengerType, SegmentStatus};
 use airside_common::flight::{Cabin, FlightId, FlightNumber, FlightStatus, SeatNumber};
 use airside_common::locator::Locator;
 use airside_common::money::{Currency, Money};
 use airside_common::time::{Instant, OffsetTime};
+use airside_common::upload::{UploadId, UploadStatus};
 use airside_common::user::{Role, UserId};
 use jiff::Timestamp;
 
@@ -324,5 +326,64 @@ pub(crate) fn logged_out() -> Failure {
         kind: FailureKind::LoggedOut,
         words: "log in first".to_owned(),
         problem: None,
+    }
+}
+
+/// An upload in the middle of its work.
+pub(crate) fn upload(n: u128) -> Upload {
+    Upload {
+        id: UploadId(uuid::Uuid::from_u128(n)),
+        status: UploadStatus::Processing,
+        filename: Some(format!("summer-{n}.csv")),
+        format: Some("airside".to_owned()),
+        dry_run: false,
+        sha256: "0".repeat(64),
+        bytes_total: 1_000_000,
+        bytes_done: 450_000,
+        rows_total: Some(12_000),
+        rows_done: 5_400,
+        rows_created: 5_000,
+        rows_updated: 300,
+        rows_unchanged: 90,
+        rows_rejected: 10,
+        rows_noted: 0,
+        rows_withdrawn: 0,
+        error: None,
+        duplicate_of: None,
+        created_by: "root".parse().unwrap(),
+        created_at: Instant(noon()),
+        started_at: Some(Instant(noon())),
+        finished_at: None,
+        differences: Vec::new(),
+    }
+}
+
+/// A dry run that has ended.
+pub(crate) fn dry_run(n: u128) -> Upload {
+    let difference = |flight: &str, field: &str, before: Option<&str>, after: &str| Difference {
+        flight: flight.to_owned(),
+        field: field.to_owned(),
+        before: before.map(str::to_owned),
+        after: Some(after.to_owned()),
+    };
+    Upload {
+        status: UploadStatus::Completed,
+        dry_run: true,
+        bytes_done: 1_000_000,
+        rows_done: 12_000,
+        rows_withdrawn: 3,
+        format: Some("ssim".to_owned()),
+        duplicate_of: Some(UploadId(uuid::Uuid::from_u128(1))),
+        differences: vec![
+            difference("UA1 JFK 2026-12-07", "economy.capacity", Some("150"), "160"),
+            difference("UA2 JFK 2026-12-07", "aircraft", Some("738"), "739"),
+            difference(
+                "UA3 JFK 2026-12-07",
+                "flight",
+                None,
+                "JFK-LAX 2026-12-07T08:00:00-05:00",
+            ),
+        ],
+        ..upload(n)
     }
 }

@@ -62,6 +62,7 @@ impl From<FlightStoreError> for ProblemAnswer {
             FlightStoreError::Refused(Refusal::HasBookings(_)) => {
                 Self::new(Code::FlightHasBookings, text)
             }
+            FlightStoreError::LeaseLost => Self::new(Code::Conflict, text),
             FlightStoreError::Store(error) => error.into(),
         }
     }

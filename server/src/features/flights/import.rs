@@ -1,10 +1,7 @@
 //! Importing a file of flights: streamed, checked row by row, merged in short transactions.
 
-use std::collections::VecDeque;
 use std::io::Read;
-use std::time::Instant;
-
-use tokio::sync::mpsc;
+use std::time::{Duration, Instant};
 
 use super::decide::{self, Refusal};
 use super::store::{
@@ -13,12 +10,18 @@ use super::store::{
 use crate::clock::Clock;
 use crate::formats::{Defaults, FlightKey, Format, HeaderError, RowError};
 
-use self::reading::{BLOCK, Block, read};
+use self::portions::{Portion, Portions};
+use self::withdrawn::Withdrawn;
 
 pub use crate::formats::Finding;
 
+pub(crate) mod cell;
+pub mod checkpoint;
+mod difference;
 pub mod file;
+mod portions;
 mod reading;
+pub mod resumable;
 mod withdrawn;
 
 /// What became of a valid row.
@@ -150,8 +153,6 @@ pub trait Watch: Send {
 
 const FEWEST: usize = 32;
 const MOST: usize = 4096;
-/// Rows of a file in the order of legs that are brought into the order of dates before they are merged.
-const WINDOW: usize = 1 << 16;
 
 /// Imports a file.
 ///
@@ -164,21 +165,19 @@ pub async fn import(
     source: Source,
     watch: &mut dyn Watch,
 ) -> Result<ImportReport, ImportError> {
-    // While the store takes the most that it ever does at once, the next is read.
-    let (sender, mut blocks) = mpsc::channel(MOST / BLOCK);
-    let reading = tokio::task::spawn_blocking(move || read(reader, &source, &sender));
+    let mut portions = Portions::of(reader, source);
     let mut report = ImportReport::default();
     let mut season = SeasonReport::default();
-    let mut merger = Merger::new(store, clock, How::Merge(Expect::Known));
-    while let Some(block) = blocks.recv().await {
-        let Block {
+    let mut pace = Pace::of(store);
+    let mut expect = Expect::Known;
+    while let Some(portion) = portions.next(pace.rows()).await {
+        let Portion {
             rows,
             rejected,
             noted,
             skipped,
             bytes,
-            by_leg,
-        } = block;
+        } = portion;
         for finding in rejected {
             report.rejected += 1;
             watch.rejected(finding)?;
@@ -188,28 +187,24 @@ pub async fn import(
             watch.noted(finding)?;
         }
         season.skipped += skipped;
-        merger.waiting.extend(rows);
-        if by_leg {
-            if merger.waiting.len() < WINDOW {
-                continue;
-            }
-            merger.sort();
-        }
-        while merger.waiting.len() >= merger.size {
-            merger.step(&mut report, watch).await?;
+        if !rows.is_empty() {
+            let merging = store.merge(&rows, expect, clock.now());
+            let outcomes = pace.measure(rows.len(), merging).await?;
+            expect = Expect::after(&outcomes);
+            report.count(&rows, outcomes, watch)?;
         }
         watch.progress(bytes);
     }
-    let file = reading.await.map_err(|_| ImportError::Interrupted)??;
-    if file.format == Format::Ssim {
-        merger.sort();
-    }
-    while !merger.waiting.is_empty() {
-        merger.step(&mut report, watch).await?;
-    }
+    let file = portions.end().await?;
     if file.format == Format::Ssim {
         for coverage in &file.coverages {
-            season.withdrawn += withdrawn::report(store, coverage, &file, watch).await?;
+            let mut flights = Withdrawn::of(coverage, &file);
+            while let Some(page) = flights.next(store).await? {
+                for flight in &page {
+                    season.withdrawn += 1;
+                    watch.withdrawn(flight)?;
+                }
+            }
         }
         report.season = Some(season);
     }
@@ -224,110 +219,94 @@ pub async fn import_plans(
     watch: &mut dyn Watch,
 ) -> Result<ImportReport, ImportError> {
     let mut report = ImportReport::default();
-    let mut merger = Merger::new(store, clock, How::AddMissing);
+    let mut pace = Pace::of(store);
+    let mut planned = plans.zip(1..).map(|(plan, line)| PlannedRow {
+        unsaid: Unsaid::Nothing,
+        line,
+        plan,
+    });
     let mut done = 0;
-    for (plan, line) in plans.zip(1..) {
-        merger.waiting.push_back(PlannedRow {
-            unsaid: Unsaid::Nothing,
-            line,
-            plan,
-        });
-        done += 1;
-        if merger.waiting.len() >= merger.size {
-            merger.step(&mut report, watch).await?;
-            watch.progress(done);
+    loop {
+        let rows: Vec<PlannedRow> = planned.by_ref().take(pace.rows()).collect();
+        if rows.is_empty() {
+            return Ok(report);
         }
+        let adding = store.add_missing(&rows, clock.now());
+        let outcomes = pace.measure(rows.len(), adding).await?;
+        report.count(&rows, outcomes, watch)?;
+        done += rows.len() as u64;
+        watch.progress(done);
     }
-    while !merger.waiting.is_empty() {
-        merger.step(&mut report, watch).await?;
-    }
-    watch.progress(done);
-    Ok(report)
 }
 
-/// Takes rows to the store, as many at once as it does in [`FlightStore::pace`].
-struct Merger<'a> {
-    store: &'a dyn FlightStore,
-    clock: &'a dyn Clock,
-    waiting: VecDeque<PlannedRow>,
-    size: usize,
-    how: How,
+/// How many rows go to the store at once: as many as it does in [`FlightStore::pace`].
+struct Pace {
+    aim: Duration,
+    rows: usize,
 }
 
-/// What happens to flights that exist.
-enum How {
-    /// They become what the file says; what the next rows are thought to be.
-    Merge(Expect),
-    /// They stay.
-    AddMissing,
-}
-
-impl<'a> Merger<'a> {
-    fn new(store: &'a dyn FlightStore, clock: &'a dyn Clock, how: How) -> Self {
+impl Pace {
+    fn of(store: &dyn FlightStore) -> Self {
         Self {
-            store,
-            clock,
-            waiting: VecDeque::new(),
-            size: 256,
-            how,
+            aim: store.pace(),
+            rows: 256,
         }
     }
 
-    /// By date: databases keep flights so, and a chunk of few dates touches few of their pages.
-    fn sort(&mut self) {
-        self.waiting
-            .make_contiguous()
-            .sort_by_key(|row| row.plan.departure.date());
+    fn rows(&self) -> usize {
+        self.rows
     }
 
-    async fn step(
-        &mut self,
-        report: &mut ImportReport,
-        watch: &mut dyn Watch,
-    ) -> Result<(), ImportError> {
-        let count = self.size.min(self.waiting.len());
-        let rows: Vec<PlannedRow> = self.waiting.drain(..count).collect();
+    /// Learns from how long a call of the store takes with so many rows.
+    async fn measure<T>(&mut self, rows: usize, work: impl Future<Output = T>) -> T {
         let started = Instant::now();
-        let now = self.clock.now();
-        let outcomes = match self.how {
-            How::Merge(expect) => self.store.merge(&rows, expect, now).await?,
-            How::AddMissing => self.store.add_missing(&rows, now).await?,
-        };
+        let done = work.await;
         let took = started.elapsed();
-        if count == self.size {
-            let pace = self.store.pace();
-            self.size = if took > pace {
-                let fit = u128::try_from(count).unwrap_or(1) * pace.as_micros() / took.as_micros();
-                usize::try_from(fit).unwrap_or(FEWEST).max(count / 4)
+        if rows == self.rows {
+            self.rows = if took > self.aim {
+                let fit =
+                    u128::try_from(rows).unwrap_or(1) * self.aim.as_micros() / took.as_micros();
+                usize::try_from(fit).unwrap_or(FEWEST).max(rows / 4)
             } else {
-                count + count / 2
+                rows + rows / 2
             }
             .clamp(FEWEST, MOST);
         }
-        let mut new = 0;
+        done
+    }
+}
+
+impl Expect {
+    /// What comes is thought to be like what was.
+    fn after(outcomes: &[RowOutcome]) -> Self {
+        if outcomes.iter().all(|o| *o == RowOutcome::Created) {
+            Self::New
+        } else {
+            Self::Known
+        }
+    }
+}
+
+impl ImportReport {
+    fn count(
+        &mut self,
+        rows: &[PlannedRow],
+        outcomes: Vec<RowOutcome>,
+        watch: &mut dyn Watch,
+    ) -> Result<(), ImportError> {
         for (row, outcome) in rows.iter().zip(outcomes) {
             match outcome {
-                RowOutcome::Created => {
-                    report.created += 1;
-                    new += 1;
-                }
-                RowOutcome::Updated => report.updated += 1,
-                RowOutcome::Unchanged => report.unchanged += 1,
+                RowOutcome::Created => self.created += 1,
+                RowOutcome::Updated => self.updated += 1,
+                RowOutcome::Unchanged => self.unchanged += 1,
                 RowOutcome::Rejected(refusal) => {
-                    report.rejected += 1;
+                    self.rejected += 1;
                     watch.rejected(Finding {
                         line: row.line,
                         error: refused(refusal, &row.plan),
                     })?;
                 }
             }
-        }
-        if let How::Merge(expect) = &mut self.how {
-            *expect = if new == rows.len() {
-                Expect::New
-            } else {
-                Expect::Known
-            };
         }
         Ok(())
     }

@@ -11,8 +11,9 @@ use airside_common::time::{CalendarDate, OffsetTime};
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::decide::Refusal;
+use super::decide::{self, Merge, Refusal};
 use super::import::RowOutcome;
+use super::import::checkpoint::{Advance, Wish};
 use super::seat_layout::Capacities;
 use crate::features::audit::entry::NewEntry;
 
@@ -125,6 +126,9 @@ pub enum FlightStoreError {
     /// The rules refuse it.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// Another process has the file, and what this one did of it was not written.
+    #[error("another process has the file")]
+    LeaseLost,
     /// The database did not do it.
     #[error(transparent)]
     Store(#[from] crate::store::StoreError),
@@ -228,6 +232,76 @@ pub trait FlightStore: Send + Sync + 'static {
         expect: Expect,
         now: Timestamp,
     ) -> Result<Vec<RowOutcome>, FlightStoreError>;
+
+    /// The same for a part of an uploaded file, and saves how far its import is then: both, or neither. Where the lease
+    /// does not hold any more, nothing is written ([`FlightStoreError::LeaseLost`]).
+    async fn merge_part(
+        &self,
+        rows: &[PlannedRow],
+        expect: Expect,
+        now: Timestamp,
+        advance: &Advance,
+    ) -> Result<MergedPart, FlightStoreError>;
+
+    /// What [`FlightStore::merge`] would do with rows; nothing is written.
+    async fn preview(&self, rows: &[PlannedRow]) -> Result<Vec<Preview>, FlightStoreError>;
+}
+
+/// What became of a part of an uploaded file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MergedPart {
+    /// One a row.
+    pub outcomes: Vec<RowOutcome>,
+    /// Whether somebody wants the rest not to be merged.
+    pub wish: Wish,
+}
+
+/// What would become of a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Preview {
+    /// The flight is new.
+    Created,
+    /// The flight would be changed.
+    Updated {
+        /// As it is.
+        before: Box<FlightPlan>,
+        /// As it would be.
+        after: Box<FlightPlan>,
+    },
+    /// The flight is so already.
+    Unchanged,
+    /// The rules forbid the change.
+    Rejected(Refusal),
+}
+
+impl Preview {
+    /// Of a row for a flight that exists, or not.
+    pub(crate) fn of(row: &PlannedRow, facts: Option<&FlightFacts>) -> Self {
+        let Some(facts) = facts else {
+            return match decide::asked(row, None) {
+                Ok(_) => Self::Created,
+                Err(refusal) => Self::Rejected(refusal),
+            };
+        };
+        match decide::merge(facts, row) {
+            Ok(Merge::Unchanged) => Self::Unchanged,
+            Ok(Merge::Changed(after)) => Self::Updated {
+                before: Box::new(facts.flight.plan.clone()),
+                after: Box::new(after.into_owned()),
+            },
+            Err(refusal) => Self::Rejected(refusal),
+        }
+    }
+
+    /// The same, as if it had been done.
+    pub fn outcome(self) -> RowOutcome {
+        match self {
+            Self::Created => RowOutcome::Created,
+            Self::Updated { .. } => RowOutcome::Updated,
+            Self::Unchanged => RowOutcome::Unchanged,
+            Self::Rejected(refusal) => RowOutcome::Rejected(refusal),
+        }
+    }
 }
 
 /// What the rows of a file are thought to be; only speed depends on it.

@@ -66,7 +66,9 @@ pub async fn react(search: &Search, event: &Event) -> Result<(), StoreError> {
         | Event::BookingCancelled(_)
         | Event::SearchesUnserved { .. }
         | Event::SessionsEnded { .. }
-        | Event::UserDisabled { .. } => return Ok(()),
+        | Event::UserDisabled { .. }
+        | Event::UploadReceived { .. }
+        | Event::UploadCompleted { .. } => return Ok(()),
     };
     search.refresh(schedule).await
 }

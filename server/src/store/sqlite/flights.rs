@@ -15,9 +15,10 @@ use super::{Sqlite, audit, micros, outbox};
 use crate::features::audit::entry::NewEntry;
 use crate::features::flights::decide;
 use crate::features::flights::import::RowOutcome;
+use crate::features::flights::import::checkpoint::Advance;
 use crate::features::flights::store::{
     Expect, FlightChange, FlightFacts, FlightFilter, FlightPlan, FlightPosition, FlightRecord,
-    FlightStore, FlightStoreError, PlannedRow,
+    FlightStore, FlightStoreError, MergedPart, PlannedRow, Preview,
 };
 use crate::reference::reference;
 use crate::store::StoreError;
@@ -279,6 +280,23 @@ impl FlightStore for Sqlite {
         Ok(merge::merge(self, rows, expect, now)
             .await
             .map_err(StoreError::from)?)
+    }
+
+    async fn merge_part(
+        &self,
+        rows: &[PlannedRow],
+        expect: Expect,
+        now: Timestamp,
+        advance: &Advance,
+    ) -> Result<MergedPart, FlightStoreError> {
+        merge::merge_part(self, rows, expect, now, advance)
+            .await
+            .map_err(StoreError::from)?
+            .ok_or(FlightStoreError::LeaseLost)
+    }
+
+    async fn preview(&self, rows: &[PlannedRow]) -> Result<Vec<Preview>, FlightStoreError> {
+        Ok(merge::preview(self, rows).await.map_err(StoreError::from)?)
     }
 }
 

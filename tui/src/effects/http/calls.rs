@@ -69,6 +69,29 @@ pub struct FlightFilter {
     pub cursor: Option<String>,
 }
 
+/// What is said of a file that is uploaded.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct UploadQuery {
+    /// Only tell what it would change.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub dry_run: bool,
+    /// Its format; absent: as its first line tells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub format: Option<String>,
+    /// Its name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub filename: Option<String>,
+    /// Fares of new flights of files that have none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fares: Option<String>,
+    /// The currency of these fares.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub currency: Option<String>,
+    /// Merge it although the same was completed before.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub again: bool,
+}
+
 #[derive(Serialize)]
 struct AirportQuery<'a> {
     query: &'a str,

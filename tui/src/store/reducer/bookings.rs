@@ -247,6 +247,7 @@ impl Step<'_> {
             Then::CancelFlight { flight, version } => {
                 self.effects.push(Effect::CancelFlight { flight, version });
             }
+            Then::CancelUpload(upload) => self.effects.push(Effect::CancelUpload(upload)),
             Then::SendOld(key) => {
                 let effects = self.state.ledger.consent(&key, self.state.now);
                 self.ledger(effects);

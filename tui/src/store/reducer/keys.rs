@@ -13,6 +13,7 @@ use crate::store::screen::flights::Flights;
 use crate::store::screen::login::Phase;
 use crate::store::screen::reading::Reading;
 use crate::store::screen::search::Search;
+use crate::store::screen::uploads::Uploads;
 use crate::store::state::{State, Tone};
 
 impl Step<'_> {
@@ -133,8 +134,16 @@ impl Step<'_> {
                 self.surface(Layer::Flights(Box::new(Flights::new(filter))));
                 self.read_flights_on_top();
             }
+            Command::Uploads if inside => {
+                self.surface(Layer::Uploads(Box::new(Uploads::new())));
+                self.read_uploads_on_top();
+            }
             Command::LogOut if inside => self.effects.push(Effect::LogOut),
-            Command::Search | Command::Bookings | Command::Flights | Command::LogOut => {}
+            Command::Search
+            | Command::Bookings
+            | Command::Flights
+            | Command::Uploads
+            | Command::LogOut => {}
             _ => return false,
         }
         true
@@ -159,6 +168,11 @@ impl Step<'_> {
     }
 
     fn in_layer(&mut self, layer: &mut Layer, command: Command) -> Flow {
+        if let Layer::UploadForm(form) = layer
+            && let Some(flow) = self.complete_path(form, command)
+        {
+            return flow;
+        }
         if let Some(flow) = self.in_form(layer, command) {
             return flow;
         }
@@ -185,6 +199,10 @@ impl Step<'_> {
             Layer::Record(record) => self.record(record, command),
             Layer::Flights(flights) => self.flights(flights, command),
             Layer::FlightForm(flight) => self.flight_form(flight, command),
+            Layer::Uploads(uploads) => self.uploads(uploads, command),
+            Layer::Upload(view) => self.upload(view, command),
+            Layer::UploadForm(form) => self.upload_form(form, command),
+            Layer::Findings(findings) => self.findings(findings, command),
             Layer::Question(question) => match command {
                 Command::Accept => {
                     self.yes(question.then.clone());

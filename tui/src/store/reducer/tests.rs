@@ -12,3 +12,4 @@ mod reading;
 mod results;
 mod search;
 mod seats;
+mod uploads;

@@ -2,6 +2,7 @@
 
 use airside_common::booking::OperationKey;
 use airside_common::flight::FlightId;
+use airside_common::upload::UploadId;
 
 use crate::store::operation::Reference;
 
@@ -14,6 +15,7 @@ pub(crate) enum Then {
         flight: FlightId,
         version: u64,
     },
+    CancelUpload(UploadId),
     /// Send what is older than it should be; no makes a draft of it.
     SendOld(OperationKey),
 }

@@ -3,16 +3,20 @@
 use airside_common::api::bookings::{Booking, HistoryEntry, SeatChoice};
 use airside_common::api::flights::Flight;
 use airside_common::api::problem::Code;
+use airside_common::api::uploads::{FindingKind, UploadPage};
 use airside_common::booking::{BookingStatus, PassengerType, SegmentStatus};
 use airside_common::flight::{Cabin, FlightId, FlightStatus};
 use airside_common::time::Instant;
+use airside_common::upload::UploadStatus;
 
+use crate::effects::paths::Completion;
 use crate::store::action::{Demo, Event};
 use crate::store::ledger::answer::SetbackKind;
+use crate::store::screen::uploads::FindingLine;
 use crate::trial::desk::{Desk, submitted};
 use crate::trial::specimens::{
-    booking, connection, direct, flight, itinerary_of, noon, offer, offline, opened, passenger,
-    problem, refused, seat_map, wrong_field,
+    booking, connection, direct, dry_run, flight, itinerary_of, noon, offer, offline, opened,
+    passenger, problem, refused, seat_map, upload, wrong_field,
 };
 
 /// All of them with their names.
@@ -58,6 +62,14 @@ pub(super) fn all() -> Vec<(&'static str, Desk)> {
         ("flights_offline", flights_offline()),
         ("flight_form", flight_form()),
         ("flight_refused", flight_refused()),
+        ("uploads", uploads()),
+        ("uploads_sending", uploads_sending()),
+        ("uploads_offline", uploads_offline()),
+        ("upload_form", upload_form()),
+        ("upload_wrong", upload_wrong()),
+        ("upload", upload_open()),
+        ("upload_dry_run", upload_dry_run()),
+        ("upload_errors", upload_errors()),
         ("help", help()),
         ("messages", messages()),
         ("inspector", inspector()),
@@ -66,7 +78,7 @@ pub(super) fn all() -> Vec<(&'static str, Desk)> {
 
 /// Of each layer the scene with the most in it.
 pub(super) fn fullest() -> Vec<(&'static str, Desk)> {
-    const NAMES: [&str; 17] = [
+    const NAMES: [&str; 21] = [
         "login_refused",
         "search_completing",
         "search_wrong",
@@ -81,6 +93,10 @@ pub(super) fn fullest() -> Vec<(&'static str, Desk)> {
         "question",
         "flights",
         "flight_refused",
+        "uploads_sending",
+        "upload_form",
+        "upload_dry_run",
+        "upload_errors",
         "help",
         "messages",
         "inspector",
@@ -403,6 +419,103 @@ fn flight_refused() -> Desk {
     desk.types("<tab><tab><tab><tab><tab><tab><tab>130<tab>224.78<enter>");
     let no = wrong_field("number", "UA77 flies on that day already");
     desk.happens(Event::FlightCreated(Err(refused(&no))));
+    desk
+}
+
+fn uploads() -> Desk {
+    let mut desk = Desk::admin();
+    desk.types("<alt-u>");
+    let mut failed = upload(4);
+    failed.status = UploadStatus::Failed;
+    failed.error = Some("the header has no column fare_economy".to_owned());
+    let mut waiting = upload(5);
+    waiting.status = UploadStatus::Queued;
+    (waiting.bytes_done, waiting.rows_done, waiting.rows_rejected) = (0, 0, 0);
+    desk.happens(Event::Uploads {
+        request: desk.state.requests,
+        result: Ok(UploadPage {
+            items: vec![waiting, failed, upload(3), dry_run(2)],
+            next_cursor: None,
+        }),
+    });
+    desk
+}
+
+fn uploads_sending() -> Desk {
+    let mut desk = uploads();
+    desk.types("n/data/winter.csv<enter>");
+    desk.happens(Event::FileSending {
+        sent: 300_000,
+        total: 900_000,
+    });
+    desk
+}
+
+fn uploads_offline() -> Desk {
+    let mut desk = Desk::admin();
+    desk.types("<alt-u>");
+    desk.happens(Event::Uploads {
+        request: desk.state.requests,
+        result: Err(offline()),
+    });
+    desk
+}
+
+fn upload_form() -> Desk {
+    let mut desk = uploads();
+    desk.types("n/data/su<tab>");
+    desk.happens(Event::PathCompleted(Completion {
+        text: "/data/su".to_owned(),
+        common: "/data/summer-".to_owned(),
+        choices: vec!["summer-1.csv".to_owned(), "summer-2.csv".to_owned()],
+    }));
+    desk
+}
+
+fn upload_wrong() -> Desk {
+    let mut desk = uploads();
+    desk.types("n<enter>");
+    desk
+}
+
+fn upload_open() -> Desk {
+    let mut desk = uploads();
+    desk.types("<down><down><enter>");
+    desk
+}
+
+fn upload_dry_run() -> Desk {
+    let mut desk = uploads();
+    desk.types("<end><enter><down>");
+    desk
+}
+
+fn upload_errors() -> Desk {
+    let mut desk = upload_open();
+    desk.types("e");
+    let line = |line: &str, column: &str, reason: &str, value: &str| FindingLine {
+        line: line.to_owned(),
+        column: column.to_owned(),
+        reason: reason.to_owned(),
+        value: value.to_owned(),
+    };
+    desk.happens(Event::Findings {
+        of: (upload(3).id, FindingKind::Rejected),
+        result: Ok(vec![
+            line(
+                "3",
+                "seats_economy",
+                "seats are a number from 1 to 900",
+                "'-50",
+            ),
+            line(
+                "17",
+                "",
+                "the same flight stands in the file before",
+                "UA1 JFK 2026-12-07",
+            ),
+        ]),
+    });
     desk
 }
 

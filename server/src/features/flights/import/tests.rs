@@ -236,6 +236,7 @@ async fn seats_sold_during_an_import_stay_sold_and_fit() {
     }
 }
 
+mod resumed;
 mod season;
 
 proptest! {

@@ -6,54 +6,67 @@ use jiff::civil::Date;
 use jiff::tz::Offset;
 
 use super::reading::WholeFile;
-use super::{ImportError, Watch};
-use crate::features::flights::store::{FlightFilter, FlightPlan, FlightPosition, FlightStore};
+use crate::features::flights::store::{
+    FlightFilter, FlightPlan, FlightPosition, FlightRecord, FlightStore, FlightStoreError,
+};
 use crate::formats::{Coverage, Days, FlightKey};
 
 /// Flights that are read at once.
 const PAGE: u32 = 1000;
 
-/// Tells of each flight that operates in what is covered and that the file does not have; how many there are.
-pub(super) async fn report(
-    store: &dyn FlightStore,
-    coverage: &Coverage,
-    file: &WholeFile,
-    watch: &mut dyn Watch,
-) -> Result<u64, ImportError> {
-    let filter = FlightFilter {
-        carrier: Some(coverage.carrier),
-        status: Some(FlightStatus::Scheduled),
-        ..FlightFilter::default()
-    };
-    // No airport's clocks are a day away from UTC.
-    let mut position = coverage.from.yesterday().ok().map(before);
-    let last = coverage.to.tomorrow().unwrap_or(coverage.to);
-    let mut withdrawn = 0;
-    loop {
-        let page = store.list(&filter, position, PAGE).await?;
-        let Some(end) = page.last() else {
-            return Ok(withdrawn);
+/// The flights that operate in what is covered and that the file does not have, page by page.
+pub(super) struct Withdrawn<'a> {
+    coverage: &'a Coverage,
+    file: &'a WholeFile,
+    position: Option<FlightPosition>,
+    has_ended: bool,
+}
+
+impl<'a> Withdrawn<'a> {
+    pub(super) fn of(coverage: &'a Coverage, file: &'a WholeFile) -> Self {
+        Self {
+            coverage,
+            file,
+            // No airport's clocks are a day away from UTC.
+            position: coverage.from.yesterday().ok().map(before),
+            has_ended: false,
+        }
+    }
+
+    /// The next ones, which may be none; `None` at the end.
+    pub(super) async fn next(
+        &mut self,
+        store: &dyn FlightStore,
+    ) -> Result<Option<Vec<FlightRecord>>, FlightStoreError> {
+        if self.has_ended {
+            return Ok(None);
+        }
+        let coverage = self.coverage;
+        let filter = FlightFilter {
+            carrier: Some(coverage.carrier),
+            status: Some(FlightStatus::Scheduled),
+            ..FlightFilter::default()
         };
-        let past_the_end = utc_date(&end.plan) > last;
-        position = Some(FlightPosition {
+        let mut page = store.list(&filter, self.position, PAGE).await?;
+        let Some(end) = page.last() else {
+            return Ok(None);
+        };
+        let last = coverage.to.tomorrow().unwrap_or(coverage.to);
+        self.has_ended = utc_date(&end.plan) > last;
+        self.position = Some(FlightPosition {
             departure: end.plan.departure.instant().as_microsecond(),
             id: end.id,
         });
-        for flight in &page {
+        page.retain(|flight| {
             let date = match coverage.days {
                 Days::Local => flight.plan.departure.date(),
                 Days::Utc => utc_date(&flight.plan),
             };
-            let covered = (coverage.from..=coverage.to).contains(&date)
-                && !coverage.unsure.contains(&flight.plan.number);
-            if covered && !file.has(&FlightKey::of(&flight.plan)) {
-                withdrawn += 1;
-                watch.withdrawn(flight)?;
-            }
-        }
-        if past_the_end {
-            return Ok(withdrawn);
-        }
+            (coverage.from..=coverage.to).contains(&date)
+                && !coverage.unsure.contains(&flight.plan.number)
+                && !self.file.has(&FlightKey::of(&flight.plan))
+        });
+        Ok(Some(page))
     }
 }
 

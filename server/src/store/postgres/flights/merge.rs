@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use rustc_hash::FxHashMap;
 use sqlx::{PgConnection, PgTransaction};
 
-use super::super::{Postgres, months, outbox};
+use super::super::{Postgres, months, outbox, uploads};
+use super::BEGIN_ONE_MOMENT;
 use super::locks::lock_keys;
 use super::reading::{NaturalKeys, by_ids, by_keys, facts};
 use super::writes::{
@@ -14,7 +15,10 @@ use super::writes::{
 };
 use crate::features::flights::decide::{self, Merge};
 use crate::features::flights::import::RowOutcome;
-use crate::features::flights::store::{Expect, FlightRecord, PlannedRow};
+use crate::features::flights::import::checkpoint::Advance;
+use crate::features::flights::store::{
+    Expect, FlightFacts, FlightRecord, MergedPart, PlannedRow, Preview,
+};
 use crate::store::rows::flights::natural_key;
 
 /// Flights of one event.
@@ -36,7 +40,7 @@ pub(super) async fn add_missing(
         chunk.commit(database, tx).await?;
     }
     // Keys that were taken meanwhile belong to flights that stay as they are.
-    Ok(chunk.into_outcomes())
+    Ok(chunk.settled())
 }
 
 pub(super) async fn merge(
@@ -46,42 +50,68 @@ pub(super) async fn merge(
     now: Timestamp,
 ) -> Result<Vec<RowOutcome>, sqlx::Error> {
     let mut chunk = Chunk::new(rows, now);
-    let mut new = chunk.open();
     months::make(database, rows.iter().map(|row| &row.plan)).await?;
     let mut tx = begin(database).await?;
-    if expect == Expect::Known {
-        // A look without locks finds what is unchanged and what is not there; what differs is looked at again under locks.
-        let known = chunk.lookup(&mut tx).await?;
-        let mut is_new = vec![true; rows.len()];
-        for (at, flight) in known {
-            is_new[at] = false;
-            if decide::is_so(&rows[at], &flight.plan) {
-                chunk.outcomes[at] = Some(RowOutcome::Unchanged);
-            }
-        }
-        new.retain(|at| is_new[*at]);
+    let new = chunk.new_rows(&mut tx, expect).await?;
+    if !chunk.open().is_empty() {
+        let tx = chunk.write(tx, new).await?;
+        chunk.commit(database, tx).await?;
     }
-    if chunk.open().is_empty() {
-        return Ok(chunk.into_outcomes());
-    }
-    // New flights first: their keys come before all locks.
-    let mut tx = chunk.insert(tx, new).await?;
-    chunk.update(&mut tx).await?;
-    chunk.commit(database, tx).await?;
-    Ok(chunk.into_outcomes())
+    Ok(chunk.settled())
 }
 
-/// A transaction whose statements find their rows, some thousand of millions, by the indexes and nothing else: the planner
+/// The same with the progress of an upload; `None` where its lease does not hold any more.
+pub(super) async fn merge_part(
+    database: &Postgres,
+    rows: &[PlannedRow],
+    expect: Expect,
+    now: Timestamp,
+    advance: &Advance,
+) -> Result<Option<MergedPart>, sqlx::Error> {
+    let mut chunk = Chunk::new(rows, now);
+    months::make(database, rows.iter().map(|row| &row.plan)).await?;
+    let mut tx = begin(database).await?;
+    let new = chunk.new_rows(&mut tx, expect).await?;
+    if !chunk.open().is_empty() {
+        tx = chunk.write(tx, new).await?;
+    }
+    let outcomes = chunk.settled();
+    // The row of the upload comes after all other locks.
+    let advance = advance.clone().with(rows, &outcomes);
+    let Some(wish) = uploads::save(&mut tx, &advance).await? else {
+        return Ok(None);
+    };
+    chunk.commit(database, tx).await?;
+    Ok(Some(MergedPart { outcomes, wish }))
+}
+
+/// What would become of rows, at one moment.
+pub(super) async fn preview(
+    database: &Postgres,
+    rows: &[PlannedRow],
+) -> Result<Vec<Preview>, sqlx::Error> {
+    let mut tx = database.primary().begin_with(BEGIN_ONE_MOMENT).await?;
+    sqlx::raw_sql(BY_INDEXES).execute(&mut *tx).await?;
+    let chunk = Chunk::new(rows, Timestamp::UNIX_EPOCH);
+    let found = chunk.lookup(&mut tx).await?;
+    let (positions, flights): (Vec<usize>, Vec<_>) = found.into_iter().unzip();
+    let facts = facts(&mut tx, flights).await?;
+    let known: FxHashMap<usize, FlightFacts> = positions.into_iter().zip(facts).collect();
+    let previews = rows.iter().enumerate();
+    Ok(previews
+        .map(|(at, row)| Preview::of(row, known.get(&at)))
+        .collect())
+}
+
+/// For transactions whose statements find their rows, some thousand of millions, by the indexes and nothing else: the planner
 /// does not know how many there are in a table that has just begun to grow, and keeps for the whole import what it then
 /// thought best.
+const BY_INDEXES: &str = "SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; \
+     SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL jit = off";
+
 async fn begin(database: &Postgres) -> Result<PgTransaction<'static>, sqlx::Error> {
     let mut tx = database.write().await?;
-    sqlx::raw_sql(
-        "SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; \
-         SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL jit = off",
-    )
-    .execute(&mut *tx)
-    .await?;
+    sqlx::raw_sql(BY_INDEXES).execute(&mut *tx).await?;
     Ok(tx)
 }
 
@@ -134,6 +164,38 @@ impl<'a> Chunk<'a> {
         let open = self.open();
         let flights = by_keys(connection, self.keys(&open)?).await?;
         Ok(self.at_rows(&open, flights))
+    }
+
+    /// The rows that are thought to be new flights. A look without locks finds what is unchanged and what is not there;
+    /// what differs is looked at again under locks.
+    async fn new_rows(
+        &mut self,
+        connection: &mut PgConnection,
+        expect: Expect,
+    ) -> Result<Vec<usize>, sqlx::Error> {
+        let mut new = self.open();
+        if expect == Expect::Known {
+            let mut is_new = vec![true; self.rows.len()];
+            for (at, flight) in self.lookup(connection).await? {
+                is_new[at] = false;
+                if decide::is_so(&self.rows[at], &flight.plan) {
+                    self.outcomes[at] = Some(RowOutcome::Unchanged);
+                }
+            }
+            new.retain(|at| is_new[*at]);
+        }
+        Ok(new)
+    }
+
+    /// Writes the rows that have no outcome yet. New flights first: their keys come before all locks.
+    async fn write(
+        &mut self,
+        tx: PgTransaction<'static>,
+        new: Vec<usize>,
+    ) -> Result<PgTransaction<'static>, sqlx::Error> {
+        let mut tx = self.insert(tx, new).await?;
+        self.update(&mut tx).await?;
+        Ok(tx)
     }
 
     /// Inserts those rows that can be new flights; those whose key turns out to be taken stay without an outcome.
@@ -217,11 +279,10 @@ impl<'a> Chunk<'a> {
     }
 
     /// One a row: after the locks every row was found or inserted, if it could be.
-    fn into_outcomes(self) -> Vec<RowOutcome> {
-        self.rows
-            .iter()
-            .zip(self.outcomes)
-            .map(|(row, outcome)| outcome.unwrap_or_else(|| RowOutcome::left(row)))
-            .collect()
+    fn settled(&self) -> Vec<RowOutcome> {
+        let outcome = |(row, outcome): (&PlannedRow, &Option<RowOutcome>)| {
+            outcome.clone().unwrap_or_else(|| RowOutcome::left(row))
+        };
+        self.rows.iter().zip(&self.outcomes).map(outcome).collect()
     }
 }

@@ -1,17 +1,21 @@
 //! Merging a file's rows: what is not there is inserted, what differs is updated, what is the same is not written.
 
 use airside_common::event::Event;
+use airside_common::flight::FlightId;
 use jiff::Timestamp;
 use rustc_hash::{FxHashMap, FxHashSet};
 use sqlx::sqlite::SqliteTransaction;
 use sqlx::{QueryBuilder, Sqlite as Db, SqliteConnection};
 
-use super::super::{Sqlite, outbox};
+use super::super::{Sqlite, outbox, uploads};
 use super::reading::{COLUMNS, facts};
 use super::writes::{insert_flights, new_ids, update_flights, write_cabins};
 use crate::features::flights::decide::{self, Merge};
 use crate::features::flights::import::RowOutcome;
-use crate::features::flights::store::{Expect, FlightFacts, FlightPlan, FlightRecord, PlannedRow};
+use crate::features::flights::import::checkpoint::Advance;
+use crate::features::flights::store::{
+    Expect, FlightFacts, FlightPlan, FlightRecord, MergedPart, PlannedRow, Preview,
+};
 use crate::store::rows::decode;
 use crate::store::rows::flights::{FlightRow, day, natural_key, records};
 
@@ -48,7 +52,7 @@ pub(super) async fn add_missing(
 async fn finish(
     database: &Sqlite,
     mut tx: SqliteTransaction<'static>,
-    touched: &[airside_common::flight::FlightId],
+    touched: &[FlightId],
     now: Timestamp,
 ) -> Result<(), sqlx::Error> {
     for flights in touched.chunks(FLIGHTS_AN_EVENT) {
@@ -64,38 +68,98 @@ pub(super) async fn merge(
     expect: Expect,
     now: Timestamp,
 ) -> Result<Vec<RowOutcome>, sqlx::Error> {
+    let mut outcomes = unchanged(database, rows, expect).await?;
+    if outcomes.iter().any(Option::is_none) {
+        let mut tx = database.write().await?;
+        let touched = write(&mut tx, rows, expect, &mut outcomes, now).await?;
+        finish(database, tx, &touched, now).await?;
+    }
+    Ok(settled(rows, outcomes))
+}
+
+/// The same with the progress of an upload; `None` where its lease does not hold any more.
+pub(super) async fn merge_part(
+    database: &Sqlite,
+    rows: &[PlannedRow],
+    expect: Expect,
+    now: Timestamp,
+    advance: &Advance,
+) -> Result<Option<MergedPart>, sqlx::Error> {
+    let mut outcomes = unchanged(database, rows, expect).await?;
+    let mut tx = database.write().await?;
+    let mut touched = Vec::new();
+    if outcomes.iter().any(Option::is_none) {
+        touched = write(&mut tx, rows, expect, &mut outcomes, now).await?;
+    }
+    let outcomes = settled(rows, outcomes);
+    let advance = advance.clone().with(rows, &outcomes);
+    let Some(wish) = uploads::save(&mut tx, &advance).await? else {
+        return Ok(None);
+    };
+    finish(database, tx, &touched, now).await?;
+    Ok(Some(MergedPart { outcomes, wish }))
+}
+
+/// What would become of rows, at one moment.
+pub(super) async fn preview(
+    database: &Sqlite,
+    rows: &[PlannedRow],
+) -> Result<Vec<Preview>, sqlx::Error> {
+    let mut tx = database.readers().begin().await?;
+    let found = lookup(&mut tx, rows, &vec![None; rows.len()]).await?;
+    let (positions, flights): (Vec<usize>, Vec<FlightRecord>) = found.into_iter().unzip();
+    let facts = facts(&mut tx, flights).await?;
+    let known: FxHashMap<usize, FlightFacts> = positions.into_iter().zip(facts).collect();
+    let previews = rows.iter().enumerate();
+    Ok(previews
+        .map(|(at, row)| Preview::of(row, known.get(&at)))
+        .collect())
+}
+
+/// A look without the write lock finds what is unchanged; the rest is looked at again under the lock.
+async fn unchanged(
+    database: &Sqlite,
+    rows: &[PlannedRow],
+    expect: Expect,
+) -> Result<Vec<Option<RowOutcome>>, sqlx::Error> {
     let mut outcomes: Vec<Option<RowOutcome>> = vec![None; rows.len()];
     if expect == Expect::Known {
-        // A look without the write lock finds what is unchanged; the rest is looked at again under the lock.
         let mut reader = database.readers().acquire().await?;
-        let known = lookup(&mut reader, rows, &outcomes).await?;
-        drop(reader);
-        for (at, flight) in known {
+        for (at, flight) in lookup(&mut reader, rows, &outcomes).await? {
             if decide::is_so(&rows[at], &flight.plan) {
                 outcomes[at] = Some(RowOutcome::Unchanged);
             }
         }
     }
-    if outcomes.iter().all(Option::is_some) {
-        return Ok(outcomes.into_iter().flatten().collect());
-    }
-    let mut tx = database.write().await?;
+    Ok(outcomes)
+}
+
+/// Writes the rows that have no outcome yet; which flights it made or changed.
+async fn write(
+    tx: &mut SqliteTransaction<'_>,
+    rows: &[PlannedRow],
+    expect: Expect,
+    outcomes: &mut [Option<RowOutcome>],
+    now: Timestamp,
+) -> Result<Vec<FlightId>, sqlx::Error> {
     let mut touched = Vec::new();
     if expect == Expect::New {
-        insert(&mut tx, rows, &mut outcomes, &mut touched, now).await?;
+        insert(tx, rows, outcomes, &mut touched, now).await?;
     }
     if outcomes.iter().any(Option::is_none) {
-        let known = lookup(&mut tx, rows, &outcomes).await?;
-        update(&mut tx, rows, known, &mut outcomes, &mut touched, now).await?;
-        insert(&mut tx, rows, &mut outcomes, &mut touched, now).await?;
+        let known = lookup(tx, rows, outcomes).await?;
+        update(tx, rows, known, outcomes, &mut touched, now).await?;
+        insert(tx, rows, outcomes, &mut touched, now).await?;
     }
-    finish(database, tx, &touched, now).await?;
-    // Every row was found or inserted under the lock, if it could be.
-    Ok(rows
-        .iter()
+    Ok(touched)
+}
+
+/// Every row was found or inserted under the lock, if it could be.
+fn settled(rows: &[PlannedRow], outcomes: Vec<Option<RowOutcome>>) -> Vec<RowOutcome> {
+    rows.iter()
         .zip(outcomes)
         .map(|(row, outcome)| outcome.unwrap_or_else(|| RowOutcome::left(row)))
-        .collect())
+        .collect()
 }
 
 /// The flights that have the natural keys of the rows without an outcome, with the rows' positions.
@@ -150,7 +214,7 @@ async fn insert(
     tx: &mut SqliteTransaction<'_>,
     rows: &[PlannedRow],
     outcomes: &mut [Option<RowOutcome>],
-    touched: &mut Vec<airside_common::flight::FlightId>,
+    touched: &mut Vec<FlightId>,
     now: Timestamp,
 ) -> Result<(), sqlx::Error> {
     let open: Vec<usize> = (0..rows.len())
@@ -205,7 +269,7 @@ async fn update(
     rows: &[PlannedRow],
     known: Vec<(usize, FlightRecord)>,
     outcomes: &mut [Option<RowOutcome>],
-    touched: &mut Vec<airside_common::flight::FlightId>,
+    touched: &mut Vec<FlightId>,
     now: Timestamp,
 ) -> Result<(), sqlx::Error> {
     let (positions, flights): (Vec<usize>, Vec<FlightRecord>) = known.into_iter().unzip();

@@ -1,0 +1,219 @@
+//! Uploaded files for admins.
+
+use std::time::Duration;
+
+use airside_common::api::uploads::{FindingKind, Upload, UploadPage};
+use airside_common::upload::UploadStatus;
+
+use crate::effects::paths::Completion;
+use crate::store::action::Event;
+use crate::store::effect::Effect;
+use crate::store::layer::Layer;
+use crate::store::screen::uploads::Uploads;
+use crate::store::state::Tone;
+use crate::trial::desk::Desk;
+use crate::trial::specimens::{dry_run, logged_out, offline, upload};
+
+fn list(desk: &Desk) -> &Uploads {
+    let found = desk.state.layers.iter().find_map(|layer| match layer {
+        Layer::Uploads(uploads) => Some(uploads.as_ref()),
+        _ => None,
+    });
+    found.expect("the uploads are open")
+}
+
+fn reads(desk: &mut Desk, items: Vec<Upload>, next: Option<&str>) -> Vec<Effect> {
+    desk.happens(Event::Uploads {
+        request: desk.state.requests,
+        result: Ok(UploadPage {
+            items,
+            next_cursor: next.map(str::to_owned),
+        }),
+    })
+}
+
+/// The list with one upload at work and a dry run that has ended.
+fn listed() -> Desk {
+    let mut desk = Desk::admin();
+    desk.types("<alt-u>");
+    reads(&mut desk, vec![upload(2), dry_run(1)], None);
+    desk
+}
+
+fn completed(desk: &mut Desk, text: &str, common: &str, choices: &[&str]) {
+    desk.happens(Event::PathCompleted(Completion {
+        text: text.to_owned(),
+        common: common.to_owned(),
+        choices: choices.iter().map(|&c| c.to_owned()).collect(),
+    }));
+}
+
+#[test]
+fn an_agent_has_no_such_screen() {
+    let mut desk = Desk::agent();
+    assert_eq!(desk.types("<alt-u>"), []);
+    assert_eq!(desk.layers(), ["Search"]);
+}
+
+#[test]
+fn it_is_asked_again_while_one_is_open_and_no_longer() {
+    let mut desk = Desk::admin();
+    let asked = desk.types("<alt-u>");
+    assert!(matches!(&asked[..], [Effect::Uploads { after, .. }] if after.is_zero()));
+    let again = reads(&mut desk, vec![upload(2), dry_run(1)], None);
+    let second = Duration::from_secs(1);
+    assert!(matches!(&again[..], [Effect::Uploads { after, .. }] if *after == second));
+    desk.types("<down>");
+    let mut done = upload(2);
+    done.status = UploadStatus::Completed;
+    assert_eq!(
+        reads(&mut desk, vec![upload(3), done.clone(), dry_run(1)], None).len(),
+        1
+    );
+    let at = list(&desk).list.at;
+    assert_eq!(
+        list(&desk).items[at].id,
+        dry_run(1).id,
+        "the cursor stays with its upload"
+    );
+    assert_eq!(reads(&mut desk, vec![done, dry_run(1)], None), []);
+    // A late answer to a list that was closed is nobody's.
+    desk.types("<esc>");
+    assert_eq!(reads(&mut desk, vec![upload(2)], None), []);
+}
+
+#[test]
+fn a_lost_network_is_told_and_what_is_there_stays() {
+    let mut desk = listed();
+    desk.types("r");
+    desk.happens(Event::Uploads {
+        request: desk.state.requests,
+        result: Err(offline()),
+    });
+    assert_eq!(list(&desk).items.len(), 2);
+    assert!(list(&desk).error.is_some());
+}
+
+#[test]
+fn a_path_is_completed_as_in_a_shell() {
+    let mut desk = listed();
+    desk.types("n/da");
+    assert_eq!(
+        desk.types("<tab>"),
+        [Effect::CompletePath("/da".to_owned())]
+    );
+    completed(&mut desk, "/da", "/data/", &["data/"]);
+    assert_eq!((desk.field("path"), desk.focus()), ("/data/", "path"));
+    assert_eq!(
+        desk.types("<tab>"),
+        [Effect::CompletePath("/data/".to_owned())]
+    );
+    completed(&mut desk, "/data/", "/data/", &["a.csv", "b.csv"]);
+    assert!(desk.screen(80, 24).contains("b.csv"));
+    desk.types("b<tab>");
+    completed(&mut desk, "/data/b", "/data/b.csv", &["b.csv"]);
+    // What is clear needs no more: Tab goes on.
+    assert_eq!(desk.types("<tab>"), []);
+    assert_eq!(
+        (desk.field("path"), desk.focus()),
+        ("/data/b.csv", "dry_run")
+    );
+    desk.types("<up>x<tab>");
+    completed(&mut desk, "/data/b.csvx", "/data/b.csvx", &[]);
+    assert_eq!(desk.error("path"), Some("there is no such file"));
+    // Late, and about another text.
+    completed(&mut desk, "/other", "/others", &["others"]);
+    assert_eq!(desk.field("path"), "/data/b.csvx");
+}
+
+#[test]
+fn a_file_is_sent_with_what_was_chosen_and_seen_on_its_way() {
+    let mut desk = listed();
+    assert_eq!(desk.types("n<enter>"), []);
+    assert_eq!(desk.error("path"), Some("which file?"));
+    let effects =
+        desk.types("/data/w.ssim<down><right><down><right><right><right><down>199<enter>");
+    let [Effect::SendFile { path, query }] = &effects[..] else {
+        panic!("{effects:?}");
+    };
+    assert_eq!(path, "/data/w.ssim");
+    assert!(query.dry_run && !query.again);
+    assert_eq!(query.format.as_deref(), Some("ssim"));
+    assert_eq!(query.filename.as_deref(), Some("w.ssim"));
+    assert_eq!(query.fares.as_deref(), Some("199"));
+    assert_eq!(query.currency, None);
+    desk.happens(Event::FileSending {
+        sent: 50,
+        total: 100,
+    });
+    assert!(desk.screen(100, 24).contains(" 50%"));
+    desk.types("n");
+    assert_eq!(desk.layers().last(), Some(&"Uploads"), "one at a time");
+    let asked = desk.happens(Event::FileSent(Ok(Box::new(upload(9)))));
+    assert!(matches!(&asked[..], [Effect::Uploads { .. }]));
+    assert_eq!(list(&desk).sending, None);
+    let mut known = upload(2);
+    known.duplicate_of = Some(known.id);
+    desk.happens(Event::FileSent(Ok(Box::new(known))));
+    let words = "The same file was merged before; nothing was done";
+    assert_eq!(desk.message(), Some((Tone::Good, words)));
+    desk.happens(Event::FileSent(Err(offline())));
+    assert!(matches!(desk.message(), Some((Tone::Error, _))));
+}
+
+#[test]
+fn one_that_is_open_is_followed_to_its_end() {
+    let mut desk = listed();
+    let asked = desk.types("<enter>");
+    assert!(matches!(&asked[..], [Effect::Upload { id, .. }] if *id == upload(2).id));
+    let read = |desk: &mut Desk, upload: Upload| {
+        desk.happens(Event::Upload {
+            request: desk.state.requests,
+            result: Ok(Box::new(upload)),
+        })
+    };
+    assert_eq!(read(&mut desk, upload(2)).len(), 1);
+    let mut done = upload(2);
+    done.status = UploadStatus::Completed;
+    assert_eq!(read(&mut desk, done), []);
+    assert!(desk.screen(80, 24).contains("completed"));
+    // A session that has ended is told above it.
+    desk.types("r");
+    desk.happens(Event::Upload {
+        request: desk.state.requests,
+        result: Err(logged_out()),
+    });
+    assert_eq!(desk.top().name(), "Log in");
+}
+
+#[test]
+fn what_was_found_is_shown_by_kind_and_saved() {
+    let mut desk = listed();
+    desk.types("<enter>");
+    let id = upload(2).id;
+    let kind = FindingKind::Rejected;
+    assert_eq!(desk.types("e"), [Effect::Findings { id, kind }]);
+    assert_eq!(desk.types("s"), [Effect::SaveFindings { id, kind }]);
+    let kind = FindingKind::Noted;
+    assert_eq!(desk.types("t"), [Effect::Findings { id, kind }]);
+    desk.happens(Event::FindingsSaved(Ok("a.csv".to_owned())));
+    assert_eq!(desk.message(), Some((Tone::Good, "Saved in a.csv")));
+}
+
+#[test]
+fn it_is_stopped_after_a_question() {
+    let mut desk = listed();
+    assert_eq!(desk.types("x"), []);
+    assert_eq!(desk.top().name(), "Question");
+    assert_eq!(desk.types("<enter>"), [Effect::CancelUpload(upload(2).id)]);
+    let mut stopped = upload(2);
+    stopped.status = UploadStatus::Cancelled;
+    stopped.error = Some("stopped behind 7 rows".to_owned());
+    desk.happens(Event::UploadCancelled(Ok(Box::new(stopped))));
+    assert_eq!(list(&desk).items[0].status, UploadStatus::Cancelled);
+    desk.types("x");
+    assert_eq!(
+        desk.message(),
+        Some((Tone::Info, "It is cancelled already"))
+    );
+}

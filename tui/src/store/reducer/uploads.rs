@@ -1,0 +1,403 @@
+//! Uploaded files for admins: list, send, look at, stop, and what was found in them.
+
+use std::time::Duration;
+
+use airside_common::api::uploads::{FindingKind, Upload, UploadPage};
+use airside_common::upload::UploadId;
+
+use super::keys::moves;
+use super::{Flow, Step};
+use crate::effects::paths::Completion;
+use crate::keymap::Command;
+use crate::store::action::Failure;
+use crate::store::effect::Effect;
+use crate::store::layer::Layer;
+use crate::store::list::ListCursor;
+use crate::store::screen::Loading;
+use crate::store::screen::question::{Question, Then};
+use crate::store::screen::uploads::{
+    FindingLine, Findings, Sending, UploadForm, UploadView, Uploads,
+};
+use crate::store::state::Tone;
+
+/// How often what changes by itself is asked for.
+const AGAIN: Duration = Duration::from_secs(1);
+
+impl Step<'_> {
+    pub(super) fn uploads(&mut self, uploads: &mut Uploads, command: Command) -> Flow {
+        let height = self.state.list_height();
+        if moves(&mut uploads.list, command, uploads.items.len(), height) {
+            let near = uploads.list.at + height.max(10) >= uploads.items.len();
+            if near && uploads.next_cursor.is_some() {
+                uploads.cursor = uploads.next_cursor.take();
+                self.ask_uploads(uploads, Duration::ZERO);
+            }
+            return Flow::Stay;
+        }
+        match command {
+            Command::Back => return Flow::Close,
+            Command::Refresh => {
+                uploads.cursor = None;
+                self.ask_uploads(uploads, Duration::ZERO);
+            }
+            Command::New if uploads.sending.is_some() => {
+                self.state.tell(Tone::Info, "A file is on its way already");
+            }
+            Command::New => return Flow::Open(Layer::UploadForm(Box::new(UploadForm::new()))),
+            Command::Accept => {
+                if let Some(upload) = uploads.items.get(uploads.list.at).cloned() {
+                    return Flow::Open(self.open_upload(upload));
+                }
+            }
+            Command::Cancel => {
+                if let Some(upload) = uploads.items.get(uploads.list.at) {
+                    return self.ask_to_stop(upload);
+                }
+            }
+            _ => {}
+        }
+        Flow::Stay
+    }
+
+    pub(super) fn read_uploads_on_top(&mut self) {
+        if let Some(Layer::Uploads(mut uploads)) = self.state.layers.pop() {
+            uploads.cursor = None;
+            self.ask_uploads(&mut uploads, Duration::ZERO);
+            self.state.layers.push(Layer::Uploads(uploads));
+        }
+    }
+
+    fn ask_uploads(&mut self, uploads: &mut Uploads, after: Duration) {
+        let request = self.state.next_request();
+        uploads.loading = Loading::Awaited(request);
+        self.effects.push(Effect::Uploads {
+            request,
+            cursor: uploads.cursor.clone(),
+            after,
+        });
+    }
+
+    pub(super) fn uploads_read(&mut self, request: u64, result: Result<UploadPage, Failure>) {
+        match &result {
+            Ok(_) => self.reached(),
+            Err(failure) => self.failed(failure),
+        }
+        let mut again = None;
+        for layer in &mut self.state.layers {
+            let Layer::Uploads(uploads) = layer else {
+                continue;
+            };
+            if !uploads.loading.is(request) {
+                continue;
+            }
+            uploads.loading = Loading::No;
+            match result {
+                Ok(page) => {
+                    uploads.error = None;
+                    let selected = uploads.items.get(uploads.list.at).map(|u| u.id);
+                    if uploads.cursor.is_none() {
+                        uploads.items.clear();
+                    }
+                    uploads.items.extend(page.items);
+                    uploads.next_cursor = page.next_cursor;
+                    let same = |upload: &Upload| Some(upload.id) == selected;
+                    if let Some(at) = uploads.items.iter().position(same) {
+                        uploads.list.at = at;
+                    }
+                }
+                Err(failure) => uploads.error = Some(failure.words),
+            }
+            if uploads.are_open() {
+                uploads.cursor = None;
+                again = Some(uploads.clone());
+            }
+            break;
+        }
+        // What is there changes by itself: it is asked for again as long as the list is open.
+        if let Some(mut uploads) = again {
+            self.ask_uploads(&mut uploads, AGAIN);
+            let open = self.state.layers.iter_mut();
+            for layer in open {
+                if let Layer::Uploads(open) = layer {
+                    open.loading = uploads.loading;
+                }
+            }
+        }
+        self.keep_in_view();
+    }
+
+    fn open_upload(&mut self, upload: Upload) -> Layer {
+        let mut view = UploadView {
+            upload,
+            list: ListCursor::default(),
+            loading: Loading::No,
+        };
+        self.ask_upload(&mut view, Duration::ZERO);
+        Layer::Upload(Box::new(view))
+    }
+
+    fn ask_upload(&mut self, view: &mut UploadView, after: Duration) {
+        let request = self.state.next_request();
+        view.loading = Loading::Awaited(request);
+        self.effects.push(Effect::Upload {
+            request,
+            id: view.upload.id,
+            after,
+        });
+    }
+
+    pub(super) fn upload(&mut self, view: &mut UploadView, command: Command) -> Flow {
+        let height = self.state.list_height();
+        let length = view.upload.differences.len();
+        if moves(&mut view.list, command, length, height) {
+            return Flow::Stay;
+        }
+        let id = view.upload.id;
+        match command {
+            Command::Back => return Flow::Close,
+            Command::Refresh => self.ask_upload(view, Duration::ZERO),
+            Command::Cancel => return self.ask_to_stop(&view.upload),
+            Command::Errors => return self.open_findings(id, FindingKind::Rejected),
+            Command::Save => self.save(id, FindingKind::Rejected),
+            _ => {}
+        }
+        Flow::Stay
+    }
+
+    pub(super) fn upload_read(&mut self, request: u64, result: Result<Box<Upload>, Failure>) {
+        match &result {
+            Ok(_) => self.reached(),
+            Err(failure) => self.complain(failure),
+        }
+        let mut layers = std::mem::take(&mut self.state.layers);
+        for layer in &mut layers {
+            if let Layer::Upload(view) = layer
+                && view.loading.is(request)
+            {
+                view.loading = Loading::No;
+                if let Ok(upload) = &result {
+                    view.upload = Upload::clone(upload);
+                }
+                if !view.upload.status.has_ended() {
+                    self.ask_upload(view, AGAIN);
+                }
+            }
+        }
+        // A lost session has opened the login above them.
+        layers.append(&mut self.state.layers);
+        self.state.layers = layers;
+    }
+
+    fn ask_to_stop(&mut self, upload: &Upload) -> Flow {
+        if upload.status.has_ended() {
+            let text = format!("It is {} already", upload.status);
+            self.state.tell(Tone::Info, text);
+            return Flow::Stay;
+        }
+        let name = upload
+            .filename
+            .clone()
+            .unwrap_or_else(|| "the file".to_owned());
+        Flow::Open(Layer::Question(Box::new(Question {
+            title: format!("Stop {name}?"),
+            lines: vec!["What was merged of it stays.".to_owned()],
+            then: Then::CancelUpload(upload.id),
+        })))
+    }
+
+    pub(super) fn upload_cancelled(&mut self, result: Result<Box<Upload>, Failure>) {
+        match result {
+            Ok(upload) => {
+                self.reached();
+                let words = match &upload.error {
+                    Some(error) => format!("Stopped: {error}"),
+                    None => "It stops behind the part that is at work".to_owned(),
+                };
+                self.state.tell(Tone::Good, words);
+                for layer in &mut self.state.layers {
+                    match layer {
+                        Layer::Uploads(uploads) => {
+                            let same = uploads.items.iter_mut().find(|u| u.id == upload.id);
+                            if let Some(same) = same {
+                                *same = Upload::clone(&upload);
+                            }
+                        }
+                        Layer::Upload(view) if view.upload.id == upload.id => {
+                            view.upload = Upload::clone(&upload);
+                        }
+                        _ => {}
+                    }
+                }
+            }
+            Err(failure) => self.complain(&failure),
+        }
+    }
+
+    /// Tab in the path's field, as in a shell; `None` where it means what it means everywhere.
+    pub(super) fn complete_path(&mut self, form: &UploadForm, command: Command) -> Option<Flow> {
+        let path = form.form.content("path");
+        let is_at_path = form
+            .form
+            .focused()
+            .is_some_and(|field| field.name == "path");
+        let is_done = form.completed.as_deref() == Some(path);
+        if command != Command::NextField || !is_at_path || path.is_empty() || is_done {
+            return None;
+        }
+        self.effects.push(Effect::CompletePath(path.to_owned()));
+        Some(Flow::Stay)
+    }
+
+    pub(super) fn path_completed(&mut self, found: Completion) {
+        if let Some(Layer::UploadForm(form)) = self.state.layers.last_mut() {
+            form.complete(found);
+        }
+    }
+
+    pub(super) fn upload_form(&mut self, form: &mut UploadForm, command: Command) -> Flow {
+        match command {
+            Command::Back => Flow::Close,
+            Command::Accept => {
+                form.form.clear_errors();
+                let path = form.form.content("path").to_owned();
+                if path.is_empty() {
+                    if let Some(field) = form.form.field_mut("path") {
+                        field.error = Some("which file?".to_owned());
+                    }
+                    form.form.focus_on("path");
+                    return Flow::Stay;
+                }
+                let query = form.query();
+                self.surface_sending(&path);
+                self.effects.push(Effect::SendFile {
+                    path,
+                    query: Box::new(query),
+                });
+                Flow::Close
+            }
+            _ => Flow::Stay,
+        }
+    }
+
+    fn surface_sending(&mut self, path: &str) {
+        for layer in &mut self.state.layers {
+            if let Layer::Uploads(uploads) = layer {
+                uploads.sending = Some(Sending {
+                    path: path.to_owned(),
+                    sent: 0,
+                    total: 0,
+                });
+            }
+        }
+    }
+
+    pub(super) fn file_sending(&mut self, sent: u64, total: u64) {
+        for layer in &mut self.state.layers {
+            if let Layer::Uploads(uploads) = layer
+                && let Some(sending) = &mut uploads.sending
+            {
+                (sending.sent, sending.total) = (sent, total);
+            }
+        }
+    }
+
+    pub(super) fn file_sent(&mut self, result: Result<Box<Upload>, Failure>) {
+        for layer in &mut self.state.layers {
+            if let Layer::Uploads(uploads) = layer {
+                uploads.sending = None;
+            }
+        }
+        match result {
+            Ok(upload) => {
+                self.reached();
+                let is_known = upload.duplicate_of == Some(upload.id);
+                let words = if is_known {
+                    "The same file was merged before; nothing was done"
+                } else {
+                    "The file has arrived"
+                };
+                self.state.tell(Tone::Good, words);
+                let mut layers = std::mem::take(&mut self.state.layers);
+                for layer in &mut layers {
+                    if let Layer::Uploads(uploads) = layer {
+                        uploads.cursor = None;
+                        uploads.list = ListCursor::default();
+                        self.ask_uploads(uploads, Duration::ZERO);
+                    }
+                }
+                self.state.layers = layers;
+            }
+            Err(failure) => self.complain(&failure),
+        }
+    }
+
+    fn open_findings(&mut self, id: UploadId, kind: FindingKind) -> Flow {
+        self.effects.push(Effect::Findings { id, kind });
+        Flow::Open(Layer::Findings(Box::new(Findings {
+            id,
+            kind,
+            items: None,
+            list: ListCursor::default(),
+            error: None,
+        })))
+    }
+
+    pub(super) fn findings(&mut self, findings: &mut Findings, command: Command) -> Flow {
+        let height = self.state.list_height();
+        let length = findings.items.as_ref().map_or(0, Vec::len);
+        if moves(&mut findings.list, command, length, height) {
+            return Flow::Stay;
+        }
+        match command {
+            Command::Back => return Flow::Close,
+            Command::Save => self.save(findings.id, findings.kind),
+            Command::Sort => {
+                findings.kind = match findings.kind {
+                    FindingKind::Rejected => FindingKind::Noted,
+                    FindingKind::Noted => FindingKind::Withdrawn,
+                    FindingKind::Withdrawn => FindingKind::Rejected,
+                };
+                findings.items = None;
+                findings.list = ListCursor::default();
+                self.effects.push(Effect::Findings {
+                    id: findings.id,
+                    kind: findings.kind,
+                });
+            }
+            _ => {}
+        }
+        Flow::Stay
+    }
+
+    fn save(&mut self, id: UploadId, kind: FindingKind) {
+        self.effects.push(Effect::SaveFindings { id, kind });
+    }
+
+    pub(super) fn findings_read(
+        &mut self,
+        of: (UploadId, FindingKind),
+        result: Result<Vec<FindingLine>, Failure>,
+    ) {
+        match &result {
+            Ok(_) => self.reached(),
+            Err(failure) => self.failed(failure),
+        }
+        for layer in &mut self.state.layers {
+            if let Layer::Findings(findings) = layer
+                && (findings.id, findings.kind) == of
+            {
+                match &result {
+                    Ok(lines) => findings.items = Some(lines.clone()),
+                    Err(failure) => findings.error = Some(failure.words.clone()),
+                }
+            }
+        }
+    }
+
+    pub(super) fn findings_saved(&mut self, result: Result<String, Failure>) {
+        match result {
+            Ok(path) => self.state.tell(Tone::Good, format!("Saved in {path}")),
+            Err(failure) => self.complain(&failure),
+        }
+    }
+}
