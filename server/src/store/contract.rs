@@ -104,6 +104,7 @@ macro_rules! all {
             $crate::store::contract::cases!($fixture, $crate::features::analytics::store::contract:
                 figures_are_those_of_the_bookings
                 they_are_made_anew_from_the_bookings
+                who_waits_has_bought_nothing
                 sums_are_paged
                 flights_are_as_full_as_they_are_sold
                 searches_without_seats_are_counted

@@ -15,7 +15,7 @@ use jiff::Timestamp;
 
 use super::command::{Action, Answer, Asked, Command, Duty, IfMatch, Outcome};
 use crate::features::auth::caller::Caller;
-pub use change::{Author, Change, Kind, Place, seat_balance};
+pub use change::{Author, Change, Kind, Place, WAITLISTED, seat_balance};
 
 mod change;
 mod confirm;

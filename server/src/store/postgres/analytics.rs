@@ -13,7 +13,9 @@ use super::replicas::MayBeOld;
 use crate::features::analytics::store::{AnalyticsStore, Period, SalesPosition, SalesSum};
 use crate::messages::consumer::Delivery;
 use crate::store::StoreError;
-use crate::store::rows::analytics::{LoadRow, SalesRow, UnservedRow, told, unserved};
+use crate::store::rows::analytics::{
+    LoadRow, SalesRow, UnservedRow, began_without_seats, told, unserved,
+};
 
 /// Makes the figures of some bookings those of the bookings as they are. What is newer in the figures stays.
 async fn renew(tx: &mut PgTransaction<'_>, bookings: &[i64]) -> Result<(), sqlx::Error> {
@@ -32,7 +34,12 @@ async fn renew(tx: &mut PgTransaction<'_>, bookings: &[i64]) -> Result<(), sqlx:
          CROSS JOIN LATERAL (
              SELECT * FROM flights WHERE id = s.flight_id AND departure_date = departure_day(s.flight_id) OFFSET 0
          ) AS f
-         WHERE s.status <> 'HL'
+         -- Who still waits has nothing, and who waited in vain never had.
+         WHERE s.status <> 'HL' AND (s.status <> 'XX' OR NOT EXISTS (
+             SELECT FROM history AS began WHERE began.booking_id = b.id AND began.version = 1 AND began.detail LIKE $2
+         ) OR EXISTS (
+             SELECT FROM history AS got WHERE got.booking_id = b.id AND got.action = 'waitlist.cleared'
+         ))
          ORDER BY b.id, s.position
          ON CONFLICT (booking_id, position) DO UPDATE SET
              version = excluded.version, flight_id = excluded.flight_id, carrier = excluded.carrier,
@@ -42,6 +49,7 @@ async fn renew(tx: &mut PgTransaction<'_>, bookings: &[i64]) -> Result<(), sqlx:
          WHERE known.version <= excluded.version",
     )
     .bind(bookings)
+    .bind(began_without_seats())
     .execute(&mut **tx)
     .await?;
     Ok(())

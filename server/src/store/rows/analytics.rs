@@ -12,10 +12,16 @@ use sqlx::FromRow;
 use super::decode;
 use super::instant::StoredInstant;
 use crate::features::analytics::store::SalesSum;
+use crate::features::bookings::decide::WAITLISTED;
 use crate::messages::consumer::Delivery;
 
 /// The column of a cabin where none was asked for.
 const ANY: i64 = -1;
+
+/// What the history says of a booking that began without seats, as a pattern.
+pub(crate) fn began_without_seats() -> String {
+    format!("%{WAITLISTED}")
+}
 
 /// Searches that found no seats: a day, where from and to, the cabin's position, and how many.
 pub(crate) type UnservedRow = (String, String, String, i64, i64);
@@ -39,10 +45,7 @@ pub(crate) fn told(batch: &[&Delivery]) -> (Vec<Locator>, Vec<UnservedRow>) {
                     )
                 }));
             }
-            Event::BookingCreated(booking) | Event::BookingCancelled(booking) => {
-                bookings.push(booking.locator);
-            }
-            _ => {}
+            other => bookings.extend(other.booking().map(|booking| booking.locator)),
         }
     }
     bookings.sort_unstable();

@@ -12,7 +12,9 @@ use super::messages::first_time;
 use crate::features::analytics::store::{AnalyticsStore, Period, SalesPosition, SalesSum};
 use crate::messages::consumer::Delivery;
 use crate::store::StoreError;
-use crate::store::rows::analytics::{LoadRow, SalesRow, UnservedRow, told, unserved};
+use crate::store::rows::analytics::{
+    LoadRow, SalesRow, UnservedRow, began_without_seats, told, unserved,
+};
 
 /// Makes the figures of some bookings those of the bookings as they are. What is newer in the figures stays.
 async fn renew(tx: &mut SqliteTransaction<'_>, bookings: &[i64]) -> Result<(), sqlx::Error> {
@@ -33,7 +35,12 @@ async fn renew(tx: &mut SqliteTransaction<'_>, bookings: &[i64]) -> Result<(), s
                      WHERE id IN (SELECT value FROM json_each(?1))) AS booked ON booked.id = b.id
          CROSS JOIN segments AS s ON s.booking_id = b.id
          CROSS JOIN flights AS f ON f.id = s.flight_id
-         WHERE s.status <> 'HL'
+         -- Who still waits has nothing, and who waited in vain never had.
+         WHERE s.status <> 'HL' AND (s.status <> 'XX' OR NOT EXISTS (
+             SELECT 1 FROM history AS began WHERE began.booking_id = b.id AND began.version = 1 AND began.detail LIKE ?2
+         ) OR EXISTS (
+             SELECT 1 FROM history AS got WHERE got.booking_id = b.id AND got.action = 'waitlist.cleared'
+         ))
          ON CONFLICT (booking_id, position) DO UPDATE SET
              version = excluded.version, flight_id = excluded.flight_id, carrier = excluded.carrier,
              origin = excluded.origin, destination = excluded.destination, cabin = excluded.cabin,
@@ -42,6 +49,7 @@ async fn renew(tx: &mut SqliteTransaction<'_>, bookings: &[i64]) -> Result<(), s
          WHERE version <= excluded.version",
     )
     .bind(json!(bookings).to_string())
+    .bind(began_without_seats())
     .execute(&mut **tx)
     .await?;
     Ok(())

@@ -150,6 +150,44 @@ pub(crate) async fn they_are_made_anew_from_the_bookings(fixture: &impl Fixture)
     assert_eq!(sums(store, GroupBy::Day).await, made);
 }
 
+pub(crate) async fn who_waits_has_bought_nothing(fixture: &impl Fixture) {
+    let store = fixture.database();
+    let ada = agent(store, "ada").await;
+    let full = flight(store, 1, 1).await.id;
+    let first = carry_out(store, contract::create(&ada, "first", full.raw(), |_| {})).await;
+    let wait = |body: &mut serde_json::Value| body["waitlist"] = true.into();
+    let waits = carry_out(store, contract::create(&ada, "waits", full.raw(), wait)).await;
+    let leaves = carry_out(store, contract::create(&ada, "leaves", full.raw(), wait)).await;
+    let seats = async || {
+        store.count(&messages(store).await).await.unwrap();
+        let (booked, _, cancelled, _) = total(&sums(store, GroupBy::Day).await);
+        (booked, cancelled)
+    };
+    assert_eq!(seats().await, (1, 0));
+    carry_out(
+        store,
+        contract::cancel(&ada, "leave", leaves.locator, leaves.version),
+    )
+    .await;
+    assert_eq!(seats().await, (1, 0), "whoever left had nothing");
+    carry_out(
+        store,
+        contract::cancel(&ada, "cancel", first.locator, first.version),
+    )
+    .await;
+    assert_eq!(seats().await, (2, 1), "whoever waited has it now");
+    let cleared = store.booking(waits.locator).await.unwrap().unwrap().booking;
+    carry_out(
+        store,
+        contract::cancel(&ada, "too", cleared.locator, cleared.version),
+    )
+    .await;
+    let told = seats().await;
+    assert_eq!(told, (2, 2));
+    store.recount(i64::MIN, 100).await.unwrap();
+    assert_eq!(seats().await, told);
+}
+
 pub(crate) async fn sums_are_paged(fixture: &impl Fixture) {
     let store = fixture.database();
     some_sales(store).await;

@@ -15,6 +15,9 @@ use crate::features::bookings::party;
 /// A cabin of a flight.
 pub type Place = (FlightId, Cabin);
 
+/// How the history says that a booking began without seats.
+pub const WAITLISTED: &str = ", waitlisted";
+
 /// A change of one booking.
 #[derive(Debug, Clone)]
 pub struct Change {
@@ -134,7 +137,7 @@ impl Change {
             Kind::Create => {
                 let made = format!("{people} on {flights}, {}", booking.total);
                 match (booking.status, booking.time_limit) {
-                    (BookingStatus::Waitlisted, _) => format!("{made}, waitlisted"),
+                    (BookingStatus::Waitlisted, _) => format!("{made}{WAITLISTED}"),
                     (_, Some(limit)) => format!("{made}, held until {limit}"),
                     (_, None) => made,
                 }
