@@ -112,9 +112,9 @@ async fn a_script_holds_and_confirms() {
     held.time_limit = Some("2026-11-27T18:00:00Z".parse().unwrap());
     let mut confirmed = booking(1, Some(key(1)));
     confirmed.version = 2;
-    let hold = json!({"hold": true, "time_limit": "2026-11-27T18:00:00Z"});
+    let asked = json!({"hold": true, "time_limit": "2026-11-27T18:00:00Z"});
     Mock::given(path("/v1/bookings"))
-        .and(body_partial_json(&hold))
+        .and(body_partial_json(&asked))
         .respond_with(ResponseTemplate::new(201).set_body_json(&held))
         .mount(&server)
         .await;
@@ -129,8 +129,8 @@ async fn a_script_holds_and_confirms() {
         .mount(&server)
         .await;
     airside(state.path(), &server.uri(), &["login", "demo"], "secret\n").await;
-    let hold = ["--hold", "--time-limit", "2026-11-27T18:00:00Z"];
-    let arguments = [&BOOK[..], &hold].concat();
+    let terms = ["--hold", "--time-limit", "2026-11-27T18:00:00Z"];
+    let arguments = [&BOOK[..], &terms].concat();
     let output = airside(state.path(), &server.uri(), &arguments, "").await;
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(

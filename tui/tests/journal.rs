@@ -18,7 +18,7 @@ fn submitted(n: usize) -> JournalRecord {
             key: key(n),
             account: account(),
             kind: OperationKind::Create {
-                body: request(),
+                body: Box::new(request()),
                 preview: Preview::default(),
             },
             target: Reference::Pending(key(n)),

@@ -271,7 +271,10 @@ impl Ledger {
         }
         let (kind, target, base_version) = match intent {
             Intent::Create { body, preview } => (
-                OperationKind::Create { body, preview },
+                OperationKind::Create {
+                    body: Box::new(body),
+                    preview,
+                },
                 Reference::Pending(key.clone()),
                 None,
             ),

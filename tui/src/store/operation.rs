@@ -37,7 +37,7 @@ pub enum OperationKind {
     /// A new booking.
     Create {
         /// The body of the request.
-        body: CreateBooking,
+        body: Box<CreateBooking>,
         /// What is shown meanwhile.
         preview: Preview,
     },

@@ -191,7 +191,7 @@ impl Step<'_> {
         let intent = Intent::Confirm { target };
         match self.state.ledger.submit(key, intent, self.state.now) {
             Ok(effects) => self.ledger(effects),
-            Err(error) => self.state.tell(Tone::Info, sentence(&error)),
+            Err(error) => self.state.tell(Tone::Info, sentence(error)),
         }
     }
 
@@ -341,7 +341,7 @@ impl Step<'_> {
 }
 
 /// An error as a message begins.
-fn sentence(error: &SubmitError) -> String {
+fn sentence(error: SubmitError) -> String {
     let words = error.to_string();
     let mut letters = words.chars();
     letters.next().map_or_else(String::new, |first| {

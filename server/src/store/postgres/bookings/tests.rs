@@ -28,7 +28,7 @@ impl Bookings {
         self.0.database()
     }
 
-    async fn from_to(
+    async fn flight_between(
         &self,
         [origin, destination]: [&str; 2],
         id: i64,
@@ -94,12 +94,12 @@ impl Fixture for Bookings {
     }
 
     async fn flight(&self, id: i64, number: u16, hours: i64, capacity: u32) {
-        self.from_to(["JFK", "ORD"], id, number, hours, capacity)
+        self.flight_between(["JFK", "ORD"], id, number, hours, capacity)
             .await;
     }
 
     async fn onward(&self, id: i64, number: u16, hours: i64, capacity: u32) {
-        self.from_to(["ORD", "LAX"], id, number, hours, capacity)
+        self.flight_between(["ORD", "LAX"], id, number, hours, capacity)
             .await;
     }
 

@@ -18,7 +18,7 @@ struct OnDisk {
 }
 
 impl OnDisk {
-    async fn from_to(
+    async fn flight_between(
         &self,
         [origin, destination]: [&str; 2],
         id: i64,
@@ -79,12 +79,12 @@ impl Fixture for OnDisk {
     }
 
     async fn flight(&self, id: i64, number: u16, hours: i64, capacity: u32) {
-        self.from_to(["JFK", "ORD"], id, number, hours, capacity)
+        self.flight_between(["JFK", "ORD"], id, number, hours, capacity)
             .await;
     }
 
     async fn onward(&self, id: i64, number: u16, hours: i64, capacity: u32) {
-        self.from_to(["ORD", "LAX"], id, number, hours, capacity)
+        self.flight_between(["ORD", "LAX"], id, number, hours, capacity)
             .await;
     }
 

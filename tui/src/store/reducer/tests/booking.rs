@@ -25,7 +25,7 @@ fn booking(desk: &Desk) -> &BookingForm {
 
 fn body(desk: &mut Desk) -> CreateBooking {
     match desk.books().kind {
-        OperationKind::Create { body, .. } => body,
+        OperationKind::Create { body, .. } => *body,
         other => panic!("{other:?}"),
     }
 }

@@ -179,11 +179,11 @@ pub(crate) async fn what_is_given_back_goes_to_those_who_wait_in_the_same_batch(
 ) {
     let (store, ada) = with_user(fixture).await;
     fixture.flight(1, 1545, 48, 1).await;
-    let hold = |b: &mut Value| b["hold"] = json!(true);
+    let until_then = |b: &mut Value| b["hold"] = json!(true);
     let [held, waiting, next] = make(
         &*store,
         [
-            create(&ada, "held", 1, hold),
+            create(&ada, "held", 1, until_then),
             create(&ada, "waits", 1, waits(1)),
             create(&ada, "next", 1, waits(1)),
         ],
@@ -314,11 +314,11 @@ pub(crate) async fn a_waitlist_ends_with_its_flight(fixture: &impl Fixture) {
 pub(crate) async fn what_nobody_asked_for_is_in_the_history_of_nobody(fixture: &impl Fixture) {
     let (store, ada) = with_user(fixture).await;
     fixture.flight(1, 1545, 48, 1).await;
-    let hold = |b: &mut Value| b["hold"] = json!(true);
+    let until_then = |b: &mut Value| b["hold"] = json!(true);
     let [held, waiting] = make(
         &*store,
         [
-            create(&ada, "held", 1, hold),
+            create(&ada, "held", 1, until_then),
             create(&ada, "waits", 1, waits(1)),
         ],
     )
