@@ -120,6 +120,7 @@ mod tests {
                 version: 1,
                 office: "NYC1A0001".parse().unwrap(),
                 operation: None,
+                sent_by: None,
             }),
         }
     }

@@ -31,7 +31,7 @@ use crate::config::EventSettings;
 use crate::features::auth::caller::Caller;
 use crate::features::auth::revocations::Revocations;
 use crate::features::bookings::store::contract::agent;
-use crate::outbox::{Leader, Outbox, OutboxError, Page};
+use crate::outbox::{Lane, Lanes, Outbox, OutboxError, Page};
 use crate::store::StoreError;
 
 const NYC: &str = "NYC1A0001";
@@ -73,9 +73,29 @@ impl Outbox for World {
         std::future::pending::<()>().await;
     }
 
-    async fn lead(&self) -> Result<Option<Box<dyn Leader>>, OutboxError> {
-        Ok(None)
+    fn lanes(&self) -> Box<dyn Lanes> {
+        Box::new(NoLanes)
     }
+}
+
+/// Nobody relays here.
+struct NoLanes;
+
+#[async_trait]
+impl Lanes for NoLanes {
+    async fn share(&mut self) -> Result<BTreeMap<Lane, i64>, OutboxError> {
+        Ok(BTreeMap::new())
+    }
+
+    async fn relayed(&mut self, _: &BTreeMap<Lane, i64>) -> Result<(), OutboxError> {
+        Ok(())
+    }
+
+    async fn prune(&mut self, _: Duration, _: u32) -> Result<u64, OutboxError> {
+        Ok(0)
+    }
+
+    async fn leave(self: Box<Self>) {}
 }
 
 #[async_trait]

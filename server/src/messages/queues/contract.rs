@@ -50,6 +50,7 @@ pub(crate) fn booking(id: i64) -> Envelope {
         version: u64::try_from(id).unwrap(),
         office: "NYC1A0001".parse().unwrap(),
         operation: None,
+        sent_by: None,
     };
     envelope(id, Event::BookingCreated(event))
 }
