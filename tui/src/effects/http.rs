@@ -312,10 +312,10 @@ impl Api {
     /// The same, of which the body is yet to be read.
     async fn open(&self, call: &Call) -> Result<Response, ApiError> {
         let session = self.session().ok_or(ApiError::LoggedOut)?;
-        match self.call(call, Some(&session.access_token)).await {
+        match self.respond(call, Some(&session.access_token)).await {
             Err(ApiError::Problem { problem, .. }) if problem.status == 401 => {
                 let renewed = self.refresh(&session).await?;
-                match self.call(call, Some(&renewed.access_token)).await {
+                match self.respond(call, Some(&renewed.access_token)).await {
                     Err(ApiError::Problem { problem, .. }) if problem.status == 401 => {
                         Err(ApiError::LoggedOut)
                     }
@@ -425,7 +425,7 @@ impl Api {
     }
 
     /// Makes a call; a successful answer, of which the body is yet to be read.
-    async fn call(&self, call: &Call, token: Option<&Secret>) -> Result<Response, ApiError> {
+    async fn respond(&self, call: &Call, token: Option<&Secret>) -> Result<Response, ApiError> {
         self.answered(self.request(call, token).await?).await
     }
 
