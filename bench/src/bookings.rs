@@ -220,7 +220,7 @@ async fn rate(shop: &Arc<Shop>, way: &Way, among: usize) -> f64 {
         async move {
             match way.book(shop.command(among)).await {
                 Outcome::Answered(answer) => assert_eq!(answer.status, 201),
-                Outcome::Refused(problem) => panic!("{problem}"),
+                other => panic!("{other:?}"),
             }
         }
     })

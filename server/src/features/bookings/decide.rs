@@ -63,7 +63,7 @@ pub struct FlightFacts {
     pub aircraft: AircraftCode,
     /// Whether it operates.
     pub status: FlightStatus,
-    /// Its cabins, in the order of [`Cabin::ALL`].
+    /// Its cabins, in the order of [`Cabin::ALL`](airside_common::flight::Cabin::ALL).
     pub cabins: [Option<CabinFacts>; 4],
 }
 
