@@ -210,7 +210,10 @@ async fn a_worker_that_is_told_to_stop_ends_behind_its_chunk_and_gives_the_file_
     let client = server.login("root").await;
     let waiting = read(&client, &id).await;
     assert_eq!(waiting["status"], "queued", "nobody has it: {waiting}");
-    assert_eq!(client.figure("airside_uploads_waiting").await.as_deref(), Some("1"));
+    assert_eq!(
+        client.figure("airside_uploads_waiting").await.as_deref(),
+        Some("1")
+    );
     server.stop().await;
 
     let server = place.start().await;
