@@ -96,12 +96,12 @@ impl Step<'_> {
             Event::FlightCreated(result) => self.flight_created(result),
             Event::FlightCancelled(result) => self.flight_cancelled(result),
             Event::Uploads { request, result } => self.uploads_read(request, result),
-            Event::Upload { request, result } => self.upload_read(request, result),
+            Event::Upload { request, result } => self.upload_read(request, &result),
             Event::FileSending { sent, total } => self.file_sending(sent, total),
             Event::FileSent(result) => self.file_sent(result),
             Event::UploadCancelled(result) => self.upload_cancelled(result),
             Event::PathCompleted(found) => self.path_completed(found),
-            Event::Findings { of, result } => self.findings_read(of, result),
+            Event::Findings { of, result } => self.findings_read(of, &result),
             Event::FindingsSaved(result) => self.findings_saved(result),
         }
     }

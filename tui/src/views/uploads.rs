@@ -20,11 +20,8 @@ const GAUGE: usize = 12;
 /// How much of something is done, as a bar.
 fn gauge(done: u64, total: u64) -> String {
     let part = |of: u64| {
-        if total == 0 {
-            0
-        } else {
-            (done.min(total) * of) / total
-        }
+        let share = (done.min(total) * of).checked_div(total);
+        share.unwrap_or_default()
     };
     let full = usize::try_from(part(GAUGE as u64)).unwrap_or(GAUGE);
     format!(
@@ -61,7 +58,7 @@ fn number(count: u64) -> String {
     let digits = count.to_string();
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);

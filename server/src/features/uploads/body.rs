@@ -221,7 +221,7 @@ impl<R: tokio::io::AsyncBufRead + Unpin> AsyncRead for Unpacking<R> {
     }
 }
 
-fn header_word<'a>(request: &'a Request, name: header::HeaderName) -> &'a str {
+fn header_word(request: &Request, name: header::HeaderName) -> &str {
     let value = request.headers().get(name);
     value
         .map_or("", |value| value.to_str().unwrap_or("?"))

@@ -38,12 +38,10 @@ pub(super) async fn save(
         findings,
     } = advance.progress;
     let id = advance.lease.upload.to_string();
-    let cancelling: Option<bool> = sqlx::query_scalar(AssertSqlSafe(format!(
-        "UPDATE uploads SET done_flights = $3, done_rejected = $4, done_noted = $5, bytes_done = $6, rows_created = $7,
+    let cancelling: Option<bool> = sqlx::query_scalar("UPDATE uploads SET done_flights = $3, done_rejected = $4, done_noted = $5, bytes_done = $6, rows_created = $7,
              rows_updated = $8, rows_unchanged = $9, rows_rejected = $10, rows_noted = $11, rows_withdrawn = $12,
              findings = $13, attempts = 0, lease_until = clock_timestamp() + $14
-         WHERE id = $1 AND holder = $2 AND status = 'processing' RETURNING cancelling"
-    )))
+         WHERE id = $1 AND holder = $2 AND status = 'processing' RETURNING cancelling")
     .bind(&id)
     .bind(&advance.lease.holder)
     .bind(position.flights.cast_signed())
@@ -338,10 +336,8 @@ impl UploadStore for Postgres {
 
     async fn renew(&self, lease: &Lease) -> Result<Option<Wish>, StoreError> {
         let mut tx = self.write().await?;
-        let cancelling: Option<bool> = sqlx::query_scalar(AssertSqlSafe(format!(
-            "UPDATE uploads SET lease_until = clock_timestamp() + $3 WHERE id = $1 AND holder = $2 AND status = 'processing'
-             RETURNING cancelling"
-        )))
+        let cancelling: Option<bool> = sqlx::query_scalar("UPDATE uploads SET lease_until = clock_timestamp() + $3 WHERE id = $1 AND holder = $2 AND status = 'processing'
+             RETURNING cancelling")
         .bind(lease.upload.to_string())
         .bind(&lease.holder)
         .bind(interval(LEASE)?)
@@ -353,10 +349,8 @@ impl UploadStore for Postgres {
 
     async fn give_back(&self, lease: &Lease, pause: Duration) -> Result<bool, StoreError> {
         let mut tx = self.write().await?;
-        let given = sqlx::query(AssertSqlSafe(format!(
-            "UPDATE uploads SET status = 'queued', holder = NULL, lease_until = clock_timestamp() + $3
-             WHERE id = $1 AND holder = $2 AND status = 'processing'"
-        )))
+        let given = sqlx::query("UPDATE uploads SET status = 'queued', holder = NULL, lease_until = clock_timestamp() + $3
+             WHERE id = $1 AND holder = $2 AND status = 'processing'")
         .bind(lease.upload.to_string())
         .bind(&lease.holder)
         .bind(interval(pause)?)

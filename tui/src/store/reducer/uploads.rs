@@ -164,8 +164,8 @@ impl Step<'_> {
         Flow::Stay
     }
 
-    pub(super) fn upload_read(&mut self, request: u64, result: Result<Box<Upload>, Failure>) {
-        match &result {
+    pub(super) fn upload_read(&mut self, request: u64, result: &Result<Box<Upload>, Failure>) {
+        match result {
             Ok(_) => self.reached(),
             Err(failure) => self.complain(failure),
         }
@@ -175,7 +175,7 @@ impl Step<'_> {
                 && view.loading.is(request)
             {
                 view.loading = Loading::No;
-                if let Ok(upload) = &result {
+                if let Ok(upload) = result {
                     view.upload = Upload::clone(upload);
                 }
                 if !view.upload.status.has_ended() {
@@ -376,9 +376,9 @@ impl Step<'_> {
     pub(super) fn findings_read(
         &mut self,
         of: (UploadId, FindingKind),
-        result: Result<Vec<FindingLine>, Failure>,
+        result: &Result<Vec<FindingLine>, Failure>,
     ) {
-        match &result {
+        match result {
             Ok(_) => self.reached(),
             Err(failure) => self.failed(failure),
         }
@@ -386,7 +386,7 @@ impl Step<'_> {
             if let Layer::Findings(findings) = layer
                 && (findings.id, findings.kind) == of
             {
-                match &result {
+                match result {
                     Ok(lines) => findings.items = Some(lines.clone()),
                     Err(failure) => findings.error = Some(failure.words.clone()),
                 }

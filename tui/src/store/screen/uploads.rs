@@ -95,10 +95,10 @@ impl UploadForm {
     pub(crate) fn new() -> Self {
         Self {
             form: Form::new(vec![
-                Field::text("path", "File", 0, 50, "").hint("Tab completes"),
+                Field::text("path", "File", 0, 44, "").hint("Tab completes"),
                 Field::choice("dry_run", "Do", 1, &RUNS, 0),
                 Field::choice("format", "Format", 2, &FORMATS, 0),
-                Field::text("fares", "Fares", 3, 30, "").hint("for SSIM: 199.00, business=899.00"),
+                Field::text("fares", "Fares", 3, 24, "").hint("for SSIM: 199, business=899"),
                 Field::text("currency", "Currency", 4, 5, "").hint("USD where nothing is said"),
                 Field::choice("again", "Known file", 5, &["leave it", "merge again"], 0),
             ]),

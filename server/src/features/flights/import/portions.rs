@@ -56,12 +56,11 @@ impl Portions {
     /// The next rows, `most` of them unless a window or the file ends; `None` behind the last.
     pub(super) async fn next(&mut self, most: usize) -> Option<Portion> {
         while self.ordered < most && !self.has_ended {
-            match self.blocks.recv().await {
-                Some(block) => self.take(block),
-                None => {
-                    self.has_ended = true;
-                    self.order();
-                }
+            if let Some(block) = self.blocks.recv().await {
+                self.take(block);
+            } else {
+                self.has_ended = true;
+                self.order();
             }
             let findings = self.found.rejected.len() + self.found.noted.len();
             if findings >= MANY_FINDINGS || (self.ordered > 0 && self.ordered < self.waiting.len())
