@@ -9,11 +9,13 @@
 mod bare;
 mod beside_import;
 mod bookings;
+mod confirms;
 mod console;
 mod growth;
 mod http;
 mod import;
 mod load;
+mod messages;
 mod place;
 mod postgres;
 mod postgres_import;
@@ -33,7 +35,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 type Measure = (&'static str, fn(&mut Report));
 
 /// The measures by name.
-const MEASURES: [Measure; 10] = [
+const MEASURES: [Measure; 11] = [
     ("search", search::measure),
     ("bookings", bookings::measure),
     ("import", import::measure),
@@ -41,6 +43,7 @@ const MEASURES: [Measure; 10] = [
     ("postgres", postgres::measure),
     ("postgres-import", postgres_import::measure),
     ("redis", redis::measure),
+    ("messages", messages::measure),
     ("replicas", replicas::measure),
     ("console", console::measure),
     ("growth", growth::measure),

@@ -35,8 +35,8 @@ const BATCH: u32 = 512;
 /// How long to wait from one look to the next while events come all the time: a look costs as much for many as for one.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// How long a lane rests whose next event was not taken.
-const REST: Duration = Duration::from_secs(1);
+/// How long a lane rests whose next event was not taken: until the next look at the shares.
+const REST: Duration = Duration::from_millis(500);
 
 /// Events that are deleted in one transaction. SQLite's writer is held for some milliseconds by so many.
 const MOST: u32 = 5_000;
@@ -147,6 +147,8 @@ impl Relay {
                 done = self.relay(&mut share).await;
             }
             match done {
+                // While a lane rests nobody has tried again.
+                Ok(()) if share.has_rest() => {}
                 Ok(()) => {
                     if failing {
                         tracing::info!("events are relayed again");
@@ -358,6 +360,12 @@ impl Relay {
 }
 
 impl Share {
+    /// Whether something waits to be tried again.
+    fn has_rest(&self) -> bool {
+        let now = Instant::now();
+        self.ways.values().any(|way| way.rests_until > now)
+    }
+
     fn rest(&mut self, lane: Lane, until: Instant) {
         if let Some(way) = self.ways.get_mut(&lane) {
             way.rests_until = until;

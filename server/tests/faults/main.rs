@@ -5,7 +5,10 @@
     reason = "a test fails where what it needs is not there"
 )]
 
+mod bookers;
 mod bookings;
+mod broker;
+mod clerk;
 mod clock;
 mod cluster;
 mod database_restart;
@@ -14,6 +17,10 @@ mod disk_full;
 mod failover;
 mod log;
 mod lost_answer;
+mod messages_access;
+mod messages_broker;
+mod messages_kills;
+mod messages_letters;
 mod migration;
 mod preload;
 mod process;
@@ -37,3 +44,4 @@ mod stop;
 mod storm;
 mod unknown_commit;
 mod waiting;
+mod wire;
