@@ -29,8 +29,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How long the queues may take to say what became of a batch.
 const CONFIRM: Duration = Duration::from_secs(2);
 
-/// Events of one look.
+/// Events of one look, at most and at least. After a fault there are fewer: what is too much for a slow broker or a bad
+/// connection would else be tried for ever, and never be done.
 const BATCH: u32 = 512;
+const SMALL_BATCH: u32 = 16;
 
 /// How long to wait from one look to the next while events come all the time: a look costs as much for many as for one.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -107,6 +109,8 @@ struct Share {
     lanes: Box<dyn Lanes>,
     ways: BTreeMap<Lane, Way>,
     renewed: Instant,
+    /// Events of the next look.
+    batch: u32,
 }
 
 impl Relay {
@@ -133,6 +137,7 @@ impl Relay {
             lanes: self.outbox.lanes(),
             ways: BTreeMap::new(),
             renewed: Instant::now(),
+            batch: BATCH,
         };
         let mut next_share = Instant::now();
         let mut failing = false;
@@ -251,7 +256,7 @@ impl Relay {
         let mut fault = Ok(());
         // Whoever has had its lanes for longer without a word may have lost them.
         while !lanes.is_empty() && share.renewed.elapsed() + CONFIRM < HELD {
-            let look = self.outbox.read_after(from, BATCH);
+            let look = self.outbox.read_after(from, share.batch);
             let page = tokio::time::timeout(PATIENCE, look).await??;
             if page.newest < from {
                 // The database is another one, which has its own lanes; they are read with the next share.
@@ -286,6 +291,7 @@ impl Relay {
                 fault = Err(error);
                 if stuck.is_empty() {
                     // Nothing is known of any.
+                    share.batch = (share.batch / 4).max(SMALL_BATCH);
                     let rest = Instant::now() + REST;
                     for lane in lanes {
                         share.rest(lane, rest);
@@ -293,6 +299,7 @@ impl Relay {
                     return fault;
                 }
             }
+            share.batch = (share.batch * 2).min(BATCH);
             let reached: BTreeMap<Lane, i64> = lanes
                 .iter()
                 .map(|lane| (*lane, stuck.get(lane).copied().unwrap_or(last)))

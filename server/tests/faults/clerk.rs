@@ -1,5 +1,6 @@
 //! A consumer of bookings' events that writes down what it did, in this process or in one of its own.
 
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
@@ -157,12 +158,14 @@ impl Office {
             .flat_map(|one| (1..=one.version).map(|version| (one.locator.clone(), version)))
             .collect();
         expected.sort();
-        assert!(done == expected, "each once, and no other");
+        let missing: Vec<_> = expected.iter().filter(|one| !done.contains(one)).collect();
+        assert!(missing.is_empty(), "never done: {missing:?}");
+        assert!(done == expected, "something was done twice");
     }
 
     /// Fails where a change of a booking was done before one that came earlier.
     pub(crate) async fn in_order(&self) {
-        let mut versions = std::collections::HashMap::new();
+        let mut versions = HashMap::new();
         for (locator, version) in self.done().await {
             let before = versions.insert(locator.clone(), version).unwrap_or(0);
             assert!(before < version, "{locator}: {version} after {before}");
@@ -324,7 +327,7 @@ impl Clerk {
     async fn note(&self, batch: &[Delivery]) -> Result<(), sqlx::Error> {
         let messages: Vec<i64> = batch.iter().map(|one| one.envelope.id).collect();
         let mut tx = self.pool.begin().await?;
-        let new: Vec<i64> = sqlx::query_scalar(
+        let mut new: HashSet<i64> = sqlx::query_scalar(
             "INSERT INTO inbox (consumer, message, handled_at)
              SELECT $1, message, clock_timestamp() FROM unnest($2::bigint[]) AS given (message) ORDER BY message
              ON CONFLICT DO NOTHING RETURNING message",
@@ -332,11 +335,13 @@ impl Clerk {
         .bind(CLERK.0)
         .bind(messages)
         .fetch_all(&mut *tx)
-        .await?;
+        .await?
+        .into_iter()
+        .collect();
         for delivery in batch {
             if let Event::BookingCreated(booking) | Event::BookingCancelled(booking) =
                 &delivery.envelope.event
-                && new.contains(&delivery.envelope.id)
+                && new.remove(&delivery.envelope.id)
             {
                 sqlx::query("INSERT INTO done (message, locator, version) VALUES ($1, $2, $3)")
                     .bind(delivery.envelope.id)
