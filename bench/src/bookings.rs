@@ -59,7 +59,7 @@ pub(crate) fn measure(report: &mut Report) {
         ("bookings, spread over 1,000 flights", whole),
         ("bookings, one hot flight", 1),
     ] {
-        let rate = |way: &Way| runtime.block_on(rate(&shop, way, among));
+        let rate = |way: &Way| runtime.block_on(rate_of(&shop, way, among));
         let (ours, others) = in_turn(
             ROUNDS,
             || rate(&Way::Writer(writer.clone())),
@@ -118,7 +118,8 @@ impl Shop {
         Self { caller, flights }
     }
 
-    fn command(&self, among: usize) -> Command {
+    /// The next booking, on one of the first so many flights.
+    pub(crate) fn command(&self, among: usize) -> Command {
         let body = CreateBooking {
             segments: vec![NewSegment {
                 flight_id: self.flights[rand::random_range(0..among)],
@@ -196,7 +197,7 @@ fn rows(today: jiff::civil::Date) -> Vec<PlannedRow> {
 
 /// How a command reaches the store.
 #[derive(Clone)]
-enum Way {
+pub(crate) enum Way {
     /// With all others that wait.
     Writer(Writer),
     /// In a transaction of its own.
@@ -213,7 +214,7 @@ impl Way {
 }
 
 /// Bookings a second of all clients.
-async fn rate(shop: &Arc<Shop>, way: &Way, among: usize) -> f64 {
+pub(crate) async fn rate_of(shop: &Arc<Shop>, way: &Way, among: usize) -> f64 {
     let (shop, way) = (Arc::clone(shop), way.clone());
     each_at_once(CLIENTS, ROUND, move || {
         let (shop, way) = (Arc::clone(&shop), way.clone());

@@ -9,12 +9,14 @@
 mod bare;
 mod beside_import;
 mod bookings;
+mod confirms;
 mod console;
 mod growth;
 mod http;
 mod import;
 mod listeners;
 mod load;
+mod messages;
 mod place;
 mod postgres;
 mod postgres_import;
@@ -42,6 +44,7 @@ const MEASURES: [Measure; 11] = [
     ("postgres", postgres::measure),
     ("postgres-import", postgres_import::measure),
     ("redis", redis::measure),
+    ("messages", messages::measure),
     ("replicas", replicas::measure),
     ("listeners", listeners::measure),
     ("console", console::measure),

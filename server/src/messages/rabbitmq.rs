@@ -5,6 +5,7 @@
 //! processes, again if that one ends, and after four times to the dead-letter exchange. From there a process that relays
 //! takes it into the database.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +19,7 @@ use lapin::options::{
     BasicPublishOptions, BasicQosOptions, ConfirmSelectOptions, ExchangeDeclareOptions,
     QueueBindOptions, QueueDeclareOptions,
 };
+use lapin::protocol::{AMQPErrorKind, AMQPSoftError};
 use lapin::tcp::OwnedTLSConfig;
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{
@@ -77,26 +79,31 @@ pub struct RabbitQueues {
 struct Link {
     broker: Broker,
     bindings: Vec<Binding>,
-    live: Mutex<State>,
-    /// Whether it did when it was needed last; `None` where it never was.
-    answers: parking_lot::Mutex<Option<bool>>,
+    state: parking_lot::Mutex<State>,
+    /// Held by who connects; when the last attempt failed.
+    connecting: Mutex<Option<Instant>>,
 }
 
 #[derive(Default)]
 struct State {
     live: Option<Arc<Live>>,
-    failed: Option<Instant>,
+    /// Whether the broker did when it was needed last; `None` where it never was.
+    answers: Option<bool>,
 }
 
 /// A connection with all that is declared on it.
 struct Live {
     connection: Connection,
     publisher: Channel,
+    /// Asks whether queues are there, which ends it where one is not.
+    looker: Channel,
 }
 
 impl Live {
     fn is_connected(&self) -> bool {
-        self.connection.status().connected() && self.publisher.status().connected()
+        self.connection.status().connected()
+            && self.publisher.status().connected()
+            && self.looker.status().connected()
     }
 }
 
@@ -126,41 +133,50 @@ impl Link {
     }
 
     /// The connection, a new one where there is none that works.
-    async fn live(&self) -> Result<Arc<Live>, QueueError> {
-        let mut state = self.live.lock().await;
-        if let Some(live) = state.live.as_ref().filter(|live| live.is_connected()) {
-            return Ok(Arc::clone(live));
+    async fn live(self: &Arc<Self>) -> Result<Arc<Live>, QueueError> {
+        if let Some(live) = self.whole() {
+            return Ok(live);
         }
-        state.live = None;
-        if state.failed.is_some_and(|at| at.elapsed() < AGAIN) {
+        let link = Arc::clone(self);
+        // It goes on where nobody waits for it any more: a broker that does not answer is to be told of.
+        let connecting = tokio::spawn(async move { link.connected().await });
+        connecting.await.map_err(|_| QueueError::Apart)?
+    }
+
+    /// The connection, where there is one that works.
+    fn whole(&self) -> Option<Arc<Live>> {
+        let state = self.state.lock();
+        state.live.clone().filter(|live| live.is_connected())
+    }
+
+    /// Connects, if nobody else has meanwhile or has failed to.
+    async fn connected(&self) -> Result<Arc<Live>, QueueError> {
+        let mut failed = self.connecting.lock().await;
+        if let Some(live) = self.whole() {
+            return Ok(live);
+        }
+        if failed.is_some_and(|at| at.elapsed() < AGAIN) {
             return Err(QueueError::Apart);
         }
-        match self.connect().await {
-            Ok(live) => {
-                *self.answers.lock() = Some(true);
-                state.failed = None;
-                let live = Arc::new(live);
-                state.live = Some(Arc::clone(&live));
-                Ok(live)
-            }
-            Err(error) => {
-                *self.answers.lock() = Some(false);
-                state.failed = Some(Instant::now());
-                Err(error)
-            }
-        }
+        let connected = self.connect().await.map(Arc::new);
+        *failed = connected.is_err().then(Instant::now);
+        *self.state.lock() = State {
+            live: connected.as_ref().ok().cloned(),
+            answers: Some(connected.is_ok()),
+        };
+        connected
     }
 
     /// Gives up a connection that did not do what it should.
-    async fn drop_live(&self, broken: &Arc<Live>) {
-        let mut state = self.live.lock().await;
+    fn give_up(&self, broken: &Arc<Live>) {
+        let mut state = self.state.lock();
         if state
             .live
             .as_ref()
             .is_some_and(|live| Arc::ptr_eq(live, broken))
         {
             state.live = None;
-            *self.answers.lock() = Some(false);
+            state.answers = Some(false);
         }
     }
 
@@ -177,9 +193,11 @@ impl Link {
         let connection = answered(connecting).await?;
         let publisher = answered(connection.create_channel()).await?;
         answered(publisher.confirm_select(ConfirmSelectOptions::default())).await?;
+        let looker = answered(connection.create_channel()).await?;
         let live = Live {
             connection,
             publisher,
+            looker,
         };
         self.declare(&live).await?;
         Ok(live)
@@ -295,6 +313,21 @@ impl Link {
     }
 }
 
+/// Something that is done on a connection, which is given up where that is not done, or nobody waits for it any more.
+struct Attempt<'a> {
+    link: &'a Link,
+    live: Arc<Live>,
+    is_whole: bool,
+}
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        if !self.is_whole {
+            self.link.give_up(&self.live);
+        }
+    }
+}
+
 impl RabbitQueues {
     /// Queues for these consumers in a broker; the database keeps dead letters. Nothing is connected yet.
     pub fn new(broker: Broker, bindings: Vec<Binding>, store: Arc<dyn MessageStore>) -> Self {
@@ -302,8 +335,8 @@ impl RabbitQueues {
             link: Arc::new(Link {
                 broker,
                 bindings,
-                live: Mutex::default(),
-                answers: parking_lot::Mutex::default(),
+                state: parking_lot::Mutex::default(),
+                connecting: Mutex::default(),
             }),
             store,
         }
@@ -315,15 +348,66 @@ impl RabbitQueues {
         exchange: ShortString,
         messages: impl Iterator<Item = (ShortString, BasicPublishOptions, i64, &'static str, &'a str)>,
     ) -> Result<Vec<Published>, QueueError> {
-        let live = self.link.live().await?;
-        let published = self.link.publish(&live, &exchange, messages).await;
-        let is_whole = published
-            .as_ref()
-            .is_ok_and(|all| !all.contains(&Published::Unroutable));
-        if !is_whole {
-            self.link.drop_live(&live).await;
+        let mut attempt = Attempt {
+            live: self.link.live().await?,
+            link: &self.link,
+            is_whole: false,
+        };
+        let published = self
+            .link
+            .publish(&attempt.live, &exchange, messages)
+            .await?;
+        attempt.is_whole = !published.contains(&Published::Unroutable);
+        Ok(published)
+    }
+
+    /// The broker says that a message has gone nowhere only where none of its queues is there. Of an event that several
+    /// consumers get, all queues are looked for after it was published.
+    async fn notice_missing(
+        &self,
+        batch: &[Message],
+        published: &mut [Published],
+    ) -> Result<(), QueueError> {
+        let shared = |kind: &str| {
+            let takers = self.link.bindings.iter().filter(|one| one.takes(kind));
+            takers.count() > 1
+        };
+        let kinds: BTreeSet<&str> = batch.iter().map(|message| message.kind).collect();
+        let kinds: Vec<&str> = kinds.into_iter().filter(|kind| shared(kind)).collect();
+        let is_looked_for = |one: &&Binding| kinds.iter().any(|kind| one.takes(kind));
+        for binding in self.link.bindings.iter().filter(is_looked_for) {
+            if self.is_there(binding.consumer).await? {
+                continue;
+            }
+            for (message, outcome) in batch.iter().zip(&mut *published) {
+                if binding.takes(message.kind) {
+                    *outcome = Published::Unroutable;
+                }
+            }
         }
-        published
+        Ok(())
+    }
+
+    /// Whether a consumer's queue is there; where it is not, the next connection makes it.
+    async fn is_there(&self, consumer: ConsumerName) -> Result<bool, QueueError> {
+        let mut attempt = Attempt {
+            live: self.link.live().await?,
+            link: &self.link,
+            is_whole: false,
+        };
+        let asked = attempt.live.looker.queue_declare(
+            self.link.queue(consumer.0),
+            QueueDeclareOptions::durable().passive(),
+            FieldTable::default(),
+        );
+        match answered(asked).await {
+            Ok(_) => {
+                attempt.is_whole = true;
+                Ok(true)
+            }
+            Err(QueueError::Broker(error)) if is_not_found(&error) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Takes dead letters from the broker until told to stop, or a fault.
@@ -352,10 +436,27 @@ impl RabbitQueues {
                 message: id_of(&letter, &body),
                 payload: &body,
             };
-            self.store.bury(&dead, MOST_DELIVERIES).await?;
+            // Not given back meanwhile: some releases of the broker drop what comes back too often.
+            let mut failing = false;
+            while let Err(error) = self.store.bury(&dead, MOST_DELIVERIES).await {
+                if !failing {
+                    tracing::warn!(%error, "a dead letter waits to be kept");
+                }
+                failing = true;
+                tokio::select! {
+                    () = tokio::time::sleep(POLL) => {}
+                    () = stop.cancelled() => return Ok(()),
+                }
+            }
             answered(channel.basic_ack(letter.delivery_tag, BasicAckOptions::default())).await?;
         }
     }
+}
+
+/// Whether the broker has not got what was asked for.
+fn is_not_found(error: &lapin::Error) -> bool {
+    matches!(error.kind(), lapin::ErrorKind::ProtocolError(error)
+        if error.kind() == &AMQPErrorKind::Soft(AMQPSoftError::NOTFOUND))
 }
 
 /// The queue that a dead letter was in before.
@@ -394,7 +495,9 @@ impl Queues for RabbitQueues {
                 message.body.as_str(),
             )
         });
-        self.publish_all(self.link.exchange(), messages).await
+        let mut published = self.publish_all(self.link.exchange(), messages).await?;
+        self.notice_missing(batch, &mut published).await?;
+        Ok(published)
     }
 
     async fn send_to(&self, consumer: &str, id: i64, body: &str) -> Result<Published, QueueError> {
@@ -430,7 +533,7 @@ impl Queues for RabbitQueues {
                 first: None,
             })),
             Err(error) => {
-                self.link.drop_live(&live).await;
+                self.link.give_up(&live);
                 Err(error)
             }
         }
@@ -454,7 +557,9 @@ impl Queues for RabbitQueues {
     }
 
     fn broker_answers(&self) -> Option<bool> {
-        *self.link.answers.lock()
+        let state = self.link.state.lock();
+        let is_lost = state.live.as_ref().is_some_and(|live| !live.is_connected());
+        state.answers.map(|answers| answers && !is_lost)
     }
 
     fn bindings(&self) -> &[Binding] {

@@ -29,14 +29,16 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How long the queues may take to say what became of a batch.
 const CONFIRM: Duration = Duration::from_secs(2);
 
-/// Events of one look.
+/// Events of one look, at most and at least. After a fault there are fewer: what is too much for a slow broker or a bad
+/// connection would else be tried for ever, and never be done.
 const BATCH: u32 = 512;
+const SMALL_BATCH: u32 = 16;
 
 /// How long to wait from one look to the next while events come all the time: a look costs as much for many as for one.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// How long a lane rests whose next event was not taken.
-const REST: Duration = Duration::from_secs(1);
+/// How long a lane rests whose next event was not taken: until the next look at the shares.
+const REST: Duration = Duration::from_millis(500);
 
 /// Events that are deleted in one transaction. SQLite's writer is held for some milliseconds by so many.
 const MOST: u32 = 5_000;
@@ -107,6 +109,8 @@ struct Share {
     lanes: Box<dyn Lanes>,
     ways: BTreeMap<Lane, Way>,
     renewed: Instant,
+    /// Events of the next look.
+    batch: u32,
 }
 
 impl Relay {
@@ -133,6 +137,7 @@ impl Relay {
             lanes: self.outbox.lanes(),
             ways: BTreeMap::new(),
             renewed: Instant::now(),
+            batch: BATCH,
         };
         let mut next_share = Instant::now();
         let mut failing = false;
@@ -147,6 +152,8 @@ impl Relay {
                 done = self.relay(&mut share).await;
             }
             match done {
+                // While a lane rests nobody has tried again.
+                Ok(()) if share.has_rest() => {}
                 Ok(()) => {
                     if failing {
                         tracing::info!("events are relayed again");
@@ -249,7 +256,7 @@ impl Relay {
         let mut fault = Ok(());
         // Whoever has had its lanes for longer without a word may have lost them.
         while !lanes.is_empty() && share.renewed.elapsed() + CONFIRM < HELD {
-            let look = self.outbox.read_after(from, BATCH);
+            let look = self.outbox.read_after(from, share.batch);
             let page = tokio::time::timeout(PATIENCE, look).await??;
             if page.newest < from {
                 // The database is another one, which has its own lanes; they are read with the next share.
@@ -284,6 +291,7 @@ impl Relay {
                 fault = Err(error);
                 if stuck.is_empty() {
                     // Nothing is known of any.
+                    share.batch = (share.batch / 4).max(SMALL_BATCH);
                     let rest = Instant::now() + REST;
                     for lane in lanes {
                         share.rest(lane, rest);
@@ -291,6 +299,7 @@ impl Relay {
                     return fault;
                 }
             }
+            share.batch = (share.batch * 2).min(BATCH);
             let reached: BTreeMap<Lane, i64> = lanes
                 .iter()
                 .map(|lane| (*lane, stuck.get(lane).copied().unwrap_or(last)))
@@ -358,6 +367,12 @@ impl Relay {
 }
 
 impl Share {
+    /// Whether something waits to be tried again.
+    fn has_rest(&self) -> bool {
+        let now = Instant::now();
+        self.ways.values().any(|way| way.rests_until > now)
+    }
+
     fn rest(&mut self, lane: Lane, until: Instant) {
         if let Some(way) = self.ways.get_mut(&lane) {
             way.rests_until = until;

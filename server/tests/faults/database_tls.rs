@@ -11,12 +11,22 @@ use crate::cluster::Cluster;
 use crate::process::Place;
 
 /// An authority that nobody else knows: its certificate, and what signs.
-fn authority() -> (String, Issuer<'static, KeyPair>) {
+pub(crate) fn authority() -> (String, Issuer<'static, KeyPair>) {
     let key = KeyPair::generate().unwrap();
     let mut parameters = CertificateParams::new(Vec::new()).unwrap();
     parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let certificate = parameters.self_signed(&key).unwrap().pem();
     (certificate, Issuer::new(parameters, key))
+}
+
+/// The certificate of a server at `127.0.0.1` by the word of an authority, and its key.
+pub(crate) fn certificate(authority: &Issuer<'static, KeyPair>) -> (String, String) {
+    let key = KeyPair::generate().unwrap();
+    let certificate = CertificateParams::new(vec!["127.0.0.1".to_owned()])
+        .unwrap()
+        .signed_by(&key, authority)
+        .unwrap();
+    (certificate.pem(), key.serialize_pem())
 }
 
 /// Writes a file that only the user of a folder may read.
@@ -36,14 +46,10 @@ fn write_private(path: &Path, text: &str, folder: &Path) {
 
 /// Has a server speak TLS as `127.0.0.1`, by the word of an authority.
 async fn certify(cluster: &Cluster, authority: &Issuer<'static, KeyPair>) {
-    let key = KeyPair::generate().unwrap();
-    let certificate = CertificateParams::new(vec!["127.0.0.1".to_owned()])
-        .unwrap()
-        .signed_by(&key, authority)
-        .unwrap();
+    let (certificate, key) = certificate(authority);
     let folder = cluster.folder().join("postgres");
-    write_private(&folder.join("server.crt"), &certificate.pem(), &folder);
-    write_private(&folder.join("server.key"), &key.serialize_pem(), &folder);
+    write_private(&folder.join("server.crt"), &certificate, &folder);
+    write_private(&folder.join("server.key"), &key, &folder);
     let on = "ALTER SYSTEM SET ssl = on";
     cluster.execute("postgres", on).await;
     cluster.execute("postgres", "SELECT pg_reload_conf()").await;

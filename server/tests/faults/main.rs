@@ -5,7 +5,10 @@
     reason = "a test fails where what it needs is not there"
 )]
 
+mod bookers;
 mod bookings;
+mod broker;
+mod clerk;
 mod clock;
 mod cluster;
 mod database_restart;
@@ -16,6 +19,10 @@ mod failover;
 mod holds;
 mod log;
 mod lost_answer;
+mod messages_access;
+mod messages_broker;
+mod messages_kills;
+mod messages_letters;
 mod migration;
 mod preload;
 mod process;
@@ -40,3 +47,4 @@ mod storm;
 mod unknown_commit;
 mod uploads;
 mod waiting;
+mod wire;

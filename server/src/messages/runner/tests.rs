@@ -184,6 +184,17 @@ async fn each_message_is_done_once_however_often_it_comes() {
     office.close().await;
 }
 
+#[tokio::test]
+async fn one_that_comes_twice_in_a_batch_is_done_once() {
+    let office = Office::of(&["booking.created"], &[]).await;
+    let batch = [1, 2, 1, 2, 3].map(|id| Delivery {
+        consumer: NAME,
+        envelope: booking(id),
+    });
+    office.consumer.consume(&batch).await.unwrap();
+    assert_eq!(office.done().await, [1, 2, 3]);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_that_cannot_be_done_holds_up_no_others_and_is_dead_in_the_end() {
     let mut office = Office::of(&["booking.created"], &[3]).await;

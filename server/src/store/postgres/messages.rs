@@ -18,7 +18,7 @@ use crate::messages::consumer::Delivery;
 use crate::messages::queues::{MOST_DELIVERIES, Received};
 use crate::messages::store::{DeadLetter, LetterFilter, MessageStore, Queued};
 use crate::store::StoreError;
-use crate::store::rows::messages::{LetterRow, NOBODY_SAID, ReceivedRow, depths};
+use crate::store::rows::messages::{LetterRow, NOBODY_SAID, ReceivedRow, depths, each_once};
 
 /// Records that messages are done with in the transaction that does it; answers which of them were not before, in their
 /// order.
@@ -38,8 +38,7 @@ pub(crate) async fn first_time<'a>(
     .bind(messages)
     .fetch_all(&mut **tx)
     .await?;
-    let is_new = |delivery: &&Delivery| new.contains(&delivery.envelope.id);
-    Ok(batch.iter().filter(is_new).collect())
+    Ok(each_once(batch, new))
 }
 
 fn interval(time: Duration) -> Result<PgInterval, sqlx::Error> {

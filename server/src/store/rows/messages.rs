@@ -1,11 +1,21 @@
 //! Rows of messages and dead letters.
 
+use std::collections::HashSet;
+
 use super::instant::StoredInstant;
+use crate::messages::consumer::Delivery;
 use crate::messages::queues::Received;
 use crate::messages::store::DeadLetter;
 
 /// What a dead letter says where nobody said why: each process that had it in hand ended.
 pub(crate) const NOBODY_SAID: &str = "whoever had it in hand ended without a word";
+
+/// The deliveries of new messages, in their order and each once: a batch has a message twice where it was published twice.
+pub(crate) fn each_once(batch: &[Delivery], new: Vec<i64>) -> Vec<&Delivery> {
+    let mut left: HashSet<i64> = new.into_iter().collect();
+    let is_first = |delivery: &&Delivery| left.remove(&delivery.envelope.id);
+    batch.iter().filter(is_first).collect()
+}
 
 #[derive(Debug, sqlx::FromRow)]
 pub(crate) struct ReceivedRow {

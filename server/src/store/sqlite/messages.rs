@@ -14,7 +14,7 @@ use crate::messages::consumer::Delivery;
 use crate::messages::queues::{MOST_DELIVERIES, Received};
 use crate::messages::store::{DeadLetter, LetterFilter, MessageStore, Queued};
 use crate::store::StoreError;
-use crate::store::rows::messages::{LetterRow, NOBODY_SAID, ReceivedRow, depths};
+use crate::store::rows::messages::{LetterRow, NOBODY_SAID, ReceivedRow, depths, each_once};
 
 /// The database's time in microseconds.
 macro_rules! now {
@@ -42,8 +42,7 @@ pub(crate) async fn first_time<'a>(
     .bind(json!(named).to_string())
     .fetch_all(&mut **tx)
     .await?;
-    let is_new = |delivery: &&Delivery| new.contains(&delivery.envelope.id);
-    Ok(batch.iter().filter(is_new).collect())
+    Ok(each_once(batch, new))
 }
 
 fn micros(time: Duration) -> i64 {

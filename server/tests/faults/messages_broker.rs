@@ -1,0 +1,191 @@
+//! RabbitMQ that is gone, frozen, started again or cut off: bookings go on, and in the end every event has had its effect
+//! once.
+
+use std::time::Duration;
+
+use rstest::rstest;
+use tempfile::NamedTempFile;
+
+use crate::bookers::Bookers;
+use crate::broker::{Broker, Fault};
+use crate::clerk::{Office, Work};
+use crate::process::{Client, Place, Server, Store};
+use crate::waiting::until;
+use crate::wire::Wire;
+
+/// By when an outbox that has grown is empty again.
+const SOON: Duration = Duration::from_secs(30);
+
+/// Longer than any time-out and pause of relay and runner.
+const LONG: Duration = Duration::from_secs(20);
+
+/// A server of all roles, which relays to RabbitMQ, and what it logs.
+struct Relaying {
+    place: Place,
+    server: Server,
+    client: Client,
+    log: NamedTempFile,
+}
+
+impl Relaying {
+    async fn start(broker: &str) -> Self {
+        let place = Place::on(Store::Postgres, 20, 900).await;
+        let place = place.with("AIRSIDE_AMQP_URL", broker);
+        let log = NamedTempFile::new().unwrap();
+        let to_log = format!("exec \"$0\" \"$@\" 2>>'{}'", log.path().display());
+        let server = place.start_through(&["sh", "-c", &to_log]).await;
+        let client = server.login("ada").await;
+        Self {
+            place,
+            server,
+            client,
+            log,
+        }
+    }
+
+    async fn depth(&self) -> i64 {
+        let depth = self.client.figure("airside_outbox_depth").await;
+        depth.unwrap().parse().unwrap()
+    }
+
+    async fn broker_is(&self, said: &str) {
+        until(SOON, &format!("RabbitMQ is {said}"), async || {
+            let (status, ready) = self.client.get("/readyz").await;
+            assert_eq!(status, 200, "{ready}");
+            ready["rabbitmq"] == said
+        })
+        .await;
+    }
+
+    async fn is_drained(&self) {
+        until(SOON, "the outbox is empty", async || {
+            self.depth().await == 0
+        })
+        .await;
+    }
+
+    fn logged(&self, what: &str) -> usize {
+        let log = std::fs::read_to_string(self.log.path()).unwrap();
+        log.matches(what).count()
+    }
+
+    async fn stop(self) {
+        self.server.stop().await;
+        self.place.check().await;
+    }
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn without_the_broker_events_wait_and_bookings_do_not(
+    #[values(Fault::Killed, Fault::Frozen)] fault: Fault,
+) {
+    let broker = Broker::start().await;
+    let relaying = Relaying::start(broker.url()).await;
+    let office = Office::open(&relaying.place, Some(broker.url())).await;
+    let clerk = office.clerk().await;
+    let bookers = Bookers::of(&relaying.client);
+    bookers.make(20).await;
+    relaying.broker_is("ok").await;
+
+    broker.suffer(fault).await;
+    relaying.broker_is("does not answer").await;
+    let before = relaying.depth().await;
+    tokio::time::sleep(LONG).await;
+    bookers.make(20).await;
+    assert!(relaying.depth().await > before + 20, "they wait");
+    relaying.broker_is("does not answer").await;
+    broker.recover(fault).await;
+
+    let booked = bookers.end().await;
+    relaying.is_drained().await;
+    relaying.broker_is("ok").await;
+    office.all_done(SOON, &booked).await;
+    office.in_order().await;
+    assert_eq!(relaying.logged("events wait to be relayed"), 1);
+    assert_eq!(relaying.logged("events are relayed again"), 1);
+    clerk.stop().await;
+    relaying.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_in_hand_when_the_broker_starts_again_comes_again_without_effect() {
+    let broker = Broker::start().await;
+    let relaying = Relaying::start(broker.url()).await;
+    let office = Office::open(&relaying.place, Some(broker.url())).await;
+    let clerk = office.clerk().await;
+    // It has done them by then, and not said so.
+    clerk.clerk.thinks_for(Duration::from_millis(500));
+    let bookers = Bookers::of(&relaying.client);
+    for _ in 0..2 {
+        bookers.make(20).await;
+        broker.kill().await;
+        broker.again().await;
+    }
+    bookers.make(20).await;
+    let booked = bookers.end().await;
+    office.all_done(SOON, &booked).await;
+    office.in_order().await;
+    clerk.stop().await;
+    relaying.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_that_break_in_the_middle_lose_nothing_and_change_no_order() {
+    let broker = Broker::start().await;
+    let (near, far) = (Wire::to(broker.port()).await, Wire::to(broker.port()).await);
+    let through = |wire: &Wire| broker.address("amqp", broker.user(), "127.0.0.1", wire.port);
+    let relaying = Relaying::start(&through(&near)).await;
+    let office = Office::open(&relaying.place, Some(broker.url())).await;
+    let clerk = office.through(through(&far)).clerk().await;
+    near.breaks(true);
+    far.breaks(true);
+    // The connections of before are whole; they go with the broker.
+    broker.kill().await;
+    broker.again().await;
+    let bookers = Bookers::of(&relaying.client);
+    until(
+        Duration::from_mins(1),
+        "both have broken often",
+        async || near.broken() >= 10 && far.broken() >= 5,
+    )
+    .await;
+    near.breaks(false);
+    far.breaks(false);
+    assert_eq!(bookers.refused(), 0);
+    let booked = bookers.end().await;
+    relaying.is_drained().await;
+    office.all_done(SOON, &booked).await;
+    office.in_order().await;
+    clerk.stop().await;
+    relaying.stop().await;
+}
+
+/// Two get the same events, so that the broker itself says nothing of one whose queue is gone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_queue_that_is_deleted_is_noticed_and_made_anew() {
+    let broker = Broker::start().await;
+    let place = Place::on(Store::Postgres, 20, 900).await;
+    let place = place.with("AIRSIDE_ROLES", "auth,search,bookings,admin");
+    let server = place.start().await;
+    let client = server.login("ada").await;
+    let office = Office::open(&place, Some(broker.url())).await;
+    let relay = office.start(Work::Relay);
+    let depth = async || client.figure("airside_outbox_depth").await.unwrap();
+    until(SOON, "it relays", async || depth().await == "0").await;
+
+    broker.delete("airside.clerk").await;
+    let bookers = Bookers::of(&client);
+    bookers.make(20).await;
+    let booked = bookers.end().await;
+    until(SOON, "all are relayed", async || depth().await == "0").await;
+    let log = relay.log();
+    assert_eq!(log.matches("it goes to no queue").count(), 1, "{log}");
+    assert_eq!(log.matches("events are relayed again").count(), 1, "{log}");
+    let clerk = office.clerk().await;
+    office.all_done(SOON, &booked).await;
+    office.in_order().await;
+    clerk.stop().await;
+    assert!(relay.stop(SOON).await.success());
+    server.stop().await;
+}
