@@ -15,8 +15,8 @@ use airside_server::app::App;
 use airside_server::clock::SystemClock;
 use airside_server::config::Settings;
 use airside_server::data_folder::DataFolder;
-use airside_server::features::flights::service::{Author as FlightAuthor, Flights};
-use airside_server::features::users::service::Author;
+use airside_server::features::audit::entry::Author;
+use airside_server::features::flights::service::Flights;
 use airside_server::roles::Running;
 use jiff::civil::Date;
 use tokio_util::sync::CancellationToken;
@@ -100,7 +100,7 @@ async fn serve(
     // Before the start, so that the timetable has them from the beginning.
     let flights = Flights::new(Arc::clone(&app.database) as _, Arc::clone(&app.clock));
     for (number, seats) in (1..).zip(seats) {
-        let author = FlightAuthor {
+        let author = Author {
             user: "root".to_owned(),
             request_id: "test".to_owned(),
         };
