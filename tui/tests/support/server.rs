@@ -105,7 +105,7 @@ async fn serve(
             request_id: "test".to_owned(),
         };
         flights
-            .create(&flight(number, *seats), author)
+            .create(&flight(number, *seats), &author)
             .await
             .unwrap();
     }
