@@ -7,6 +7,8 @@ pub mod auth;
 pub mod bookings;
 pub mod dead_letters;
 pub mod flights;
+pub mod mails;
 pub mod problem;
 pub mod search;
 pub mod users;
+pub mod webhooks;

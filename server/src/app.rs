@@ -13,7 +13,7 @@ use crate::cache::layered::LayeredCache;
 use crate::cache::memory::MemoryCache;
 use crate::cache::redis::RedisCache;
 use crate::clock::SharedClock;
-use crate::config::{CertificateError, DatabaseSettings, Settings};
+use crate::config::{CertificateError, DatabaseSettings, MailError, Settings};
 use crate::data_folder::DataFolder;
 use crate::features::audit::api::AuditApi;
 use crate::features::auth::api::AuthApi;
@@ -34,6 +34,11 @@ use crate::features::dead_letters::api::DeadLettersApi;
 use crate::features::dead_letters::service::DeadLetters;
 use crate::features::flights::api::{AdminFlightsApi, FlightsApi};
 use crate::features::flights::service::Flights;
+use crate::features::notifications::mail::api::MailsApi;
+use crate::features::notifications::mail::service::Mails;
+use crate::features::notifications::notifier::{Notifier, NotifierError};
+use crate::features::notifications::webhooks::api::WebhooksApi;
+use crate::features::notifications::webhooks::service::Webhooks;
 use crate::features::search::api::SearchApi;
 use crate::features::search::service::{CACHED_FOR, Search};
 use crate::features::users::api::UsersApi;
@@ -87,6 +92,12 @@ pub enum BuildError {
     /// Passwords cannot be hashed.
     #[error(transparent)]
     Hash(#[from] HashError),
+    /// Mail cannot be sent.
+    #[error(transparent)]
+    Mail(#[from] MailError),
+    /// Nobody can be told what happens.
+    #[error(transparent)]
+    Notifier(#[from] NotifierError),
 }
 
 /// The parts of a server, ready to run: those of the services that the process is, and what all need. [`crate::roles`] says
@@ -122,6 +133,8 @@ pub struct App {
     pub consumers: Vec<Arc<dyn Consumer>>,
     /// What became of messages here.
     pub handled: Handled,
+    /// Tells others what happened, for `notifier`.
+    pub notifier: Option<Arc<Notifier>>,
     /// What this process relays.
     pub relay_figures: RelayFigures,
     /// Tells the time.
@@ -147,6 +160,7 @@ impl App {
         let is = |role| roles.contains(role);
         // Before the database is opened: what is missing in the settings is said first.
         let (signer, source) = keys(settings, folder, &clock)?;
+        let mailing = settings.mail.mailing()?;
         let database = store::open(&settings.database, folder).await?;
         let shared = Arc::clone(&database);
         let redis = match settings.redis.address()? {
@@ -221,7 +235,9 @@ impl App {
         if let Some(redis) = &redis {
             metrics.register(|registry| redis.register(registry));
         }
-        let all = consumers();
+        let notifier = Notifier::new(mailing, &settings.webhooks, &shared, &clock)?;
+        let notifier = Arc::new(notifier);
+        let all = consumers(&notifier);
         let bindings = roles::consumers::bindings(&all);
         let queues: SharedQueues = match settings.amqp.broker()? {
             Some(broker) => Arc::new(RabbitQueues::new(broker, bindings, shared.clone())),
@@ -232,6 +248,10 @@ impl App {
             relay_figures.register(registry);
             handled.register(registry);
         });
+        let notifier = is(ServiceRole::Notifier).then_some(notifier);
+        if let Some(notifier) = &notifier {
+            metrics.register(|registry| notifier.figures().register(registry));
+        }
         let readiness = Readiness::default();
         let routes = router::routes(
             Features {
@@ -254,6 +274,12 @@ impl App {
                             Arc::clone(&queues),
                             Arc::clone(&clock),
                         )),
+                        MailsApi::new(Mails::new(shared.clone())),
+                        WebhooksApi::new(Webhooks::new(
+                            shared.clone(),
+                            settings.webhooks.reach(),
+                            Arc::clone(&clock),
+                        )),
                     )
                 }),
             },
@@ -265,6 +291,7 @@ impl App {
                     roles
                         .contains(ServiceRole::Relay)
                         .then(|| Arc::clone(&queues)),
+                    notifier.clone(),
                 )),
                 metrics: Arc::clone(&metrics),
                 readiness: readiness.clone(),
@@ -300,6 +327,7 @@ impl App {
             consumers: roles::consumers::of(all, &roles),
             queues,
             handled,
+            notifier,
             relay_figures,
             clock,
             roles,
@@ -308,8 +336,8 @@ impl App {
 }
 
 /// Everything that reacts to what happened, whichever process runs it.
-fn consumers() -> Vec<Place> {
-    Vec::new()
+fn consumers(notifier: &Notifier) -> Vec<Place> {
+    notifier.places()
 }
 
 /// Seats and fares in memory, before those that processes share.

@@ -6,5 +6,6 @@ pub mod auth;
 pub mod bookings;
 pub mod dead_letters;
 pub mod flights;
+pub mod notifications;
 pub mod search;
 pub mod users;

@@ -14,6 +14,8 @@ use crate::features::audit::store::AuditStore;
 use crate::features::auth::store::AuthStore;
 use crate::features::bookings::store::{self as bookings, BookingStore};
 use crate::features::flights::store::FlightStore;
+use crate::features::notifications::mail::store::MailStore;
+use crate::features::notifications::webhooks::store::WebhookStore;
 use crate::features::search::store::SearchStore;
 use crate::features::users::store::UserStore;
 use crate::http::problem::ProblemAnswer;
@@ -37,10 +39,12 @@ pub trait Database:
     + AuthStore
     + BookingStore
     + FlightStore
+    + MailStore
     + MessageStore
     + Outbox
     + SearchStore
     + UserStore
+    + WebhookStore
 {
     /// Whether it answers.
     async fn answers(&self) -> Result<(), StoreError>;

@@ -1,11 +1,14 @@
 //! How much waits, measured when somebody looks at the figures.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 
 use crate::features::bookings::service::Bookings;
+use crate::features::notifications::notifier::Notifier;
 use crate::http::metrics::Metrics;
 use crate::http::router::Measure;
 use crate::messages::queues::SharedQueues;
@@ -19,6 +22,8 @@ pub(super) struct Depths {
     bookings: Option<(Bookings, Gauge)>,
     /// Where this process relays.
     messages: Option<Messages>,
+    /// Where this process tells others.
+    notifier: Option<Arc<Notifier>>,
 }
 
 struct Messages {
@@ -39,6 +44,7 @@ impl Depths {
         database: &SharedDatabase,
         bookings: Option<&Bookings>,
         queues: Option<SharedQueues>,
+        notifier: Option<Arc<Notifier>>,
     ) -> Self {
         let gauge = |name: &str, help: &str| {
             let gauge = Gauge::default();
@@ -65,6 +71,7 @@ impl Depths {
             outbox,
             bookings,
             messages,
+            notifier,
         }
     }
 }
@@ -81,6 +88,10 @@ impl Measure for Depths {
         }
         if let Ok(depth) = self.database.outbox_depth().await {
             self.outbox.set(depth);
+        }
+        if let Some(notifier) = &self.notifier {
+            // What does not answer is told by `/readyz`.
+            let _ = notifier.measure().await;
         }
         let Some(messages) = &self.messages else {
             return;

@@ -178,6 +178,7 @@ fn group(path: &str) -> &'static str {
         (Some("flights"), Some(_)) => "Flights, for admins",
         (Some("users"), _) => "Users, for admins",
         (Some("audit"), _) => "Audit log, for admins",
+        (Some("mails" | "webhooks"), _) => "Mail and webhooks, for admins",
         (Some("itineraries" | "flights" | "airports"), None) => "Search",
         _ => "Logging in",
     }

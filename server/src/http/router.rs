@@ -25,6 +25,8 @@ use crate::features::auth::api::AuthApi;
 use crate::features::bookings::api::{AdminBookingsApi, BookingsApi};
 use crate::features::dead_letters::api::DeadLettersApi;
 use crate::features::flights::api::{AdminFlightsApi, FlightsApi};
+use crate::features::notifications::mail::api::MailsApi;
+use crate::features::notifications::webhooks::api::WebhooksApi;
 use crate::features::search::api::SearchApi;
 use crate::features::users::api::UsersApi;
 
@@ -57,6 +59,8 @@ pub type AdminApi = (
     UsersApi,
     AuditApi,
     DeadLettersApi,
+    MailsApi,
+    WebhooksApi,
 );
 
 /// All of the API, for its document.

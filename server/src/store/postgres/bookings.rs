@@ -33,6 +33,8 @@ mod reading;
 mod transaction;
 mod writes;
 
+pub(super) use reading::by_locators;
+
 use transaction::Transaction;
 
 /// Batches of a process at once: some are decided, or wait for the disk, while others are written.

@@ -21,6 +21,8 @@ mod integrity;
 mod reading;
 mod writes;
 
+pub(super) use reading::by_locators;
+
 #[async_trait]
 impl BookingStore for Sqlite {
     fn batches_at_once(&self) -> usize {
