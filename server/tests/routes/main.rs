@@ -19,3 +19,4 @@ mod roles;
 mod seats;
 mod security;
 mod users;
+mod webhooks;
