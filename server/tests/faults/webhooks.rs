@@ -97,8 +97,8 @@ async fn programs_are_told_what_happened_also_after_a_kill(#[case] store: Store)
     let made: Value = serde_json::from_str(&made).unwrap();
     let id = made["webhook"]["id"].as_str().unwrap();
 
-    let test = admin.answer(&format!("/v1/admin/webhooks/{id}/test"), &Value::Null);
-    assert_eq!(test.await.0, 202);
+    let test = format!("/v1/admin/webhooks/{id}/test");
+    assert_eq!(admin.answer(&test, &Value::Null).await.0, 202);
     until(PATIENCE, "the test", async || receiver.told().len() == 1).await;
     assert_eq!(receiver.told()[0]["type"], "webhook.test");
 

@@ -94,7 +94,10 @@ pub async fn run<T: Outgoing>(outgoing: Arc<T>, called: Arc<Notify>, stop: Cance
                 if pause == FIRST_PAUSE {
                     tracing::warn!(what = T::NAME, %error, "the database does not answer; what goes out waits");
                 }
-                tokio::time::sleep(pause).await;
+                tokio::select! {
+                    () = tokio::time::sleep(pause) => {}
+                    () = stop.cancelled() => {}
+                }
                 pause = (pause * 2).min(LAST_PAUSE);
             }
         }

@@ -260,7 +260,10 @@ pub(super) fn local(time: OffsetTime) -> String {
 /// An airport as passengers know it.
 pub(super) fn place(code: AirportCode) -> String {
     match reference().find(code).map(|at| reference().airport(at)) {
-        Some(airport) if airport.city.is_empty() => format!("{code} {}", airport.name),
+        // Most are named after their cities.
+        Some(airport) if airport.name.starts_with(&airport.city) => {
+            format!("{code} {}", airport.name)
+        }
         Some(airport) => format!("{code} {}, {}", airport.city, airport.name),
         None => code.to_string(),
     }

@@ -1,6 +1,7 @@
 //! Hands mails to the mail server.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use airside_common::text::printable;
@@ -44,6 +45,8 @@ pub struct Sender {
     timeout: Duration,
     retry_after: Duration,
     figures: Figures,
+    /// The server could not be spoken to, the last time.
+    is_away: AtomicBool,
 }
 
 /// Why a mail was not taken.
@@ -79,7 +82,23 @@ impl Sender {
             timeout: mailing.timeout,
             retry_after: mailing.retry_after,
             figures,
+            is_away: AtomicBool::new(false),
         })
+    }
+
+    /// Says once that the server is away, and once that it is back. What it says of a mail may name a person, and is for admins.
+    fn note(&self, fault: Option<&Fault>) {
+        let is_away = !matches!(fault, None | Some(Fault::Mail(_)));
+        if self.is_away.swap(is_away, Ordering::Relaxed) == is_away {
+            return;
+        }
+        match fault {
+            Some(Fault::Server(error)) => {
+                tracing::warn!(%error, "the mail server is away; mail waits")
+            }
+            Some(Fault::Late) => tracing::warn!("the mail server does not answer; mail waits"),
+            Some(Fault::Mail(_)) | None => tracing::info!("the mail server is back"),
+        }
     }
 
     /// Hands a mail over; answers what the server said.
@@ -146,8 +165,12 @@ impl Outgoing for Sender {
                 format!("the address cannot be used: {error}"),
             ),
             Ok(to) => match self.hand_over(&mail, to).await {
-                Ok(answer) => (Verdict::Done, answer),
+                Ok(answer) => {
+                    self.note(None);
+                    (Verdict::Done, answer)
+                }
                 Err(fault) => {
+                    self.note(Some(&fault));
                     let answer = match &fault {
                         Fault::Server(error) | Fault::Mail(error) => error.to_string(),
                         Fault::Late => "the mail server did not answer in time".to_owned(),
@@ -157,12 +180,8 @@ impl Outgoing for Sender {
             },
         };
         let answer: String = printable(&answer).chars().take(LONGEST_ANSWER).collect();
-        match verdict {
-            Verdict::Done => {}
-            Verdict::Again(_) => {
-                tracing::warn!(id, %answer, "a mail was not taken; it is tried again")
-            }
-            Verdict::Failed => tracing::warn!(id, %answer, "a mail is given up"),
+        if verdict == Verdict::Failed {
+            tracing::warn!(id, attempts = mail.hand.attempt, "a mail is given up");
         }
         self.figures.count(Channel::Mail, verdict);
         self.store.settle_mail(mail.hand, verdict, &answer).await

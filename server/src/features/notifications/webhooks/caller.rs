@@ -192,13 +192,13 @@ impl Outgoing for Caller {
             CallOutcome::Settled(verdict) => verdict,
             CallOutcome::Gone => Verdict::Failed,
         };
-        if verdict != Verdict::Done {
-            let (webhook, status) = (delivery.webhook, answered.status);
+        if verdict == Verdict::Failed {
+            let (id, webhook, status) = (delivery.hand.id, delivery.webhook, answered.status);
             tracing::warn!(
+                id,
                 webhook,
                 ?status,
-                ?verdict,
-                "a webhook did not take what it was told"
+                "a webhook did not take what it was told; it is given up"
             );
         }
         self.figures.count(Channel::Webhook, verdict);
