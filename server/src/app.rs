@@ -235,7 +235,7 @@ impl App {
         if let Some(redis) = &redis {
             metrics.register(|registry| redis.register(registry));
         }
-        let notifier = Notifier::new(mailing, &settings.webhooks, &shared, &clock)?;
+        let notifier = Notifier::new(&roles, mailing, &settings.webhooks, &shared, &clock)?;
         let notifier = Arc::new(notifier);
         let all = consumers(&notifier);
         let bindings = roles::consumers::bindings(&all);

@@ -18,7 +18,7 @@ use crate::clock::SharedClock;
 use crate::config::{MailError, WebhookSettings};
 use crate::messages::consumer::Consumer;
 use crate::roles::consumers::Place;
-use crate::roles::set::ServiceRole;
+use crate::roles::set::{Roles, ServiceRole};
 use crate::store::{SharedDatabase, StoreError};
 
 /// Why nobody can be told.
@@ -40,7 +40,7 @@ pub struct Notifier {
     database: SharedDatabase,
     consumers: Vec<Arc<dyn Consumer>>,
     mail: Option<Way<Sender>>,
-    webhooks: Way<Caller>,
+    webhooks: Option<Way<Caller>>,
     figures: Figures,
 }
 
@@ -58,26 +58,31 @@ impl<T: outgoing::Outgoing> Way<T> {
 }
 
 impl Notifier {
-    /// Builds it; nothing runs yet.
+    /// Builds it; nothing runs yet. What reacts to events is there in every process, since any may relay; what hands over is
+    /// there in processes that do.
     pub fn new(
+        roles: &Roles,
         mailing: Option<Mailing>,
         webhooks: &WebhookSettings,
         database: &SharedDatabase,
         clock: &SharedClock,
     ) -> Result<Self, NotifierError> {
         let figures = Figures::default();
+        let hands_over = roles.contains(ServiceRole::Notifier);
         let mut consumers: Vec<Arc<dyn Consumer>> = Vec::new();
         let mail = match mailing {
             Some(mailing) => {
                 let queued = Arc::new(Notify::new());
-                let sender = Sender::new(database.clone(), &mailing, figures.clone())?;
+                let sender = hands_over
+                    .then(|| Sender::new(database.clone(), &mailing, figures.clone()))
+                    .transpose()?;
                 let writer = Writer::new(mailing.from, mailing.reply_to, Arc::clone(clock))?;
                 consumers.push(Arc::new(MailConsumer::new(
                     database.clone(),
                     writer,
                     Arc::clone(&queued),
                 )));
-                Some(Way {
+                sender.map(|sender| Way {
                     outgoing: Arc::new(sender),
                     queued,
                 })
@@ -85,13 +90,16 @@ impl Notifier {
             None => None,
         };
         let queued = Arc::new(Notify::new());
-        let caller = Caller::new(
-            database.clone(),
-            webhooks.reach(),
-            webhooks.retries.clone(),
-            Arc::clone(clock),
-            figures.clone(),
-        )?;
+        let caller = || {
+            Caller::new(
+                database.clone(),
+                webhooks.reach(),
+                webhooks.retries.clone(),
+                Arc::clone(clock),
+                figures.clone(),
+            )
+        };
+        let caller = hands_over.then(caller).transpose()?;
         consumers.push(Arc::new(WebhookConsumer::new(
             database.clone(),
             Arc::clone(&queued),
@@ -100,10 +108,10 @@ impl Notifier {
             database: database.clone(),
             consumers,
             mail,
-            webhooks: Way {
+            webhooks: caller.map(|caller| Way {
                 outgoing: Arc::new(caller),
                 queued,
-            },
+            }),
             figures,
         })
     }
@@ -122,7 +130,9 @@ impl Notifier {
         if let Some(mail) = &self.mail {
             mail.start(tasks, stop);
         }
-        self.webhooks.start(tasks, stop);
+        if let Some(webhooks) = &self.webhooks {
+            webhooks.start(tasks, stop);
+        }
     }
 
     /// Its figures.
