@@ -94,7 +94,7 @@ impl Sender {
         }
         match fault {
             Some(Fault::Server(error)) => {
-                tracing::warn!(%error, "the mail server is away; mail waits")
+                tracing::warn!(%error, "the mail server is away; mail waits");
             }
             Some(Fault::Late) => tracing::warn!("the mail server does not answer; mail waits"),
             Some(Fault::Mail(_)) | None => tracing::info!("the mail server is back"),

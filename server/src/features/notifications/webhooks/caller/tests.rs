@@ -81,8 +81,8 @@ async fn tell(url: &str, reach: Reach, retries: &[Duration]) -> (OnDisk, i64, De
         Figures::default(),
     );
     let stop = CancellationToken::new();
-    let (called, caller) = (Arc::new(Notify::new()), Arc::new(caller.unwrap()));
-    let running = tokio::spawn(outgoing::run(caller, called, stop.clone()));
+    let (queued, caller) = (Arc::new(Notify::new()), Arc::new(caller.unwrap()));
+    let running = tokio::spawn(outgoing::run(caller, queued, stop.clone()));
     let patience = Duration::from_mins(1);
     let ended = tokio::time::timeout(patience, async {
         loop {
@@ -255,9 +255,9 @@ async fn a_slow_webhook_does_not_hold_up_the_others() {
         Arc::new(SystemClock),
         Figures::default(),
     );
-    let (called, caller) = (Arc::new(Notify::new()), Arc::new(caller.unwrap()));
+    let (queued, caller) = (Arc::new(Notify::new()), Arc::new(caller.unwrap()));
     let stop = CancellationToken::new();
-    let running = tokio::spawn(outgoing::run(caller.clone(), called, stop));
+    let running = tokio::spawn(outgoing::run(caller.clone(), queued, stop));
     let told = async {
         while receiver.calls().is_empty() {
             tokio::time::sleep(SHORT).await;
