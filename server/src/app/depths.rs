@@ -1,11 +1,14 @@
 //! How much waits, measured when somebody looks at the figures.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 
 use crate::features::bookings::service::Bookings;
+use crate::features::notifications::notifier::Notifier;
 use crate::http::metrics::Metrics;
 use crate::http::router::Measure;
 use crate::messages::queues::SharedQueues;
@@ -22,6 +25,8 @@ pub(super) struct Depths {
     bookings: Option<(Bookings, Gauge)>,
     /// Where this process relays.
     messages: Option<Messages>,
+    /// Where this process tells others.
+    notifier: Option<Arc<Notifier>>,
 }
 
 struct Messages {
@@ -43,6 +48,7 @@ impl Depths {
         roles: &Roles,
         bookings: Option<&Bookings>,
         queues: Option<SharedQueues>,
+        notifier: Option<Arc<Notifier>>,
     ) -> Self {
         let gauge = |name: &str, help: &str| {
             let gauge = Gauge::default();
@@ -73,6 +79,7 @@ impl Depths {
             uploads,
             bookings,
             messages,
+            notifier,
         }
     }
 }
@@ -94,6 +101,10 @@ impl Measure for Depths {
             && let Ok(waiting) = self.database.waiting().await
         {
             uploads.set(figure(waiting));
+        }
+        if let Some(notifier) = &self.notifier {
+            // What does not answer is told by `/readyz`.
+            let _ = notifier.measure().await;
         }
         let Some(messages) = &self.messages else {
             return;

@@ -180,6 +180,7 @@ fn group(path: &str) -> &'static str {
         (Some("users"), _) => "Users, for admins",
         (Some("audit"), _) => "Audit log, for admins",
         (Some("events"), None) => "Live events",
+        (Some("mails" | "webhooks"), _) => "Mail and webhooks, for admins",
         (Some("itineraries" | "flights" | "airports"), None) => "Search",
         _ => "Logging in",
     }

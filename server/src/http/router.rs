@@ -27,6 +27,8 @@ use crate::features::bookings::api::{AdminBookingsApi, BookingsApi};
 use crate::features::dead_letters::api::DeadLettersApi;
 use crate::features::events::api::EventsApi;
 use crate::features::flights::api::{AdminFlightsApi, FlightsApi};
+use crate::features::notifications::mail::api::MailsApi;
+use crate::features::notifications::webhooks::api::WebhooksApi;
 use crate::features::search::api::SearchApi;
 use crate::features::uploads::api::UploadsApi;
 use crate::features::users::api::UsersApi;
@@ -62,6 +64,8 @@ pub type AdminApi = (
     AuditApi,
     AnalyticsApi,
     DeadLettersApi,
+    MailsApi,
+    WebhooksApi,
 );
 
 /// All of the API, for its document.

@@ -6,6 +6,7 @@ pub(crate) mod bookings;
 pub(crate) mod flights;
 pub(crate) mod instant;
 pub(crate) mod messages;
+pub(crate) mod notifications;
 pub(crate) mod outbox;
 pub(crate) mod schedule;
 pub(crate) mod seats;

@@ -31,6 +31,7 @@ mod flights;
 pub(crate) mod idempotency;
 mod log;
 pub(crate) mod messages;
+mod notifications;
 pub(crate) mod outbox;
 mod search;
 mod turn;
