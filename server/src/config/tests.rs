@@ -203,9 +203,9 @@ fn passwords_are_not_shown(#[case] url: &str, #[case] expected: &str) {
 }
 
 #[rstest]
-#[case("redis://:secret@db:6379/1", "redis://:***@db:6379/1")]
+#[case("redis://:hunter2@db:6379/1", "redis://:***@db:6379/1")]
 #[case(
-    "redis+sentinel://u:secret@a,b/main?sentinel_password=secret",
+    "redis+sentinel://u:hunter2@a,b/main?sentinel_password=hunter2",
     "redis+sentinel://u:***@a,b/main?sentinel_password=***"
 )]
 fn an_address_of_redis_is_taken_and_its_passwords_are_not_shown(
@@ -216,7 +216,26 @@ fn an_address_of_redis_is_taken_and_its_passwords_are_not_shown(
     assert_eq!(settings.redis.url, url);
     let shown = settings.shown();
     assert!(shown.contains(expected), "{shown}");
-    assert!(!shown.contains("secret"), "{shown}");
+    assert!(!shown.contains("hunter2"), "{shown}");
+}
+
+#[test]
+fn the_key_of_files_is_not_shown_and_their_address_is_checked() {
+    let settings = load(
+        "[files]\nurl = \"s3://flights/airside?region=eu-west-1\"\naccess_key = \"key\"",
+        &[("AIRSIDE_FILES_SECRET_KEY", "hunter2")],
+    )
+    .unwrap();
+    assert_eq!(settings.files.credentials(), Some(("key", "hunter2")));
+    let shown = settings.shown();
+    assert!(shown.contains("secret_key = \"***\""), "{shown}");
+    assert!(!shown.contains("hunter2"), "{shown}");
+    let wrong = load("", &[("AIRSIDE_FILES_URL", "s3://key:hunter2@flights")]).unwrap_err();
+    assert!(
+        wrong.starts_with("files.url: credentials do not"),
+        "{wrong}"
+    );
+    assert!(!wrong.contains("hunter2"), "{wrong}");
 }
 
 #[test]
