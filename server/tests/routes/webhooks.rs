@@ -36,8 +36,8 @@ async fn a_secret_is_shown_once() {
     assert_eq!(webhook["enabled"], true);
     let list = admin.get("/v1/admin/webhooks").await;
     assert_eq!(list.json()["items"], json!([webhook]));
-    let patch = json!({"enabled": false, "description": ""});
-    let changed = admin.send(Method::PATCH, &path, &[], Some(&patch)).await;
+    let change = json!({"enabled": false, "description": ""});
+    let changed = admin.send(Method::PATCH, &path, &[], Some(&change)).await;
     assert_eq!(changed.verdict(), "200");
     assert_eq!(changed.json()["enabled"], false);
     for answer in [&read, &list, &changed] {
@@ -45,8 +45,8 @@ async fn a_secret_is_shown_once() {
     }
     let test = admin.post(&format!("{path}/test"), &[], None).await;
     assert_eq!(test.verdict(), "409 conflict");
-    let patch = json!({"enabled": true});
-    admin.send(Method::PATCH, &path, &[], Some(&patch)).await;
+    let change = json!({"enabled": true});
+    admin.send(Method::PATCH, &path, &[], Some(&change)).await;
     let test = admin.post(&format!("{path}/test"), &[], None).await;
     assert_eq!(test.verdict(), "202");
     let log = admin.get(test.header("location")).await.json();
@@ -112,9 +112,9 @@ async fn what_is_wrong_is_named() {
         new[field] = value.clone();
         let answer = admin.post("/v1/admin/webhooks", &[], Some(&new)).await;
         assert_eq!(answer.verdict(), verdict, "{value}");
-        let patch = json!({ field: value });
-        let answer = admin.send(Method::PATCH, &path, &[], Some(&patch)).await;
-        assert_eq!(answer.verdict(), verdict, "{patch}");
+        let change = json!({ field: value });
+        let answer = admin.send(Method::PATCH, &path, &[], Some(&change)).await;
+        assert_eq!(answer.verdict(), verdict, "{change}");
     }
     let answer = admin
         .send(Method::PATCH, &path, &[], Some(&json!({})))
