@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::family::Family;
@@ -14,6 +16,9 @@ use crate::http::router::Measure;
 use crate::messages::queues::SharedQueues;
 use crate::roles::set::{Roles, ServiceRole};
 use crate::store::SharedDatabase;
+
+/// How long the broker is waited for.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// How much waits. What does not answer keeps the figure of before; `/readyz` tells.
 pub(super) struct Depths {
@@ -109,7 +114,9 @@ impl Measure for Depths {
         let Some(messages) = &self.messages else {
             return;
         };
-        if let Ok(depths) = messages.queues.depths().await {
+        // A broker that is frozen would keep whoever looks waiting.
+        let depths = tokio::time::timeout(PATIENCE, messages.queues.depths());
+        if let Ok(Ok(depths)) = depths.await {
             for (consumer, depth) in depths {
                 let label = ConsumerLabel {
                     consumer: consumer.0,

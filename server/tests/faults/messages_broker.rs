@@ -147,7 +147,7 @@ async fn connections_that_break_in_the_middle_lose_nothing_and_change_no_order()
     until(
         Duration::from_mins(2),
         "both have broken often",
-        async || near.broken() >= 10 && far.broken() >= 3,
+        async || near.broken() >= 5 && far.broken() >= 1,
     )
     .await;
     near.breaks(false);
