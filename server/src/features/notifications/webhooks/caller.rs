@@ -24,8 +24,8 @@ use crate::store::StoreError;
 /// How long a webhook may take to answer.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// For how long a delivery is taken in hand: longer than a call takes.
-const IN_HAND: Duration = Duration::from_mins(1);
+/// For how long a delivery is taken in hand, and so for how long it lies after a kill: longer than a call takes.
+const IN_HAND: Duration = Duration::from_secs(2 * PATIENCE.as_secs());
 
 /// What is read of an answer, in bytes.
 const LONGEST_ANSWER: usize = 1_024;
