@@ -179,6 +179,8 @@ fn group(path: &str) -> &'static str {
         (Some("uploads"), _) => "Uploads, for admins",
         (Some("users"), _) => "Users, for admins",
         (Some("audit"), _) => "Audit log, for admins",
+        (Some("analytics"), Some(_)) => "Figures, for admins",
+        (Some("dead-letters"), Some(_)) => "Dead letters, for admins",
         (Some("events"), None) => "Live events",
         (Some("mails" | "webhooks"), _) => "Mail and webhooks, for admins",
         (Some("itineraries" | "flights" | "airports"), None) => "Search",
