@@ -134,7 +134,7 @@ async fn what_is_in_hand_when_the_broker_starts_again_comes_again_without_effect
 async fn connections_that_break_in_the_middle_lose_nothing_and_change_no_order() {
     let broker = Broker::start().await;
     let (near, far) = (Wire::to(broker.port()).await, Wire::to(broker.port()).await);
-    let through = |wire: &Wire| broker.address("amqp", broker.user(), "127.0.0.1", wire.port);
+    let through = |wire: &Wire| Broker::address("amqp", broker.user(), "127.0.0.1", wire.port);
     let relaying = Relaying::start(&through(&near)).await;
     let office = Office::open(&relaying.place, Some(broker.url())).await;
     let clerk = office.through(through(&far)).clerk().await;
