@@ -86,9 +86,7 @@ fn a_file_is_tried_merged_and_known_the_next_time() {
     );
     assert_eq!(run(&["upload", "/nowhere.csv"], "").status.code(), Some(2));
     printed(&run(&["login", "ada"], &format!("{PASSWORD}\n")));
-    assert_eq!(
-        run(&["upload", file], "").status.code(),
-        Some(3),
-        "an agent may not"
-    );
+    let refused = run(&["upload", file], "");
+    let words = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(3), "an agent may not: {words}");
 }

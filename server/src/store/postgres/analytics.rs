@@ -85,7 +85,7 @@ impl AnalyticsStore for Postgres {
                 .execute(&mut *tx)
                 .await?;
             }
-            tx.commit().await
+            self.commit(tx).await
         };
         Ok(server.unless_replaced(counted).await?)
     }
@@ -99,7 +99,7 @@ impl AnalyticsStore for Postgres {
                 .fetch_all(&mut *tx)
                 .await?;
         renew(&mut tx, &bookings).await?;
-        tx.commit().await?;
+        self.commit(tx).await?;
         Ok(bookings.last().copied())
     }
 
@@ -157,7 +157,7 @@ impl AnalyticsStore for Postgres {
             sqlx::query_as(
                 "SELECT f.id, f.carrier, f.number::bigint, f.origin, f.destination, f.departure, f.departure_offset,
                         (SELECT coalesce(sum(capacity), 0)::bigint FROM inventory AS i
-                         WHERE i.flight_id = f.id AND i.departure_date = $1::text::date) AS capacity,
+                         WHERE i.flight_id = f.id) AS capacity,
                         (SELECT coalesce(sum(seats), 0)::bigint FROM sales AS s
                          WHERE s.flight_id = f.id AND s.cancelled_on IS NULL) AS booked
                  FROM flights AS f

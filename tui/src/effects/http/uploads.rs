@@ -3,9 +3,11 @@
 use std::path::Path;
 use std::time::Duration;
 
+use airside_common::api::problem::{Code, Problem};
 use airside_common::api::uploads::{FindingKind, Upload, UploadPage};
 use airside_common::text::printable;
 use airside_common::upload::UploadId;
+use airside_common::user::Role;
 use futures_util::{StreamExt, stream};
 use reqwest::Method;
 use serde::Serialize;
@@ -68,8 +70,15 @@ impl Api {
         };
         let file = tokio::fs::File::open(path).await.map_err(here)?;
         let total = file.metadata().await.map_err(here)?.len();
-        // A file cannot be sent twice in one request: an access token that has expired is renewed before.
-        self.me().await?;
+        // A file cannot be sent twice in one request: an access token that has expired is renewed before. Whoever may not
+        // send one is told so here, since a server that refuses a file does not read it, and its answer can be lost.
+        if self.me().await?.role != Role::Admin {
+            let problem = Problem::new(Code::Forbidden, "uploads are for admins");
+            return Err(ApiError::Problem {
+                problem: Box::new(problem),
+                retry_after: None,
+            });
+        }
         let session = self.session().ok_or(ApiError::LoggedOut)?;
         let parts = stream::try_unfold((file, 0), move |(mut file, mut sent)| {
             progress(sent, total);
