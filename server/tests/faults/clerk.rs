@@ -77,14 +77,6 @@ impl Office {
         office
     }
 
-    /// The same with the broker at another address.
-    pub(crate) fn through(&self, broker: String) -> Self {
-        Self {
-            broker: Some(broker),
-            ..self.clone()
-        }
-    }
-
     fn pool(&self) -> PgPool {
         let options = PgPoolOptions::new().max_connections(2);
         options.connect_lazy(&self.database).unwrap()

@@ -49,4 +49,3 @@ mod unknown_commit;
 mod uploads;
 mod waiting;
 mod webhooks;
-mod wire;

@@ -11,13 +11,15 @@ use crate::broker::{Broker, Fault};
 use crate::clerk::{Office, Work};
 use crate::process::{Client, Place, Server, Store};
 use crate::waiting::until;
-use crate::wire::Wire;
 
 /// By when an outbox that has grown is empty again.
 const SOON: Duration = Duration::from_secs(30);
 
 /// Longer than any time-out and pause of relay and runner.
 const LONG: Duration = Duration::from_secs(20);
+
+/// By when all is done that is done slowly, after pauses that have grown.
+const LATE: Duration = Duration::from_mins(2);
 
 /// A server of all roles, which relays to RabbitMQ, and what it logs.
 struct Relaying {
@@ -124,38 +126,7 @@ async fn what_is_in_hand_when_the_broker_starts_again_comes_again_without_effect
     }
     bookers.make(20).await;
     let booked = bookers.end().await;
-    office.all_done(SOON, &booked).await;
-    office.in_order().await;
-    clerk.stop().await;
-    relaying.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn connections_that_break_in_the_middle_lose_nothing_and_change_no_order() {
-    let broker = Broker::start().await;
-    let (near, far) = (Wire::to(broker.port()).await, Wire::to(broker.port()).await);
-    let through = |wire: &Wire| Broker::address("amqp", broker.user(), "127.0.0.1", wire.port);
-    let relaying = Relaying::start(&through(&near)).await;
-    let office = Office::open(&relaying.place, Some(broker.url())).await;
-    let clerk = office.through(through(&far)).clerk().await;
-    near.breaks(true);
-    far.breaks(true);
-    // The connections of before are whole; they go with the broker.
-    broker.kill().await;
-    broker.again().await;
-    let bookers = Bookers::of(&relaying.client);
-    until(
-        Duration::from_mins(2),
-        "both have broken often",
-        async || near.broken() >= 5 && far.broken() >= 1,
-    )
-    .await;
-    near.breaks(false);
-    far.breaks(false);
-    assert_eq!(bookers.refused(), 0);
-    let booked = bookers.end().await;
-    relaying.is_drained().await;
-    office.all_done(SOON, &booked).await;
+    office.all_done(LATE, &booked).await;
     office.in_order().await;
     clerk.stop().await;
     relaying.stop().await;

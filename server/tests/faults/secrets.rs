@@ -20,7 +20,7 @@ async fn what_is_kept_is_for_its_owner_alone() {
     for folder in [&folder, &keys] {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
-            let expected = if path == keys { 0o700 } else { 0o600 };
+            let expected = if path.is_dir() { 0o700 } else { 0o600 };
             assert_eq!(mode(&path), expected, "{}", path.display());
             names.push(path.file_name().unwrap().to_owned());
         }

@@ -165,7 +165,7 @@ async fn a_worker_that_is_killed_in_the_middle_of_a_file_is_gone_on_from(#[case]
     let place = place(store).await;
     // SQLite is slow where nothing is optimised, and waits for the disk at each chunk.
     let rows = match store {
-        Store::Sqlite => 30_000,
+        Store::Sqlite => 12_000,
         Store::Postgres => 100_000,
     };
     let (text, right) = file(rows, 1);
@@ -196,7 +196,7 @@ async fn a_worker_that_is_killed_in_the_middle_of_a_file_is_gone_on_from(#[case]
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_is_told_to_stop_ends_behind_its_chunk_and_gives_the_file_back() {
-    const ROWS: u32 = 30_000;
+    const ROWS: u32 = 12_000;
     let place = place(Store::Sqlite).await;
     let (text, right) = file(ROWS, 1);
     let server = place.start().await;
@@ -260,7 +260,7 @@ async fn two_workers_share_several_files_and_no_row_is_counted_twice() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_froze_and_wakes_writes_nothing_into_what_another_has() {
-    const ROWS: u32 = 30_000;
+    const ROWS: u32 = 12_000;
     let place = place(Store::Postgres).await;
     let frozen = place.start().await;
     let other = place.beside();
@@ -282,7 +282,7 @@ async fn a_worker_that_froze_and_wakes_writes_nothing_into_what_another_has() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_that_is_cancelled_keeps_what_was_merged_and_says_so() {
-    const ROWS: u32 = 30_000;
+    const ROWS: u32 = 12_000;
     let place = place(Store::Sqlite).await;
     let server = place.start().await;
     let client = server.login("root").await;

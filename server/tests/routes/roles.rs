@@ -78,7 +78,7 @@ async fn a_process_answers_the_paths_of_its_services_and_no_others() {
         let answer = client.get("/v1/nothing").send().await;
         answer.assert_content_type("application/problem+json");
     }
-    assert_eq!(answered, 40, "each operation by one service");
+    assert_eq!(answered, 47, "each operation by one service");
 }
 
 #[tokio::test]
