@@ -279,8 +279,6 @@ pub(crate) struct Clerk {
     failed: AtomicUsize,
     /// It does nothing until it knows what it hates.
     waits: AtomicBool,
-    /// How long it thinks about what it has done before it says so.
-    thinks: Mutex<Duration>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -295,7 +293,6 @@ impl Clerk {
             given: AtomicUsize::new(0),
             failed: AtomicUsize::new(0),
             waits: AtomicBool::new(false),
-            thinks: Mutex::default(),
         }
     }
 
@@ -310,10 +307,6 @@ impl Clerk {
 
     pub(crate) fn failed(&self) -> usize {
         self.failed.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn thinks_for(&self, time: Duration) {
-        *self.thinks.lock() = time;
     }
 
     async fn note(&self, batch: &[Delivery]) -> Result<(), sqlx::Error> {
@@ -371,8 +364,6 @@ impl Consumer for Clerk {
         }
         let noted = self.note(batch).await;
         noted.map_err(|error| ConsumeError::Unavailable(Box::new(error)))?;
-        let thinks = *self.thinks.lock();
-        tokio::time::sleep(thinks).await;
         Ok(())
     }
 }

@@ -196,7 +196,7 @@ async fn a_worker_that_is_killed_in_the_middle_of_a_file_is_gone_on_from(#[case]
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_is_told_to_stop_ends_behind_its_chunk_and_gives_the_file_back() {
-    const ROWS: u32 = 12_000;
+    const ROWS: u32 = 30_000;
     let place = place(Store::Sqlite).await;
     let (text, right) = file(ROWS, 1);
     let server = place.start().await;
