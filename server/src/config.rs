@@ -24,6 +24,7 @@ pub use bookings::BookingSettings;
 pub use database::DatabaseSettings;
 pub use files::FilesSettings;
 pub use import::ImportSettings;
+pub use ingest::{Done, IngestSettings, SourceSettings};
 
 mod amqp;
 mod auth;
@@ -31,6 +32,7 @@ mod bookings;
 mod database;
 mod files;
 mod import;
+mod ingest;
 pub(crate) mod list;
 mod redis;
 
@@ -78,6 +80,8 @@ pub struct Settings {
     pub files: FilesSettings,
     /// What imported files do not say.
     pub import: ImportSettings,
+    /// Where files come from by themselves.
+    pub ingest: IngestSettings,
     /// What is written to standard error.
     pub log: LogSettings,
 }
@@ -283,6 +287,7 @@ impl Settings {
         shown.redis = self.redis.shown();
         shown.amqp = self.amqp.shown();
         shown.files = self.files.shown();
+        shown.ingest = self.ingest.shown();
         toml::to_string(&shown).unwrap_or_default()
     }
 }

@@ -16,6 +16,7 @@ use crate::features::auth::store::AuthStore;
 use crate::features::bookings::store::{self as bookings, BookingStore};
 use crate::features::events::store::EventStore;
 use crate::features::flights::store::FlightStore;
+use crate::features::ingest::store::IngestStore;
 use crate::features::search::store::SearchStore;
 use crate::features::uploads::store::UploadStore;
 use crate::features::users::store::UserStore;
@@ -42,6 +43,7 @@ pub trait Database:
     + BookingStore
     + EventStore
     + FlightStore
+    + IngestStore
     + MessageStore
     + Outbox
     + SearchStore
