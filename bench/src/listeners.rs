@@ -53,7 +53,7 @@ async fn listen(report: &mut Report, server: &Server, token: &str) {
     );
     let flights = flights(server, &head).await;
     let before = mebibytes(server.id(), "VmRSS");
-    let (heard, mut hearing) = unbounded_channel();
+    let (words, mut hearing) = unbounded_channel();
     let named: Vec<String> = flights[..NAMED].iter().map(ToString::to_string).collect();
     let request = format!(
         "GET /v1/events?flights={} HTTP/1.1\r\n{head}\r\n",
@@ -62,13 +62,13 @@ async fn listen(report: &mut Report, server: &Server, token: &str) {
     for listener in 0..LISTENERS {
         let mut socket = TcpStream::connect(server.address).await.unwrap();
         socket.write_all(request.as_bytes()).await.unwrap();
-        tokio::spawn(hear(socket, listener, heard.clone()));
+        tokio::spawn(hear(socket, listener, words.clone()));
     }
     // Each is told the seats of its flights.
     let all = async {
         for _ in 0..LISTENERS {
-            let (_, heard, _) = hearing.recv().await.unwrap();
-            assert_eq!(heard, "", "the first word");
+            let (_, word, _) = hearing.recv().await.unwrap();
+            assert_eq!(word, "", "the first word");
         }
     };
     tokio::time::timeout(PATIENCE, all).await.unwrap();
@@ -76,7 +76,7 @@ async fn listen(report: &mut Report, server: &Server, token: &str) {
     let each = (mebibytes(server.id(), "VmRSS") - before) * 1024.0 / LISTENERS as f64;
     report.alone("memory of a listener", "KiB", each, Aim::Below(64.0));
 
-    let taken = processor_time(server.id());
+    let busy_before = processor_time(server.id());
     let begun = Instant::now();
     let mut connection = Connection::open(server.address).await.unwrap();
     let mut sent = HashMap::new();
@@ -117,7 +117,7 @@ async fn listen(report: &mut Report, server: &Server, token: &str) {
         "each hears all"
     );
     let took = begun.elapsed().as_secs_f64() * 1e3;
-    let busy = (processor_time(server.id()) - taken) * 100.0 / took;
+    let busy = (processor_time(server.id()) - busy_before) * 100.0 / took;
     let delay = |part| quantile(delays.iter().copied(), part);
     let name = "from a booking to 1,000 consoles, half of all";
     report.alone(name, "ms", delay(0.5), Aim::None);

@@ -36,7 +36,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 type Measure = (&'static str, fn(&mut Report));
 
 /// The measures by name.
-const MEASURES: [Measure; 11] = [
+const MEASURES: [Measure; 12] = [
     ("search", search::measure),
     ("bookings", bookings::measure),
     ("import", import::measure),

@@ -148,7 +148,7 @@ impl Carrier {
                 let Outcome::Answered(answer) = outcome else {
                     panic!("every booking is made");
                 };
-                let body: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+                let body: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
                 committed.insert(body["locator"].as_str().unwrap().to_owned(), Instant::now());
                 tokio::time::sleep(PAUSE).await;
             }

@@ -13,7 +13,7 @@ use crate::cache::layered::LayeredCache;
 use crate::cache::memory::MemoryCache;
 use crate::cache::redis::RedisCache;
 use crate::clock::SharedClock;
-use crate::config::{CertificateError, DatabaseSettings, Settings};
+use crate::config::{CertificateError, DatabaseSettings, MailError, Settings};
 use crate::data_folder::DataFolder;
 use crate::features::analytics::api::AnalyticsApi;
 use crate::features::analytics::consumers::Analyst;
@@ -42,6 +42,11 @@ use crate::features::flights::service::Flights;
 use crate::features::ingest::api::IngestApi;
 use crate::features::ingest::service::Sources;
 use crate::features::ingest::watch::Watch;
+use crate::features::notifications::mail::api::MailsApi;
+use crate::features::notifications::mail::service::Mails;
+use crate::features::notifications::notifier::{Notifier, NotifierError};
+use crate::features::notifications::webhooks::api::WebhooksApi;
+use crate::features::notifications::webhooks::service::Webhooks;
 use crate::features::search::api::SearchApi;
 use crate::features::search::service::{CACHED_FOR, Search};
 use crate::features::uploads::api::UploadsApi;
@@ -103,6 +108,12 @@ pub enum BuildError {
     /// Passwords cannot be hashed.
     #[error(transparent)]
     Hash(#[from] HashError),
+    /// Mail cannot be sent.
+    #[error(transparent)]
+    Mail(#[from] MailError),
+    /// Nobody can be told what happens.
+    #[error(transparent)]
+    Notifier(#[from] NotifierError),
 }
 
 /// The parts of a server, ready to run: those of the services that the process is, and what all need. [`crate::roles`] says
@@ -144,6 +155,8 @@ pub struct App {
     pub consumers: Vec<Arc<dyn Consumer>>,
     /// What became of messages here.
     pub handled: Handled,
+    /// Tells others what happened, for `notifier`.
+    pub notifier: Option<Arc<Notifier>>,
     /// What this process relays.
     pub relay_figures: RelayFigures,
     /// Tells the time.
@@ -177,6 +190,7 @@ impl App {
         let is = |role| roles.contains(role);
         // Before the database is opened: what is missing in the settings is said first.
         let (signer, source) = keys(settings, folder, &clock)?;
+        let mailing = settings.mail.mailing()?;
         let database = store::open(&settings.database, folder).await?;
         let shared = Arc::clone(&database);
         let redis = match settings.redis.address()? {
@@ -298,7 +312,9 @@ impl App {
         if let Some(redis) = &redis {
             metrics.register(|registry| redis.register(registry));
         }
-        let all = consumers(&database);
+        let notifier = Notifier::new(&roles, mailing, &settings.webhooks, &shared, &clock)?;
+        let notifier = Arc::new(notifier);
+        let all = consumers(&database, &notifier);
         let bindings = roles::consumers::bindings(&all);
         let queues: SharedQueues = match settings.amqp.broker()? {
             Some(broker) => Arc::new(RabbitQueues::new(broker, bindings, shared.clone())),
@@ -309,6 +325,10 @@ impl App {
             relay_figures.register(registry);
             handled.register(registry);
         });
+        let notifier = is(ServiceRole::Notifier).then_some(notifier);
+        if let Some(notifier) = &notifier {
+            metrics.register(|registry| notifier.figures().register(registry));
+        }
         let readiness = Readiness::default();
         let routes = router::routes(
             Features {
@@ -338,6 +358,12 @@ impl App {
                             Arc::clone(&clock),
                         )),
                         IngestApi::new(Sources::new(shared.clone(), Arc::clone(&clock))),
+                        MailsApi::new(Mails::new(shared.clone())),
+                        WebhooksApi::new(Webhooks::new(
+                            shared.clone(),
+                            settings.webhooks.reach(),
+                            Arc::clone(&clock),
+                        )),
                     )
                 }),
             },
@@ -350,6 +376,7 @@ impl App {
                     roles
                         .contains(ServiceRole::Relay)
                         .then(|| Arc::clone(&queues)),
+                    notifier.clone(),
                 )),
                 metrics: Arc::clone(&metrics),
                 readiness: readiness.clone(),
@@ -388,6 +415,7 @@ impl App {
             consumers: roles::consumers::of(all, &roles),
             queues,
             handled,
+            notifier,
             relay_figures,
             clock,
             roles,
@@ -396,11 +424,13 @@ impl App {
 }
 
 /// Everything that reacts to what happened, whichever process runs it.
-fn consumers(database: &SharedDatabase) -> Vec<Place> {
-    vec![Place {
+fn consumers(database: &SharedDatabase, notifier: &Notifier) -> Vec<Place> {
+    let mut places = notifier.places();
+    places.push(Place {
         role: ServiceRole::Analytics,
         consumer: Arc::new(Analyst::new(database.clone())),
-    }]
+    });
+    places
 }
 
 /// Seats and fares in memory, before those that processes share.

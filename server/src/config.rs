@@ -25,6 +25,8 @@ pub use database::DatabaseSettings;
 pub use files::FilesSettings;
 pub use import::ImportSettings;
 pub use ingest::{Done, IngestSettings, SourceSettings};
+pub use mail::{MailError, MailSettings};
+pub use webhooks::WebhookSettings;
 
 mod amqp;
 mod auth;
@@ -34,7 +36,9 @@ mod files;
 mod import;
 mod ingest;
 pub(crate) mod list;
+mod mail;
 mod redis;
+mod webhooks;
 
 /// A file with every setting, its default and its meaning.
 pub const EXAMPLE: &str = include_str!("config/example.toml");
@@ -44,7 +48,7 @@ const PREFIX: &str = "AIRSIDE_";
 
 /// What starts so and is no setting of a section: flags of the server, and of the console that may have started it, and
 /// what `scripts/services` says to tests.
-const OF_OTHERS: [&str; 9] = [
+const OF_OTHERS: [&str; 11] = [
     "data_dir",
     "config",
     "server",
@@ -54,6 +58,8 @@ const OF_OTHERS: [&str; 9] = [
     "test_replicas",
     "test_redis",
     "test_rabbitmq",
+    "test_smtp",
+    "test_maildir",
 ];
 
 /// All settings in force.
@@ -82,6 +88,10 @@ pub struct Settings {
     pub import: ImportSettings,
     /// Where files come from by themselves.
     pub ingest: IngestSettings,
+    /// Mail to passengers.
+    pub mail: MailSettings,
+    /// Calls of other programs.
+    pub webhooks: WebhookSettings,
     /// What is written to standard error.
     pub log: LogSettings,
 }
@@ -288,6 +298,7 @@ impl Settings {
         shown.amqp = self.amqp.shown();
         shown.files = self.files.shown();
         shown.ingest = self.ingest.shown();
+        shown.mail = self.mail.shown();
         toml::to_string(&shown).unwrap_or_default()
     }
 }
@@ -377,6 +388,9 @@ fn of_environment(
         None => return Err(wrong("there is no such setting")),
         Some(Value::Integer(_)) => {
             Value::Integer(text.trim().parse().map_err(|_| wrong("is a number"))?)
+        }
+        Some(Value::Boolean(_)) => {
+            Value::Boolean(text.trim().parse().map_err(|_| wrong("is true or false"))?)
         }
         Some(_) => Value::String(text),
     };

@@ -9,6 +9,7 @@ pub mod dead_letters;
 pub mod events;
 pub mod flights;
 pub mod ingest;
+pub mod notifications;
 pub mod search;
 pub mod uploads;
 pub mod users;

@@ -146,6 +146,9 @@ impl Running {
             let runner = Runner::new(queues, Arc::clone(consumer), handled);
             tidying.tasks.spawn(runner.run(tidying.stop.clone()));
         }
+        if let Some(notifier) = &app.notifier {
+            notifier.start(&tidying.tasks, &tidying.stop);
+        }
         let stop = &tidying.stop;
         tidying
             .tasks

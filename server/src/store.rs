@@ -17,6 +17,8 @@ use crate::features::bookings::store::{self as bookings, BookingStore};
 use crate::features::events::store::EventStore;
 use crate::features::flights::store::FlightStore;
 use crate::features::ingest::store::IngestStore;
+use crate::features::notifications::mail::store::MailStore;
+use crate::features::notifications::webhooks::store::WebhookStore;
 use crate::features::search::store::SearchStore;
 use crate::features::uploads::store::UploadStore;
 use crate::features::users::store::UserStore;
@@ -44,11 +46,13 @@ pub trait Database:
     + EventStore
     + FlightStore
     + IngestStore
+    + MailStore
     + MessageStore
     + Outbox
     + SearchStore
     + UploadStore
     + UserStore
+    + WebhookStore
 {
     /// Whether it answers.
     async fn answers(&self) -> Result<(), StoreError>;

@@ -1,16 +1,24 @@
 //! How much waits, measured when somebody looks at the figures.
 
+use std::sync::Arc;
+
+use std::time::Duration;
+
 use async_trait::async_trait;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 
 use crate::features::bookings::service::Bookings;
+use crate::features::notifications::notifier::Notifier;
 use crate::http::metrics::Metrics;
 use crate::http::router::Measure;
 use crate::messages::queues::SharedQueues;
 use crate::roles::set::{Roles, ServiceRole};
 use crate::store::SharedDatabase;
+
+/// How long the broker is waited for.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// How much waits. What does not answer keeps the figure of before; `/readyz` tells.
 pub(super) struct Depths {
@@ -24,6 +32,8 @@ pub(super) struct Depths {
     bookings: Option<(Bookings, Gauge)>,
     /// Where this process relays.
     messages: Option<Messages>,
+    /// Where this process tells others.
+    notifier: Option<Arc<Notifier>>,
 }
 
 struct Messages {
@@ -45,6 +55,7 @@ impl Depths {
         roles: &Roles,
         bookings: Option<&Bookings>,
         queues: Option<SharedQueues>,
+        notifier: Option<Arc<Notifier>>,
     ) -> Self {
         let gauge = |name: &str, help: &str| {
             let gauge = Gauge::default();
@@ -82,6 +93,7 @@ impl Depths {
             failing_sources,
             bookings,
             messages,
+            notifier,
         }
     }
 }
@@ -109,10 +121,16 @@ impl Measure for Depths {
         {
             sources.set(figure(failing));
         }
+        if let Some(notifier) = &self.notifier {
+            // What does not answer is told by `/readyz`.
+            let _ = notifier.measure().await;
+        }
         let Some(messages) = &self.messages else {
             return;
         };
-        if let Ok(depths) = messages.queues.depths().await {
+        // A broker that is frozen would keep whoever looks waiting.
+        let depths = tokio::time::timeout(PATIENCE, messages.queues.depths());
+        if let Ok(Ok(depths)) = depths.await {
             for (consumer, depth) in depths {
                 let label = ConsumerLabel {
                     consumer: consumer.0,

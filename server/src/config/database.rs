@@ -104,7 +104,7 @@ fn one_or_more<S: Serializer>(urls: &[String], serializer: S) -> Result<S::Ok, S
 }
 
 /// Such as `5s`, `500ms` or `1m`.
-fn duration<'de, D: Deserializer<'de>>(text: D) -> Result<Duration, D::Error> {
+pub(super) fn duration<'de, D: Deserializer<'de>>(text: D) -> Result<Duration, D::Error> {
     let text = String::deserialize(text)?;
     let parsed = text.parse::<SignedDuration>().ok();
     let parsed = parsed.and_then(|duration| Duration::try_from(duration).ok());
@@ -113,7 +113,10 @@ fn duration<'de, D: Deserializer<'de>>(text: D) -> Result<Duration, D::Error> {
         .ok_or_else(|| D::Error::custom("write it as 5s, 500ms or 1m"))
 }
 
-fn friendly<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn friendly<S: Serializer>(
+    duration: &Duration,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     let duration = SignedDuration::try_from(*duration).unwrap_or(SignedDuration::MAX);
     serializer.collect_str(&format_args!("{duration:#}"))
 }

@@ -92,6 +92,12 @@ fn the_environment_wins_over_the_file_over_the_defaults() {
 #[case("", &[("AIRSIDE_AUTH_JWKS_URL", "http://u:secret@h/keys")], "auth.jwks_url: write it as ")]
 #[case("[import]\ncurrency = \"XXZ\"", &[], "import.currency: not an ISO 4217 currency code")]
 #[case("", &[("AIRSIDE_IMPORT_FARES", "99,coach=1")], "import.fares: `coach=1` is no fare")]
+#[case("", &[("AIRSIDE_MAIL_URL", "https://u:secret@h/")], "mail.url: write it as smtps://")]
+#[case("", &[("AIRSIDE_MAIL_URL", "smtp://u:secret@h/?tls=perhaps")], "mail.url: write it as smtps://")]
+#[case("[mail]\nfrom = \"nobody\"", &[], "mail.from: write it as no-reply@example.com")]
+#[case("[mail]\nretry_after = \"soon\"", &[], "mail.retry_after: write it as 5s")]
+#[case("", &[("AIRSIDE_WEBHOOKS_ALLOW_PRIVATE", "perhaps")], "webhooks.allow_private: is true or false")]
+#[case("", &[("AIRSIDE_WEBHOOKS_RETRIES", "5s,soon")], "webhooks.retries: is a list of times")]
 #[case("[http]\ntrusted_proxies = [\"nginx\"]", &[], "http.trusted_proxies: `nginx` is neither")]
 fn what_is_wrong_is_named(
     #[case] file: &str,
@@ -197,9 +203,9 @@ fn passwords_are_not_shown(#[case] url: &str, #[case] expected: &str) {
 }
 
 #[rstest]
-#[case("redis://:secret@db:6379/1", "redis://:***@db:6379/1")]
+#[case("redis://:hunter2@db:6379/1", "redis://:***@db:6379/1")]
 #[case(
-    "redis+sentinel://u:secret@a,b/main?sentinel_password=secret",
+    "redis+sentinel://u:hunter2@a,b/main?sentinel_password=hunter2",
     "redis+sentinel://u:***@a,b/main?sentinel_password=***"
 )]
 fn an_address_of_redis_is_taken_and_its_passwords_are_not_shown(
@@ -210,5 +216,56 @@ fn an_address_of_redis_is_taken_and_its_passwords_are_not_shown(
     assert_eq!(settings.redis.url, url);
     let shown = settings.shown();
     assert!(shown.contains(expected), "{shown}");
+    assert!(!shown.contains("hunter2"), "{shown}");
+}
+
+#[test]
+fn the_key_of_files_is_not_shown_and_their_address_is_checked() {
+    let settings = load(
+        "[files]\nurl = \"s3://flights/airside?region=eu-west-1\"\naccess_key = \"key\"",
+        &[("AIRSIDE_FILES_SECRET_KEY", "hunter2")],
+    )
+    .unwrap();
+    assert_eq!(settings.files.credentials(), Some(("key", "hunter2")));
+    let shown = settings.shown();
+    assert!(shown.contains("secret_key = \"***\""), "{shown}");
+    assert!(!shown.contains("hunter2"), "{shown}");
+    let wrong = load("", &[("AIRSIDE_FILES_URL", "s3://key:hunter2@flights")]).unwrap_err();
+    assert!(
+        wrong.starts_with("files.url: credentials do not"),
+        "{wrong}"
+    );
+    assert!(!wrong.contains("hunter2"), "{wrong}");
+}
+
+#[test]
+fn a_mail_server_is_taken_and_its_password_is_not_shown() {
+    let url = "smtp://airside:secret@mail:587?tls=required";
+    let environment = [
+        ("AIRSIDE_MAIL_URL", url),
+        ("AIRSIDE_MAIL_FROM", "Airside <no-reply@example.com>"),
+        ("AIRSIDE_MAIL_RETRY_AFTER", "2m"),
+        ("AIRSIDE_WEBHOOKS_ALLOW_PRIVATE", "true"),
+        ("AIRSIDE_WEBHOOKS_RETRIES", "1s, 2h"),
+    ];
+    let settings = load("", &environment).unwrap();
+    let mailing = settings.mail.mailing().unwrap().unwrap();
+    assert_eq!(mailing.url, url);
+    assert_eq!(mailing.from.to_string(), "Airside <no-reply@example.com>");
+    assert_eq!(mailing.retry_after, Duration::from_mins(2));
+    assert!(settings.webhooks.allow_private);
+    let shown = settings.shown();
+    assert!(
+        shown.contains("smtp://airside:***@mail:587?tls=required"),
+        "{shown}"
+    );
+    assert!(shown.contains("retries = [\"1s\", \"2h\"]"), "{shown}");
     assert!(!shown.contains("secret"), "{shown}");
+    let nobody = load("", &environment[..1]).unwrap();
+    let error = nobody.mail.mailing().err().unwrap();
+    assert!(
+        error.to_string().starts_with("mail.from is needed"),
+        "{error}"
+    );
+    assert!(Settings::default().mail.mailing().unwrap().is_none());
 }

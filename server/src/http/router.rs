@@ -28,6 +28,8 @@ use crate::features::dead_letters::api::DeadLettersApi;
 use crate::features::events::api::EventsApi;
 use crate::features::flights::api::{AdminFlightsApi, FlightsApi};
 use crate::features::ingest::api::IngestApi;
+use crate::features::notifications::mail::api::MailsApi;
+use crate::features::notifications::webhooks::api::WebhooksApi;
 use crate::features::search::api::SearchApi;
 use crate::features::uploads::api::UploadsApi;
 use crate::features::users::api::UsersApi;
@@ -64,6 +66,8 @@ pub type AdminApi = (
     AnalyticsApi,
     DeadLettersApi,
     IngestApi,
+    MailsApi,
+    WebhooksApi,
 );
 
 /// All of the API, for its document.

@@ -80,6 +80,21 @@ pub fn encode(envelope: &Envelope) -> Result<String, serde_json::Error> {
     })
 }
 
+/// An envelope around nothing that happened, by which somebody tests whether envelopes arrive.
+pub fn test(id: &str, kind: &str, at: Timestamp) -> Result<String, serde_json::Error> {
+    serde_json::to_string(&CloudEvent {
+        specversion: SPECIFICATION.to_owned(),
+        id: id.to_owned(),
+        source: SOURCE.to_owned(),
+        kind: kind.to_owned(),
+        subject: None,
+        time: at,
+        datacontenttype: "application/json".to_owned(),
+        aggregateversion: None,
+        data: Map::new(),
+    })
+}
+
 /// The event of an envelope.
 pub fn decode(text: &str) -> Result<Envelope, EnvelopeError> {
     let CloudEvent {

@@ -6,6 +6,8 @@ use std::fmt;
 use async_trait::async_trait;
 
 use crate::bus::Envelope;
+use crate::store::StoreError;
+use crate::store::fault::{self, Fault};
 
 /// The name of a consumer, which is that of its queue: of all processes that run it, one gets a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -57,6 +59,20 @@ pub enum ConsumeError {
     /// It cannot be done with this message. After some more tries it is a dead letter.
     #[error("{0}")]
     Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl From<StoreError> for ConsumeError {
+    /// What a database does not take of a message it will not take later; everything else may pass.
+    fn from(error: StoreError) -> Self {
+        match &error {
+            StoreError::Database(cause) if fault::kind(cause) == Fault::Data => {
+                Self::Failed(Box::new(error))
+            }
+            StoreError::Database(_) | StoreError::Busy(_) | StoreError::Full(_) => {
+                Self::Unavailable(Box::new(error))
+            }
+        }
+    }
 }
 
 /// Does something about what happened. What is done and the message are recorded in one transaction by a store; a

@@ -593,10 +593,10 @@ struct RabbitInlet {
 }
 
 impl RabbitInlet {
-    fn received(delivery: Delivery) -> Received {
+    fn received(delivery: &Delivery) -> Received {
         let body = String::from_utf8_lossy(&delivery.data).into_owned();
         Received {
-            id: id_of(&delivery, &body),
+            id: id_of(delivery, &body),
             body,
             receipt: delivery.delivery_tag,
         }
@@ -619,10 +619,10 @@ impl Inlet for RabbitInlet {
     }
 
     async fn take(&mut self, most: usize) -> Result<Vec<Received>, QueueError> {
-        let mut taken: Vec<Received> = self.first.take().into_iter().map(Self::received).collect();
+        let mut taken: Vec<Received> = self.first.take().iter().map(Self::received).collect();
         while taken.len() < most {
             match self.messages.next().now_or_never() {
-                Some(Some(delivery)) => taken.push(Self::received(delivery?)),
+                Some(Some(delivery)) => taken.push(Self::received(&delivery?)),
                 Some(None) | None => break,
             }
         }

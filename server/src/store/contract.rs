@@ -110,6 +110,27 @@ macro_rules! all {
                 searches_without_seats_are_counted
             );
         }
+        mod mail {
+            use super::*;
+            $crate::store::contract::cases!($fixture, $crate::features::notifications::mail::store::contract:
+                a_message_leads_to_one_mail
+                a_mail_is_in_one_hand_for_a_while
+                many_hands_take_each_mail_once
+                mails_are_listed_and_forgotten
+                a_booking_that_is_not_there_leads_to_none
+            );
+        }
+        mod webhooks {
+            use super::*;
+            $crate::store::contract::cases!($fixture, $crate::features::notifications::webhooks::store::contract:
+                a_webhook_from_its_making_to_its_end
+                a_message_is_told_once_to_those_who_want_it
+                a_delivery_is_in_one_hand_for_a_while
+                who_is_gone_is_told_nothing_more
+                who_is_disabled_is_called_no_more
+                deliveries_are_listed_and_forgotten
+            );
+        }
         mod flights {
             use super::*;
             $crate::store::contract::cases!($fixture, $crate::features::flights::store::contract:

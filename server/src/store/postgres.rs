@@ -35,6 +35,7 @@ mod leases;
 pub(crate) mod messages;
 mod migrate;
 mod months;
+mod notifications;
 pub(crate) mod outbox;
 mod past;
 mod primary;

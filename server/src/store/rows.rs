@@ -7,6 +7,7 @@ pub(crate) mod flights;
 pub(crate) mod ingest;
 pub(crate) mod instant;
 pub(crate) mod messages;
+pub(crate) mod notifications;
 pub(crate) mod outbox;
 pub(crate) mod schedule;
 pub(crate) mod seats;

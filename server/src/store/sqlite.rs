@@ -32,6 +32,7 @@ pub(crate) mod idempotency;
 mod ingest;
 mod log;
 pub(crate) mod messages;
+mod notifications;
 pub(crate) mod outbox;
 mod search;
 mod turn;

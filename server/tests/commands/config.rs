@@ -37,6 +37,11 @@ fn every_setting_can_be_set_by_the_file_and_by_the_environment() {
             "listen" => "127.0.0.1:9",
             "url" if section == "redis" => "redis://elsewhere",
             "url" if section == "amqp" => "amqp://elsewhere",
+            "url" if section == "mail" => "smtp://elsewhere",
+            "from" | "reply_to" => "desk@example.com",
+            "timeout" | "retry_after" => "2m",
+            "allow_private" => "true",
+            "retries" => "9s",
             "url" => "sqlite:///elsewhere/airside.db",
             "replica_urls" => "postgres://replica/airside",
             "replica_max_lag" => "1m 30s",
@@ -72,7 +77,7 @@ fn every_setting_can_be_set_by_the_file_and_by_the_environment() {
         assert_eq!(by_environment.out, expected, "{name}");
         settings += 1;
     }
-    assert_eq!(settings, 24);
+    assert_eq!(settings, 31);
 }
 
 #[test]

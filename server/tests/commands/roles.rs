@@ -85,6 +85,24 @@ fn the_flag_wins_and_logs_figures_and_readiness_say_the_roles(
     assert_eq!(health.code, 1, "nobody is there");
 }
 
+/// Nothing has to be set up: who calls no webhook needs no certificates.
+#[test]
+fn a_process_without_certificates_starts() {
+    let folder = Folder::new();
+    let arguments = ["run", "--listen", "127.0.0.1:0", "--until-stdin-closes"];
+    let child = folder
+        .command(&arguments)
+        .env("SSL_CERT_FILE", folder.path("nothing"))
+        .env("SSL_CERT_DIR", folder.path("nothing"))
+        .spawn()
+        .unwrap();
+    let (child, address) = started(child);
+    assert!(get(&address, "/readyz").contains(" 200 OK"));
+    let Said { code, err, .. } = child.wait_with_output().unwrap().into();
+    assert_eq!(code, 0, "{err}");
+    assert!(err.contains("there are no certificates"), "{err}");
+}
+
 #[test]
 fn a_process_without_keys_says_what_it_waits_for() {
     let folder = Folder::new();

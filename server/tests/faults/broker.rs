@@ -1,5 +1,6 @@
 //! A RabbitMQ of a test's own, which is killed, frozen and started again.
 
+use std::fmt::Write as _;
 use std::net::TcpListener;
 use std::path::Path;
 use std::time::Duration;
@@ -37,8 +38,8 @@ impl Broker {
         host.split([':', '/']).nth(1).unwrap().parse().unwrap()
     }
 
-    /// Its address as another user, at another port or by another scheme.
-    pub(crate) fn address(&self, scheme: &str, user: &str, host: &str, port: u16) -> String {
+    /// The address of one, by a scheme and as a user.
+    pub(crate) fn address(scheme: &str, user: &str, host: &str, port: u16) -> String {
         format!("{scheme}://{user}@{host}:{port}/%2f")
     }
 
@@ -115,13 +116,10 @@ impl Broker {
         drop(listener);
         let file = self.started.folder().join("rabbitmq/rabbitmq.conf");
         let mut text = std::fs::read_to_string(&file).unwrap();
-        text += &format!(
-            "listeners.ssl.default = 127.0.0.1:{port}\n\
-             ssl_options.cacertfile = {}\nssl_options.certfile = {}\nssl_options.keyfile = {}\n",
-            root.display(),
-            certificate.display(),
-            key.display()
-        );
+        writeln!(text, "listeners.ssl.default = 127.0.0.1:{port}").unwrap();
+        for (name, file) in [("cacert", root), ("cert", certificate), ("key", key)] {
+            writeln!(text, "ssl_options.{name}file = {}", file.display()).unwrap();
+        }
         std::fs::write(&file, text).unwrap();
         self.kill().await;
         self.again().await;

@@ -58,7 +58,7 @@ async fn a_broker_that_refuses_is_told_of_without_the_password() {
         (format!("airside:{SECRET}"), "ACCESS_REFUSED"),
         (format!("limited:{SECRET}"), "airside.events"),
     ] {
-        let url = broker.address("amqp", &user, "127.0.0.1", broker.port());
+        let url = Broker::address("amqp", &user, "127.0.0.1", broker.port());
         let log = tried(
             place().await.with("AIRSIDE_LOG_LEVEL", "trace"),
             &url,
@@ -92,7 +92,7 @@ async fn a_broker_must_prove_who_it_is() {
         ("127.0.0.1", None, "does not answer"),
         ("localhost", Some(&ours), "does not answer"),
     ] {
-        let url = broker.address("amqps", broker.user(), host, port);
+        let url = Broker::address("amqps", broker.user(), host, port);
         let place = place().await;
         let place = match root {
             Some(root) => place.with("AIRSIDE_AMQP_CA_FILE", root.display().to_string()),

@@ -23,7 +23,10 @@ use crate::proxy::Proxy;
 const TRIES: usize = 100;
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// The processes by their names in `upstreams.conf`, and nginx in front.
+/// What works behind the services.
+const WORK: &str = "worker,ingest,relay,notifier,analytics";
+
+/// The processes by their names in `upstreams.conf`, and nginx in front; `work` is behind them all.
 struct Fleet {
     places: BTreeMap<&'static str, Place>,
     servers: BTreeMap<&'static str, Server>,
@@ -31,7 +34,7 @@ struct Fleet {
 }
 
 impl Fleet {
-    /// `auth`, two of `search` and of `bookings`, `admin`.
+    /// `auth`, two of `search` and of `bookings`, `admin`, and `work`.
     async fn start(flights: u16, capacity: u32) -> Self {
         let first = Place::on(Store::Postgres, flights, capacity).await;
         let add = [
@@ -54,8 +57,18 @@ impl Fleet {
         let keys = format!("http://{}/.well-known/jwks.json", server.address);
         let mut places = BTreeMap::from([("auth", auth)]);
         let mut servers = BTreeMap::from([("auth", server)]);
-        for name in ["search-1", "search-2", "bookings-1", "bookings-2", "admin"] {
-            let role = name.split('-').next().unwrap();
+        for name in [
+            "search-1",
+            "search-2",
+            "bookings-1",
+            "bookings-2",
+            "admin",
+            "work",
+        ] {
+            let role = match name.split('-').next().unwrap() {
+                "work" => WORK,
+                role => role,
+            };
             let place = places["auth"].beside();
             // Those that sign no tokens need no keys that do.
             std::fs::remove_dir_all(place.data().join("signing-keys")).unwrap();
@@ -67,6 +80,7 @@ impl Fleet {
         }
         let addresses: Vec<_> = servers
             .iter()
+            .filter(|(name, _)| **name != "work")
             .map(|(name, server)| (*name, server.address.as_str()))
             .collect();
         let proxy = Proxy::start(&addresses).await;
@@ -338,6 +352,7 @@ async fn a_storm_of_bookings_survives_killed_processes_and_restarts() {
         "bookings-1",
         "bookings-2",
         "admin",
+        "work",
     ] {
         storm.goes_on().await;
         fleet.restart(name).await;

@@ -7,8 +7,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
-/// Bytes that a connection carries before it breaks, both ways together: some only just begin.
-const BEFORE_IT_BREAKS: std::ops::Range<usize> = 4_000..120_000;
+/// Bytes that a connection carries before it breaks, both ways together: some have only just declared what they need.
+const BEFORE_IT_BREAKS: std::ops::Range<usize> = 24_000..72_000;
 
 pub(crate) struct Wire {
     pub(crate) port: u16,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use airside_common::user::Role;
-use airside_server::messages::store::Queued;
+use airside_server::messages::store::{MessageStore, Queued};
 use poem::http::{Method, StatusCode};
 
 use crate::app::TestApp;
@@ -79,12 +79,8 @@ async fn an_admin_reads_them_sends_one_again_and_drops_another() {
         .post("/v1/admin/dead-letters/1/retry", &[], None)
         .await;
     assert_eq!(retry.status, StatusCode::NO_CONTENT);
-    let again = app
-        .app
-        .database
-        .claim("analytics", 10, Duration::ZERO)
-        .await
-        .unwrap();
+    let claimed = MessageStore::claim(&*app.app.database, "analytics", 10, Duration::ZERO);
+    let again = claimed.await.unwrap();
     assert_eq!(
         (again.len(), again[0].id, again[0].body.as_str()),
         (1, 7, EVENT)

@@ -22,3 +22,4 @@ mod roles;
 mod seats;
 mod security;
 mod users;
+mod webhooks;

@@ -352,7 +352,7 @@ async fn every_body_is_an_object_of_known_fields_and_of_limited_size() {
             }
         }
     }
-    assert_eq!(bodies, 8);
+    assert_eq!(bodies, 10);
 }
 
 #[tokio::test]

@@ -36,6 +36,8 @@ mod transaction;
 mod waiting;
 mod writes;
 
+pub(super) use reading::by_locators;
+
 use transaction::Transaction;
 
 /// Batches of a process at once: some are decided, or wait for the disk, while others are written.

@@ -23,6 +23,8 @@ mod reading;
 mod waiting;
 mod writes;
 
+pub(super) use reading::by_locators;
+
 #[async_trait]
 impl BookingStore for Sqlite {
     fn batches_at_once(&self) -> usize {

@@ -164,8 +164,8 @@ mod tests {
             ending in "\n|\r|\r\n",
             size in 1..7_usize,
         ) {
-            let text: String = lines.iter().map(|line| format!("{line}{ending}")).collect();
-            let plain: String = lines.iter().map(|line| format!("{line}\n")).collect();
+            let text = lines.iter().fold(String::new(), |text, line| text + line + &ending);
+            let plain = lines.iter().fold(String::new(), |text, line| text + line + "\n");
             let expected = all(plain.as_bytes());
             prop_assert_eq!(&all(text.as_bytes()), &expected);
             let mut messages = Messages::default();

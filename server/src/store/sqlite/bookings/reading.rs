@@ -29,7 +29,7 @@ macro_rules! columns {
 }
 
 /// The bookings of locators, those that exist, in any order.
-pub(super) async fn by_locators<'e>(
+pub(in crate::store::sqlite) async fn by_locators<'e>(
     database: impl Executor<'e, Database = Database>,
     locators: &[Locator],
 ) -> Result<Vec<Stored>, sqlx::Error> {
