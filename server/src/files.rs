@@ -22,7 +22,7 @@ use crate::data_folder::DataFolder;
 
 pub mod address;
 #[cfg(test)]
-mod contract;
+pub(crate) mod contract;
 
 /// What is written or read at once, in bytes. Parts of S3 have 5 MiB at least.
 pub(crate) const PART: usize = 8 * 1024 * 1024;

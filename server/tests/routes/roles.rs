@@ -83,7 +83,7 @@ async fn a_process_answers_the_paths_of_its_services_and_no_others() {
         let answer = client.get("/v1/nothing").send().await;
         answer.assert_content_type("application/problem+json");
     }
-    assert_eq!(answered, 44, "each operation by one service");
+    assert_eq!(answered, 51, "each operation by one service");
 }
 
 #[tokio::test]

@@ -22,7 +22,7 @@ pub enum AddressError {
     )]
     Form,
     /// It has a user or a password where there are none.
-    #[error("credentials do not stand in the address; set access_key and secret_key")]
+    #[error("credentials do not stand in this address; the source has settings for them")]
     Credentials,
     /// Something else of a folder's or a bucket's is wrong.
     #[error(transparent)]

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::source::{Content, DONE, Source, SourceError};
 use super::store::CompletedFile;
 use crate::config::Done;
-use crate::features::uploads::service::hex;
+use crate::features::uploads::service::{LARGEST_FILE, hex};
 
 /// What came of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,10 +61,18 @@ pub async fn settle(
     Ok(Settled::Done)
 }
 
-async fn digest(content: Content) -> Result<String, SourceError> {
-    let hash = content.try_fold(Sha256::new(), async |mut hash, bytes| {
+async fn digest(mut content: Content) -> Result<String, SourceError> {
+    let (mut hash, mut size) = (Sha256::new(), 0);
+    while let Some(bytes) = content.try_next().await? {
+        size += bytes.len() as u64;
+        if size > LARGEST_FILE {
+            // No more is read of what cannot be what was taken.
+            break;
+        }
         hash.update(&bytes);
-        Ok(hash)
-    });
-    Ok(hex(&hash.await?.finalize()))
+    }
+    Ok(hex(&hash.finalize()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! What is done with a source, wherever it is: its files are listed, read, copied and deleted.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use airside_common::text::is_control;
 use async_trait::async_trait;
@@ -105,12 +105,16 @@ pub fn open(settings: &SourceSettings) -> Result<Box<dyn Source>, SourceError> {
     let address = settings.address().map_err(|error| failed(&error))?;
     match address {
         Address::Stored(address) => {
-            if let files::Address::Folder(path) = &address {
+            let folder = match &address {
+                files::Address::Folder(path) => Some(path.clone()),
+                files::Address::S3 { .. } => None,
+            };
+            if let Some(path) = &folder {
                 is_there(path)?;
             }
             let operator = operator(&address, settings.credentials());
             let operator = operator.map_err(|error| SourceError::of("", &error))?;
-            Ok(Box::new(Stored { operator }))
+            Ok(Box::new(Stored { operator, folder }))
         }
     }
 }
@@ -130,14 +134,32 @@ fn is_there(path: &Path) -> Result<(), SourceError> {
 /// A folder or a bucket.
 struct Stored {
     operator: Operator,
+    /// Where it is, of a folder.
+    folder: Option<PathBuf>,
 }
 
-fn sighting(path: &str, metadata: &Metadata) -> Sighting {
-    let modified = metadata.last_modified();
-    Sighting {
-        path: path.to_owned(),
-        size: metadata.content_length(),
-        modified: modified.map(|at| at.into_inner().as_microsecond()),
+impl Stored {
+    /// A bucket tells fractions of a second in lists alone.
+    fn sighting(&self, path: &str, metadata: &Metadata) -> Sighting {
+        let modified = metadata.last_modified().map(|at| at.into_inner());
+        Sighting {
+            path: path.to_owned(),
+            size: metadata.content_length(),
+            modified: modified.map(|at| match self.folder {
+                Some(_) => at.as_microsecond(),
+                None => at.as_second() * 1_000_000,
+            }),
+        }
+    }
+
+    /// Whether a name is a file's. What is neither file nor folder, such as a link to somewhere else, is passed over: the
+    /// library would follow it.
+    async fn is_file(&self, path: &str) -> bool {
+        let Some(folder) = &self.folder else {
+            return true;
+        };
+        let metadata = tokio::fs::symlink_metadata(folder.join(path)).await;
+        metadata.is_ok_and(|metadata| metadata.is_file())
     }
 }
 
@@ -148,23 +170,28 @@ impl Source for Stored {
         let mut lister = self.operator.lister("/").await.map_err(failed)?;
         let mut found = Vec::new();
         while let Some(entry) = lister.try_next().await.map_err(failed)? {
-            // What is neither file nor folder, such as a link to somewhere else, is passed over.
-            if entry.metadata().mode() == EntryMode::FILE {
-                found.push(sighting(entry.path(), entry.metadata()));
+            if entry.metadata().mode() == EntryMode::FILE && self.is_file(entry.path()).await {
+                found.push(self.sighting(entry.path(), entry.metadata()));
             }
         }
         Ok(found)
     }
 
     async fn look(&self, path: &str) -> Result<Option<Sighting>, SourceError> {
+        if !self.is_file(path).await {
+            return Ok(None);
+        }
         match self.operator.stat(path).await {
-            Ok(metadata) => Ok(Some(sighting(path, &metadata))),
+            Ok(metadata) => Ok(Some(self.sighting(path, &metadata))),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(SourceError::of(path, &error)),
         }
     }
 
     async fn read(&self, path: &str) -> Result<Content, SourceError> {
+        if !self.is_file(path).await {
+            return Err(SourceError::NotFound(escaped(path)));
+        }
         let name = path.to_owned();
         let failed = move |error: opendal::Error| SourceError::of(&name, &error);
         let size = self.operator.stat(path).await.map_err(&failed)?;
@@ -237,7 +264,7 @@ impl Names {
     pub fn are(&self, name: &str) -> bool {
         let options = MatchOptions {
             require_literal_leading_dot: true,
-            ..MatchOptions::default()
+            ..MatchOptions::new()
         };
         self.pattern.matches_with(name, options)
     }
@@ -257,3 +284,6 @@ impl Names {
         }
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -211,3 +211,6 @@ pub trait IngestStore: Send + Sync + 'static {
     /// Sources whose last poll failed.
     async fn failing_sources(&self) -> Result<u64, StoreError>;
 }
+
+#[cfg(test)]
+pub(crate) mod contract;
