@@ -48,7 +48,7 @@ const PREFIX: &str = "AIRSIDE_";
 
 /// What starts so and is no setting of a section: flags of the server, and of the console that may have started it, and
 /// what `scripts/services` says to tests.
-const OF_OTHERS: [&str; 11] = [
+const OF_OTHERS: [&str; 12] = [
     "data_dir",
     "config",
     "server",
@@ -58,6 +58,7 @@ const OF_OTHERS: [&str; 11] = [
     "test_replicas",
     "test_redis",
     "test_rabbitmq",
+    "test_ftp",
     "test_smtp",
     "test_maildir",
 ];

@@ -2,6 +2,7 @@
 
 pub mod address;
 pub mod api;
+pub mod ftp;
 pub mod service;
 pub mod settling;
 pub mod source;

@@ -380,8 +380,8 @@ async fn what_an_admin_wants_reaches_the_process_that_polls() {
     let folder = tempfile::tempdir().unwrap();
     let hourly = source("drop", folder.path(), "").replace("interval = 1", "interval = 3600");
     let place = place(Store::Postgres, &[hourly]).await;
-    let admin = place.beside().with("AIRSIDE_ROLES", "auth,search,admin");
-    let server = admin.start().await;
+    let place = place.with("AIRSIDE_ROLES", "auth,search,admin");
+    let server = place.start().await;
     let client = server.login("root").await;
     let ingest = place.beside().with("AIRSIDE_ROLES", "ingest,worker");
     let keys = format!("http://{}/.well-known/jwks.json", server.address);

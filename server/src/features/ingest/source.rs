@@ -12,6 +12,7 @@ use hyper::body::Bytes;
 use opendal::{EntryMode, ErrorKind, Metadata, Operator};
 
 use super::address::Address;
+use super::ftp::Ftp;
 use super::store::Sighting;
 use crate::config::SourceSettings;
 use crate::files::address as files;
@@ -116,6 +117,7 @@ pub fn open(settings: &SourceSettings) -> Result<Box<dyn Source>, SourceError> {
             let operator = operator.map_err(|error| SourceError::of("", &error))?;
             Ok(Box::new(Stored { operator, folder }))
         }
+        Address::Ftp(address) => Ok(Box::new(Ftp::new(address))),
     }
 }
 
