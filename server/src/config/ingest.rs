@@ -32,7 +32,7 @@ pub struct IngestSettings {
 pub struct SourceSettings {
     /// Its name, by which admins and the log speak of it.
     pub name: SourceName,
-    /// Where it is: a folder or a bucket.
+    /// Where it is: a folder, a bucket or an FTP server.
     #[serde(deserialize_with = "address")]
     pub url: String,
     /// Which files of it: their names, with `*`, `?` and `[a-z]`.

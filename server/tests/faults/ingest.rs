@@ -406,3 +406,26 @@ async fn what_an_admin_wants_reaches_the_process_that_polls() {
     until("nobody has it", async || state("unattended").await).await;
     server.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_on_a_server_of_ftp_is_taken_and_moved() {
+    let told = |name| std::env::var(name).expect("scripts/services runs an FTP server");
+    let files = Path::new(&told("AIRSIDE_SERVICES")).join("ftp/files");
+    let folder = tempfile::Builder::new().prefix("in").tempdir_in(files);
+    let folder = folder.unwrap();
+    let name = folder.path().file_name().unwrap().to_str().unwrap();
+    let url = format!("{}/{name}", told("AIRSIDE_TEST_FTP"));
+    let source = format!("{{ name = \"ftp\", url = \"{url}\", interval = 1, done = \"move\" }}");
+    let place = place(Store::Sqlite, &[source]).await;
+    let server = place.start().await;
+    let client = server.login("root").await;
+    drop_into(folder.path(), "a.csv", &rows(0, 30));
+    drop_into(folder.path(), "b.csv", &rows(1, 40));
+    all_went_once(&client, folder.path(), 2).await;
+    let (_, rest) = url.split_once("airside:").unwrap();
+    let password = rest.split_once('@').unwrap().0;
+    let seen = source_named(&client, "ftp").await;
+    assert!(seen["address"].as_str().unwrap().ends_with(name), "{seen}");
+    assert!(!seen.to_string().contains(password), "{seen}");
+    server.stop().await;
+}

@@ -116,6 +116,44 @@ async fn a_bucket_keeps_the_contract() {
     keeps_the_contract(&*on_s3(&folder, "the secret key").await).await;
 }
 
+/// A folder on the FTP server of `scripts/services`, and its address.
+fn on_ftp() -> (TempDir, String) {
+    let told = |name| std::env::var(name).expect("scripts/services runs an FTP server");
+    let files = Path::new(&told("AIRSIDE_SERVICES")).join("ftp/files");
+    let folder = tempfile::Builder::new().prefix("in").tempdir_in(files);
+    let folder = folder.unwrap();
+    let name = folder.path().file_name().unwrap().to_str().unwrap();
+    let url = format!("{}/{name}", told("AIRSIDE_TEST_FTP"));
+    (folder, url)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_of_ftp_keeps_the_contract() {
+    let (folder, url) = on_ftp();
+    let source = open(&settings(&url)).unwrap();
+    keeps_the_contract(&*source).await;
+    std::fs::create_dir(folder.path().join("b.csv")).unwrap();
+    let names = names(&*source).await;
+    assert!(!names.contains(&"b.csv".to_owned()), "{names:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_of_ftp_that_lets_nobody_in_says_so_and_no_password() {
+    let (_folder, url) = on_ftp();
+    let (_, rest) = url.split_once("airside:").unwrap();
+    let password = rest.split_once('@').unwrap().0;
+    let wrong = url.replace(password, "hunter2");
+    let source = open(&settings(&wrong)).unwrap();
+    let error = source.list().await.unwrap_err().to_string();
+    assert!(error.contains("530"), "{error}");
+    assert!(!error.contains("hunter2"), "{error}");
+    let missing = open(&settings(&format!("{url}/missing"))).unwrap();
+    let error = missing.list().await.unwrap_err().to_string();
+    assert!(error.contains("550"), "{error}");
+    assert!(!error.contains(password), "{error}");
+    assert!(!settings(&url).address_shown().contains(password));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bucket_that_lets_nobody_in_says_so_and_no_key() {
     let folder = tempfile::tempdir().unwrap();
