@@ -171,7 +171,11 @@ fn format<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Format>, D::Erro
     Ok(Some(format))
 }
 
-#[expect(clippy::ref_option, reason = "serde calls it so")]
+#[expect(
+    clippy::ref_option,
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde calls it so"
+)]
 fn format_word<S: Serializer>(format: &Option<Format>, to: S) -> Result<S::Ok, S::Error> {
     match format {
         Some(format) => to.collect_str(format),

@@ -316,7 +316,7 @@ fn sources_are_taken_and_their_keys_are_not_shown(
 
 #[test]
 fn a_setting_that_no_source_has_is_named() {
-    let file = "[[ingest.sources]]\nname = \"a\"\nurl = \"file:///x\"\npatern = \"*\"";
+    let file = "[[ingest.sources]]\nname = \"a\"\nurl = \"file:///x\"\ncolour = \"*\"";
     let error = load(file, &[]).unwrap_err();
-    assert!(error.contains("unknown field `patern`"), "{error}");
+    assert!(error.contains("unknown field `colour`"), "{error}");
 }

@@ -129,7 +129,7 @@ fn sighting(line: &str, read: impl Fn(&str) -> Option<File>) -> Option<Sighting>
     file.is_file().then(|| Sighting {
         path: file.name().to_owned(),
         size: file.size() as u64,
-        modified: modified.map(|at| at.as_microsecond()),
+        modified: modified.map(jiff::Timestamp::as_microsecond),
     })
 }
 

@@ -143,7 +143,9 @@ struct Stored {
 impl Stored {
     /// A bucket tells fractions of a second in lists alone.
     fn sighting(&self, path: &str, metadata: &Metadata) -> Sighting {
-        let modified = metadata.last_modified().map(|at| at.into_inner());
+        let modified = metadata
+            .last_modified()
+            .map(opendal::raw::Timestamp::into_inner);
         Sighting {
             path: path.to_owned(),
             size: metadata.content_length(),

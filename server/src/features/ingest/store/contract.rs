@@ -226,7 +226,7 @@ pub(crate) async fn a_content_of_a_file_is_taken_once(fixture: &impl Fixture) {
     };
     assert_eq!(first.created_by.to_string(), "ingest:a");
     let left = store.unknown(&source, &both).await.unwrap();
-    assert_eq!(left, [other.clone()]);
+    assert_eq!(left, both[1..]);
     assert_eq!(store.unknown(&name("b"), &both).await.unwrap(), both);
 
     // Touched: it is asked for again, and has the upload that it had, although that waits still.
@@ -299,15 +299,12 @@ pub(crate) async fn what_was_completed_is_settled_once(fixture: &impl Fixture) {
         sha256: "one".to_owned(),
     };
     let found = store.completed(&source, 9).await.unwrap();
-    assert_eq!(found, [completed.clone()]);
+    assert_eq!(found, std::slice::from_ref(&completed));
     store.settle(&source, &completed).await.unwrap();
     assert!(store.completed(&source, 9).await.unwrap().is_empty());
     // It was taken away: what is there again is looked at, and settled again.
     let there = [good.clone(), bad];
-    assert_eq!(
-        store.unknown(&source, &there).await.unwrap(),
-        [good.clone()]
-    );
+    assert_eq!(store.unknown(&source, &there).await.unwrap(), there[..1]);
     let again = add(store, fetched(&good, "one")).await;
     assert!(matches!(again, Added::Known(_)), "{again:?}");
     assert_eq!(store.completed(&source, 9).await.unwrap(), [completed]);
