@@ -9,6 +9,7 @@ pub mod bookings;
 pub mod dead_letters;
 pub mod events;
 pub mod flights;
+pub mod ingest;
 pub mod mails;
 pub mod problem;
 pub mod search;

@@ -9,6 +9,7 @@ pub mod booking;
 pub mod consistency;
 pub mod event;
 pub mod flight;
+pub mod ingest;
 pub mod locator;
 pub mod money;
 mod parse;

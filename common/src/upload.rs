@@ -6,7 +6,9 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::ParseError;
+use crate::ingest::SourceName;
 use crate::parse::text_type;
+use crate::user::Username;
 
 /// The identity of an upload; opaque to clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -44,6 +46,40 @@ text_type!(
     "upload-id",
     "01936d5e-0000-7000-8000-000000000000"
 );
+
+/// Whom an upload is from.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Sender {
+    /// A user who sent it.
+    User(Username),
+    /// A source from which it was fetched: `ingest:NAME`.
+    Source(SourceName),
+}
+
+/// What the text of a source begins with: no user's name has a colon.
+const SOURCE: &str = "ingest:";
+
+impl FromStr for Sender {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        match text.strip_prefix(SOURCE) {
+            Some(name) => name.parse().map(Self::Source),
+            None => text.parse().map(Self::User),
+        }
+    }
+}
+
+impl fmt::Display for Sender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::User(name) => name.fmt(f),
+            Self::Source(name) => f.pad(&format!("{SOURCE}{name}")),
+        }
+    }
+}
+
+text_type!(Sender, "sender", "ingest:partner-ftp");
 
 /// What has become of an upload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -104,5 +140,20 @@ impl FromStr for UploadStatus {
 impl fmt::Display for UploadStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.word())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sender_is_a_user_or_a_source() {
+        for text in ["root", "ingest:partner-ftp"] {
+            assert_eq!(text.parse::<Sender>().unwrap().to_string(), text);
+        }
+        assert!(matches!("ingest".parse(), Ok(Sender::User(_))));
+        assert!("ingest:".parse::<Sender>().is_err());
+        assert!("ingest:A B".parse::<Sender>().is_err());
     }
 }

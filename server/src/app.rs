@@ -39,6 +39,9 @@ use crate::features::events::api::EventsApi;
 use crate::features::events::live::Live;
 use crate::features::flights::api::{AdminFlightsApi, FlightsApi};
 use crate::features::flights::service::Flights;
+use crate::features::ingest::api::IngestApi;
+use crate::features::ingest::service::Sources;
+use crate::features::ingest::watch::Watch;
 use crate::features::notifications::mail::api::MailsApi;
 use crate::features::notifications::mail::service::Mails;
 use crate::features::notifications::notifier::{Notifier, NotifierError};
@@ -140,6 +143,8 @@ pub struct App {
     pub search: Option<Arc<Search>>,
     /// Uploads into the schedule, for `worker`.
     pub worker: Option<UploadWork>,
+    /// Files that arrive by themselves, for `ingest` with sources.
+    pub ingest: Option<Watch>,
     /// How events travel.
     pub bus: SharedBus,
     /// How long events stay.
@@ -266,7 +271,8 @@ impl App {
             Arc::new(live)
         });
         let flights = Flights::new(shared.clone(), Arc::clone(&clock));
-        let files = if is(ServiceRole::Admin) || is(ServiceRole::Worker) {
+        let has_sources = is(ServiceRole::Ingest) && !settings.ingest.sources.is_empty();
+        let files = if is(ServiceRole::Admin) || is(ServiceRole::Worker) || has_sources {
             Some(Files::open(&settings.files, folder)?)
         } else {
             None
@@ -287,9 +293,18 @@ impl App {
             });
             UploadWork { worker, retention }
         });
-        let uploads = files.filter(|_| is(ServiceRole::Admin)).map(|files| {
+        let uploads = files.map(|files| {
             let unsaid = settings.import.clone();
             Uploads::new(shared.clone(), files, Arc::clone(&clock), unsaid)
+        });
+        let ingest = uploads.clone().filter(|_| has_sources).map(|uploads| {
+            let sources = &settings.ingest.sources;
+            let watch = Watch::new(shared.clone(), uploads, Arc::clone(&clock), sources);
+            metrics.register(|registry| {
+                let help = "Files that were taken from where they arrive";
+                registry.register("ingest_files_taken", help, watch.taken().clone());
+            });
+            watch
         });
         let bus: SharedBus = Arc::new(MemoryBus::default());
 
@@ -342,6 +357,7 @@ impl App {
                             Arc::clone(&queues),
                             Arc::clone(&clock),
                         )),
+                        IngestApi::new(Sources::new(shared.clone(), Arc::clone(&clock))),
                         MailsApi::new(Mails::new(shared.clone())),
                         WebhooksApi::new(Webhooks::new(
                             shared.clone(),
@@ -393,6 +409,7 @@ impl App {
             live,
             search,
             worker,
+            ingest,
             bus,
             retention: settings.events.retention(),
             consumers: roles::consumers::of(all, &roles),

@@ -24,6 +24,7 @@ pub use bookings::BookingSettings;
 pub use database::DatabaseSettings;
 pub use files::FilesSettings;
 pub use import::ImportSettings;
+pub use ingest::{Done, IngestSettings, SourceSettings};
 pub use mail::{MailError, MailSettings};
 pub use webhooks::WebhookSettings;
 
@@ -33,6 +34,7 @@ mod bookings;
 mod database;
 mod files;
 mod import;
+mod ingest;
 pub(crate) mod list;
 mod mail;
 mod redis;
@@ -46,7 +48,7 @@ const PREFIX: &str = "AIRSIDE_";
 
 /// What starts so and is no setting of a section: flags of the server, and of the console that may have started it, and
 /// what `scripts/services` says to tests.
-const OF_OTHERS: [&str; 11] = [
+const OF_OTHERS: [&str; 12] = [
     "data_dir",
     "config",
     "server",
@@ -56,6 +58,7 @@ const OF_OTHERS: [&str; 11] = [
     "test_replicas",
     "test_redis",
     "test_rabbitmq",
+    "test_ftp",
     "test_smtp",
     "test_maildir",
 ];
@@ -84,6 +87,8 @@ pub struct Settings {
     pub files: FilesSettings,
     /// What imported files do not say.
     pub import: ImportSettings,
+    /// Where files come from by themselves.
+    pub ingest: IngestSettings,
     /// Mail to passengers.
     pub mail: MailSettings,
     /// Calls of other programs.
@@ -293,6 +298,7 @@ impl Settings {
         shown.redis = self.redis.shown();
         shown.amqp = self.amqp.shown();
         shown.files = self.files.shown();
+        shown.ingest = self.ingest.shown();
         shown.mail = self.mail.shown();
         toml::to_string(&shown).unwrap_or_default()
     }

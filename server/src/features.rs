@@ -8,6 +8,7 @@ pub mod bookings;
 pub mod dead_letters;
 pub mod events;
 pub mod flights;
+pub mod ingest;
 pub mod notifications;
 pub mod search;
 pub mod uploads;

@@ -11,7 +11,9 @@ use hyper::body::Bytes;
 use jiff::Timestamp;
 use opendal::layers::{RetryLayer, TimeoutLayer};
 use opendal::services::{Fs, S3};
-use opendal::{ErrorKind, FuturesBytesStream, Operator};
+use opendal::{ErrorKind, FuturesBytesStream, HttpTransporter, Operator};
+use opendal_http_transport_reqwest::ReqwestTransport;
+use reqwest::redirect::Policy;
 use tokio::runtime::Handle;
 
 use self::address::{Address, AddressError};
@@ -20,10 +22,10 @@ use crate::data_folder::DataFolder;
 
 pub mod address;
 #[cfg(test)]
-mod contract;
+pub(crate) mod contract;
 
 /// What is written or read at once, in bytes. Parts of S3 have 5 MiB at least.
-const PART: usize = 8 * 1024 * 1024;
+pub(crate) const PART: usize = 8 * 1024 * 1024;
 
 /// How long one call of the service may take.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -77,6 +79,47 @@ impl FilesError {
     }
 }
 
+/// What reads and writes at an address, with a key for S3. Nobody is sent to another host by a redirect.
+pub(crate) fn operator(
+    address: &Address,
+    credentials: Option<(&str, &str)>,
+) -> Result<Operator, opendal::Error> {
+    let operator = match address {
+        Address::Folder(path) => Operator::new(Fs::default().root(&path.to_string_lossy()))?,
+        Address::S3 {
+            bucket,
+            root,
+            endpoint,
+            region,
+        } => {
+            let mut service = S3::default()
+                .bucket(bucket)
+                .root(root)
+                .region(region.as_deref().unwrap_or("us-east-1"));
+            if let Some(endpoint) = endpoint {
+                service = service.endpoint(endpoint);
+            }
+            if let Some((key, secret)) = credentials {
+                service = service.access_key_id(key).secret_access_key(secret);
+            }
+            let client = reqwest::Client::builder().redirect(Policy::none()).build();
+            let client = client.map_err(|error| {
+                opendal::Error::new(ErrorKind::Unexpected, "HTTP").set_source(error)
+            })?;
+            let transport = HttpTransporter::new(ReqwestTransport::new(client));
+            let operator = Operator::new(service)?;
+            let context = operator.base_context().with_http_transport(transport);
+            operator.with_context(context)
+        }
+    };
+    let timeouts = TimeoutLayer::new()
+        .with_timeout(PATIENCE)
+        .with_io_timeout(PATIENCE);
+    Ok(operator
+        .layer(timeouts)
+        .layer(RetryLayer::new().with_jitter()))
+}
+
 /// Files by name. A name has `/` between its parts.
 #[derive(Debug, Clone)]
 pub struct Files {
@@ -99,44 +142,17 @@ impl Files {
             Some(address) => address,
             None => Address::Folder(folder.path().join("files")),
         };
-        let operator = match address {
-            Address::Folder(path) => {
-                DirBuilder::new()
-                    .recursive(true)
-                    .mode(0o700)
-                    .create(&path)
-                    .map_err(|source| FilesError::Folder {
-                        path: path.clone(),
-                        source,
-                    })?;
-                Operator::new(Fs::default().root(&path.to_string_lossy()))
-            }
-            Address::S3 {
-                bucket,
-                root,
-                endpoint,
-                region,
-            } => {
-                let mut service = S3::default()
-                    .bucket(&bucket)
-                    .root(&root)
-                    .region(region.as_deref().unwrap_or("us-east-1"));
-                if let Some(endpoint) = endpoint {
-                    service = service.endpoint(&endpoint);
-                }
-                if let Some((key, secret)) = settings.credentials() {
-                    service = service.access_key_id(key).secret_access_key(secret);
-                }
-                Operator::new(service)
-            }
-        };
-        let timeouts = TimeoutLayer::new()
-            .with_timeout(PATIENCE)
-            .with_io_timeout(PATIENCE);
-        let operator = operator
-            .map_err(FilesError::Service)?
-            .layer(timeouts)
-            .layer(RetryLayer::new().with_jitter());
+        if let Address::Folder(path) = &address {
+            DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(path)
+                .map_err(|source| FilesError::Folder {
+                    path: path.clone(),
+                    source,
+                })?;
+        }
+        let operator = operator(&address, settings.credentials()).map_err(FilesError::Service)?;
         Ok(Self { operator })
     }
 

@@ -164,6 +164,9 @@ impl Running {
             tidying.tasks.spawn(worker.run(events, stop.clone()));
             tidying.tasks.spawn(retention.run(stop.clone()));
         }
+        if let Some(ingest) = app.ingest.take() {
+            tidying.tasks.spawn(ingest.run(stop.clone()));
+        }
         if let (Some(written), Some(events)) = (&app.bookings, for_bookings) {
             let service = written.service.clone();
             tidying

@@ -16,6 +16,7 @@ use crate::features::auth::store::AuthStore;
 use crate::features::bookings::store::{self as bookings, BookingStore};
 use crate::features::events::store::EventStore;
 use crate::features::flights::store::FlightStore;
+use crate::features::ingest::store::IngestStore;
 use crate::features::notifications::mail::store::MailStore;
 use crate::features::notifications::webhooks::store::WebhookStore;
 use crate::features::search::store::SearchStore;
@@ -44,6 +45,7 @@ pub trait Database:
     + BookingStore
     + EventStore
     + FlightStore
+    + IngestStore
     + MailStore
     + MessageStore
     + Outbox

@@ -1,10 +1,9 @@
-//! Files of flights, as admins upload them.
+//! Files of flights, as admins upload them and as they are fetched from sources.
 
 use serde::{Deserialize, Serialize};
 
 use crate::time::Instant;
-use crate::upload::{UploadId, UploadStatus};
-use crate::user::Username;
+use crate::upload::{Sender, UploadId, UploadStatus};
 
 /// An uploaded file, and what has become of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,8 +45,8 @@ pub struct Upload {
     pub error: Option<String>,
     /// An earlier upload of the same content.
     pub duplicate_of: Option<UploadId>,
-    /// Who uploaded it.
-    pub created_by: Username,
+    /// Who uploaded it: a user, or `ingest:NAME` where it was fetched from a source.
+    pub created_by: Sender,
     /// When it had arrived.
     pub created_at: Instant,
     /// When a worker began with it.

@@ -26,6 +26,8 @@ pub(super) struct Depths {
     outbox: Gauge,
     /// Where this process takes or merges uploads.
     uploads: Option<Gauge>,
+    /// Where this process fetches files, or shows who does.
+    failing_sources: Option<Gauge>,
     /// Where this process writes some.
     bookings: Option<(Bookings, Gauge)>,
     /// Where this process relays.
@@ -68,6 +70,12 @@ impl Depths {
         let has_uploads = roles.contains(ServiceRole::Admin) || roles.contains(ServiceRole::Worker);
         let uploads =
             has_uploads.then(|| gauge("uploads_waiting", "Uploaded files that wait for a worker"));
+        let knows_sources =
+            roles.contains(ServiceRole::Admin) || roles.contains(ServiceRole::Ingest);
+        let failing_sources = knows_sources.then(|| {
+            let help = "Sources of files whose last poll failed";
+            gauge("ingest_sources_failing", help)
+        });
         let messages = queues.map(|queues| {
             let depths = Family::default();
             let help = "Messages that wait for each consumer";
@@ -82,6 +90,7 @@ impl Depths {
             database: database.clone(),
             outbox,
             uploads,
+            failing_sources,
             bookings,
             messages,
             notifier,
@@ -106,6 +115,11 @@ impl Measure for Depths {
             && let Ok(waiting) = self.database.waiting().await
         {
             uploads.set(figure(waiting));
+        }
+        if let Some(sources) = &self.failing_sources
+            && let Ok(failing) = self.database.failing_sources().await
+        {
+            sources.set(figure(failing));
         }
         if let Some(notifier) = &self.notifier {
             // What does not answer is told by `/readyz`.

@@ -98,6 +98,21 @@ fn the_environment_wins_over_the_file_over_the_defaults() {
 #[case("[mail]\nretry_after = \"soon\"", &[], "mail.retry_after: write it as 5s")]
 #[case("", &[("AIRSIDE_WEBHOOKS_ALLOW_PRIVATE", "perhaps")], "webhooks.allow_private: is true or false")]
 #[case("", &[("AIRSIDE_WEBHOOKS_RETRIES", "5s,soon")], "webhooks.retries: is a list of times")]
+#[case("[ingest]\nsources = 7", &[], "ingest.sources: is a list of tables")]
+#[case("[ingest]\nsources = [\"ftp://u:secret@h\"]", &[], "ingest.sources: is a list of tables")]
+#[case("", &[("AIRSIDE_INGEST_SOURCES", "[{ url = \"ftp://u:secret@h\"")], "ingest.sources: is a list of tables")]
+#[case("[[ingest.sources]]\nurl = \"file:///x\"", &[], "ingest.sources: source 1: missing field `name`")]
+#[case("[[ingest.sources]]\nname = \"A\"\nurl = \"file:///x\"", &[], "ingest.sources: source 1: name: a source's name has 1 to 32 of")]
+#[case("[[ingest.sources]]\nname = \"a\"\nurl = \"http://u:secret@h/x\"", &[], "ingest.sources: source 1: url: write it as file:///path")]
+#[case("[[ingest.sources]]\nname = \"a\"\nurl = \"s3://k:secret@h/x\"", &[], "ingest.sources: source 1: url: credentials do not stand in this address")]
+#[case("[[ingest.sources]]\nname = \"a\"\nurl = [\"secret\"]", &[], "ingest.sources: source 1: url: is a text")]
+#[case("[[ingest.sources]]\nname = \"a\"\nurl = \"file:///x\"\npattern = \"b/*\"", &[], "source 1: pattern: is a pattern of names")]
+#[case("[[ingest.sources]]\nname = \"a\"\nurl = \"file:///x\"\npattern = \"[a\"", &[], "source 1: pattern: ")]
+#[case("[[ingest.sources]]\nname = \"a\"\nurl = \"file:///x\"\nformat = \"xml\"", &[], "source 1: format: is one of airside, prototype, ssim")]
+#[case("[[ingest.sources]]\nname = \"a\"\nurl = \"file:///x\"\ninterval = 0", &[], "source 1: interval: invalid value")]
+#[case("[[ingest.sources]]\nname = \"a\"\nurl = \"file:///x\"\ndone = \"burn\"", &[], "source 1: done: unknown variant `burn`")]
+#[case("[[ingest.sources]]\nname = \"a\"\nurl = \"file:///x\"\nfares = [\"coach=1\"]", &[], "source 1: fares: `coach=1` is no fare")]
+#[case("[[ingest.sources]]\nname = \"a\"\nurl = \"file:///x\"\n[[ingest.sources]]\nname = \"a\"\nurl = \"file:///y\"", &[], "ingest.sources: there are two sources named a")]
 #[case("[http]\ntrusted_proxies = [\"nginx\"]", &[], "http.trusted_proxies: `nginx` is neither")]
 fn what_is_wrong_is_named(
     #[case] file: &str,
@@ -268,4 +283,40 @@ fn a_mail_server_is_taken_and_its_password_is_not_shown() {
         "{error}"
     );
     assert!(Settings::default().mail.mailing().unwrap().is_none());
+}
+
+#[rstest]
+#[case::in_a_file("[[ingest.sources]]\nname = \"partner\"\nurl = \"s3://b/in?region=eu\"\nsecret_key = \"secret\"\ndone = \"move\"
+    format = \"SSIM\"\n[[ingest.sources]]\nname = \"drop\"\nurl = \"file:///srv/drop\"\nfares = \"99\"\ncurrency = \"eur\"", &[])]
+#[case::in_the_environment("[[ingest.sources]]\nname = \"other\"\nurl = \"file:///x\"", &[("AIRSIDE_INGEST_SOURCES",
+    "[{ name = \"partner\", url = \"s3://b/in?region=eu\", secret_key = \"secret\", done = \"move\", format = \"ssim\" },
+    { name = \"drop\", url = \"file:///srv/drop\", fares = [\"99\"], currency = \"EUR\" }]")])]
+fn sources_are_taken_and_their_keys_are_not_shown(
+    #[case] file: &str,
+    #[case] environment: &[(&str, &str)],
+) {
+    let settings = load(file, environment).unwrap();
+    let [partner, drop] = &settings.ingest.sources[..] else {
+        panic!("{:?}", settings.ingest);
+    };
+    assert_eq!((partner.done, drop.done), (Done::Move, Done::Leave));
+    assert_eq!(partner.secret_key, "secret");
+    assert_eq!(drop.interval.get(), 60);
+    let unsaid = drop.unsaid(&settings.import);
+    assert_eq!(
+        (unsaid.currency.as_str(), &unsaid.fares[..]),
+        ("EUR", &["99".to_owned()][..])
+    );
+    let shown = settings.shown();
+    assert!(!shown.contains("secret\""), "{shown}");
+    assert!(shown.contains("secret_key = \"***\""), "{shown}");
+    let again = load(&shown, &[]).unwrap();
+    assert_eq!(again.ingest.sources[1], *drop, "what is shown can be read");
+}
+
+#[test]
+fn a_setting_that_no_source_has_is_named() {
+    let file = "[[ingest.sources]]\nname = \"a\"\nurl = \"file:///x\"\ncolour = \"*\"";
+    let error = load(file, &[]).unwrap_err();
+    assert!(error.contains("unknown field `colour`"), "{error}");
 }

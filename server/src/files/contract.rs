@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use super::*;
 
 /// A service of S3 on a folder, with one bucket.
-async fn s3(folder: &Path) -> SocketAddr {
+pub(crate) async fn s3(folder: &Path) -> SocketAddr {
     std::fs::create_dir(folder.join("flights")).unwrap();
     let service = {
         let mut builder = S3ServiceBuilder::new(FileSystem::new(folder).unwrap());

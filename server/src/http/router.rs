@@ -27,6 +27,7 @@ use crate::features::bookings::api::{AdminBookingsApi, BookingsApi};
 use crate::features::dead_letters::api::DeadLettersApi;
 use crate::features::events::api::EventsApi;
 use crate::features::flights::api::{AdminFlightsApi, FlightsApi};
+use crate::features::ingest::api::IngestApi;
 use crate::features::notifications::mail::api::MailsApi;
 use crate::features::notifications::webhooks::api::WebhooksApi;
 use crate::features::search::api::SearchApi;
@@ -42,7 +43,7 @@ pub struct Features {
     pub search: Option<(SearchApi, FlightsApi)>,
     /// Bookings; live events.
     pub bookings: Option<(BookingsApi, EventsApi)>,
-    /// What admins do with flights, uploads and users, and the audit log.
+    /// What admins do with flights, uploads, sources of files and users, and the audit log.
     pub admin: Option<AdminApi>,
 }
 
@@ -64,6 +65,7 @@ pub type AdminApi = (
     AuditApi,
     AnalyticsApi,
     DeadLettersApi,
+    IngestApi,
     MailsApi,
     WebhooksApi,
 );

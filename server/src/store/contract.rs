@@ -162,6 +162,18 @@ macro_rules! all {
                 a_preview_tells_what_a_merge_would_do_and_writes_nothing
             );
         }
+        mod ingest {
+            use super::*;
+            $crate::store::contract::cases!($fixture, $crate::features::ingest::store::contract:
+                a_source_is_one_processes_at_a_time
+                a_poll_leaves_what_it_saw_to_the_next
+                what_an_admin_wants_is_heard_by_whoever_polls
+                a_content_of_a_file_is_taken_once
+                of_many_who_bring_the_same_file_one_makes_an_upload
+                what_was_completed_is_settled_once
+                a_refused_file_is_passed_over_until_it_changes
+            );
+        }
         mod processes {
             use super::*;
             $crate::store::contract::cases!($fixture, $crate::store::contract::processes:

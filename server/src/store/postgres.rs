@@ -30,6 +30,7 @@ mod copy;
 mod events;
 mod flights;
 pub(crate) mod idempotency;
+mod ingest;
 mod leases;
 pub(crate) mod messages;
 mod migrate;

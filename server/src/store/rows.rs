@@ -4,6 +4,7 @@ pub(crate) mod analytics;
 pub(crate) mod audit;
 pub(crate) mod bookings;
 pub(crate) mod flights;
+pub(crate) mod ingest;
 pub(crate) mod instant;
 pub(crate) mod messages;
 pub(crate) mod notifications;

@@ -29,6 +29,7 @@ mod bookings;
 mod events;
 mod flights;
 pub(crate) mod idempotency;
+mod ingest;
 mod log;
 pub(crate) mod messages;
 mod notifications;

@@ -17,6 +17,7 @@ mod disk_full;
 mod events;
 mod failover;
 mod holds;
+mod ingest;
 mod log;
 mod lost_answer;
 mod mail;

@@ -40,7 +40,7 @@ async fn every_operation_has_a_name_of_its_own_a_group_and_all_its_answers() {
             assert_eq!(*waits, json!("integer"), "{name}");
         }
     }
-    assert_eq!(names.len(), 47);
+    assert_eq!(names.len(), 51);
     let of = |path: &str, method: &str| -> String {
         let answers = served["paths"][path][method]["responses"].as_object();
         let statuses: Vec<&str> = answers.unwrap().keys().map(String::as_str).collect();

@@ -17,6 +17,7 @@ mod dead_letters;
 mod demo;
 mod document;
 mod flights;
+mod ingest;
 mod itineraries;
 mod roles;
 mod seats;

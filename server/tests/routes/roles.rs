@@ -43,7 +43,8 @@ async fn a_process_answers_the_paths_of_its_services_and_no_others() {
     let mut answered = 0;
     for role in ServiceRole::ALL {
         let settings = settings(&format!(
-            "roles = [\"{}\"]\n[auth]\njwks_url = \"http://127.0.0.1:1/keys\"",
+            "roles = [\"{}\"]\n[auth]\njwks_url = \"http://127.0.0.1:1/keys\"
+             [[ingest.sources]]\nname = \"partner\"\nurl = \"file:///srv/partner\"",
             role.word()
         ));
         let folder = tempfile::tempdir().unwrap();
@@ -57,6 +58,7 @@ async fn a_process_answers_the_paths_of_its_services_and_no_others() {
         assert_eq!(app.live.is_some(), role == ServiceRole::Bookings);
         assert_eq!(app.users.is_some(), role == ServiceRole::Admin);
         assert_eq!(app.worker.is_some(), role == ServiceRole::Worker);
+        assert_eq!(app.ingest.is_some(), role == ServiceRole::Ingest);
         assert_eq!(
             folder.path().join("signing-keys").exists(),
             role == ServiceRole::Auth
@@ -65,7 +67,10 @@ async fn a_process_answers_the_paths_of_its_services_and_no_others() {
         for (path, methods) in DOCUMENT["paths"].as_object().unwrap() {
             for method in methods.as_object().unwrap().keys() {
                 let method: Method = method.to_uppercase().parse().unwrap();
-                let url = path.replace("{id}", "1").replace("{locator}", "ABCDEF");
+                let url = path
+                    .replace("{id}", "1")
+                    .replace("{locator}", "ABCDEF")
+                    .replace("{name}", "partner");
                 let answer = client.request(method.clone(), &url).send().await.0;
                 let there = answer.status() != 404;
                 assert_eq!(there, owner(path) == role, "{role:?} {method} {path}");
@@ -78,7 +83,7 @@ async fn a_process_answers_the_paths_of_its_services_and_no_others() {
         let answer = client.get("/v1/nothing").send().await;
         answer.assert_content_type("application/problem+json");
     }
-    assert_eq!(answered, 47, "each operation by one service");
+    assert_eq!(answered, 51, "each operation by one service");
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use airside_common::api::problem::Code;
 use airside_common::api::uploads::{FindingKind, Upload, UploadPage};
 use airside_common::money::parse_currency;
-use airside_common::upload::{UploadId, UploadStatus};
+use airside_common::upload::{Sender, UploadId, UploadStatus};
 use clap::ValueEnum;
 use futures_util::stream::try_unfold;
 use hyper::body::Bytes;
@@ -101,7 +101,7 @@ pub enum UploadAnswer {
 
 fn author(caller: &Caller, request_id: &RequestId) -> Author {
     Author {
-        user: caller.username.clone(),
+        user: Sender::User(caller.username.clone()),
         request_id: request_id.to_string(),
     }
 }
@@ -180,6 +180,7 @@ impl UploadsApi {
             } else {
                 Repeat::No
             },
+            fetched: None,
         };
         let in_form = body.filename().await?;
         asked.filename = asked.filename.or(in_form);

@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use airside_common::api::uploads::{FindingKind, Upload, UploadPage};
 use airside_common::text::printable;
-use airside_common::upload::{UploadId, UploadStatus};
-use airside_common::user::Username;
+use airside_common::upload::{Sender, UploadId, UploadStatus};
 use hyper::body::Bytes;
 use sha2::{Digest, Sha256};
 
-use super::store::{Added, NewUpload, Repeat, UploadStore, UploadStoreError};
+use super::store::{Added, FoundFile, NewUpload, Repeat, UploadStore, UploadStoreError};
 use crate::clock::SharedClock;
 use crate::config::ImportSettings;
 use crate::consistency;
@@ -58,13 +57,15 @@ pub struct Asked {
     pub effect: Effect,
     /// What happens where the same was completed before.
     pub repeat: Repeat,
+    /// Where it was found, if nobody sent it.
+    pub fetched: Option<FoundFile>,
 }
 
 /// Who does something with an upload, for the audit log.
 #[derive(Debug, Clone)]
 pub struct Author {
-    /// The user's name.
-    pub user: Username,
+    /// A user, or the source of a file.
+    pub user: Sender,
     /// The request.
     pub request_id: String,
 }
@@ -202,6 +203,11 @@ const PACKED: [&[u8]; 5] = [
 ];
 
 impl Receiving {
+    /// What has come so far, in bytes.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     /// Takes what comes next.
     pub async fn take(&mut self, bytes: Bytes) -> Result<(), ReceiveError> {
         self.bytes += bytes.len() as u64;
@@ -268,6 +274,7 @@ impl Receiving {
             rows,
             created_by: author.user.clone(),
             repeat: asked.repeat,
+            fetched: asked.fetched,
         };
         file.keep().await?;
         let Uploads {
@@ -291,7 +298,8 @@ impl Receiving {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Bytes in hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     bytes.iter().fold(String::new(), |mut text, byte| {
         // Writing to a text cannot fail.

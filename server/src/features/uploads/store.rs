@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use airside_common::api::uploads::{FindingKind, Upload};
-use airside_common::upload::{UploadId, UploadStatus};
-use airside_common::user::Username;
+use airside_common::ingest::SourceName;
+use airside_common::upload::{Sender, UploadId, UploadStatus};
 use async_trait::async_trait;
 use jiff::Timestamp;
 
@@ -38,9 +38,24 @@ pub struct NewUpload {
     /// Its rows, where they can be counted.
     pub rows: Option<u64>,
     /// Who sent it.
-    pub created_by: Username,
+    pub created_by: Sender,
     /// What happens where the same was completed before.
     pub repeat: Repeat,
+    /// Where it was found, if nobody sent it.
+    pub fetched: Option<FoundFile>,
+}
+
+/// A file as a source shows it. Its content is not known before it is fetched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundFile {
+    /// The source.
+    pub source: SourceName,
+    /// Its name there.
+    pub path: String,
+    /// Its size in bytes.
+    pub size: u64,
+    /// When it was last changed by the source's clock, in whole microseconds, where the source tells.
+    pub modified: Option<Timestamp>,
 }
 
 /// What happens to a file whose content was merged before.
@@ -117,7 +132,9 @@ impl From<sqlx::Error> for UploadStoreError {
 /// more, and says so.
 #[async_trait]
 pub trait UploadStore: Ledger + Send + Sync + 'static {
-    /// Records a file that has arrived, with its event; or finds that the same was completed before.
+    /// Records a file that has arrived, with its event; or finds that the same was completed before. One that was fetched is
+    /// recorded as taken in the same transaction; where the same content was taken from the same place before, and was not
+    /// given up, that upload is the answer.
     async fn add(
         &self,
         new: NewUpload,

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use sqlx::postgres::types::PgInterval;
 use sqlx::{AssertSqlSafe, PgConnection, PgTransaction};
 
-use super::{Postgres, audit, outbox};
+use super::{Postgres, audit, ingest, outbox};
 use crate::features::audit::entry::NewEntry;
 use crate::features::flights::import::checkpoint::{Advance, KeptFinding, Lease, Progress, Wish};
 use crate::features::flights::import::resumable::{Effect, Ledger};
@@ -101,7 +101,7 @@ pub(super) async fn save(
     Ok(Some(wish(cancelling)))
 }
 
-fn interval(duration: Duration) -> Result<PgInterval, sqlx::Error> {
+pub(super) fn interval(duration: Duration) -> Result<PgInterval, sqlx::Error> {
     PgInterval::try_from(duration).map_err(sqlx::Error::Encode)
 }
 
@@ -177,6 +177,13 @@ impl UploadStore for Postgres {
         let fares =
             serde_json::to_string(&new.unsaid.fares).map_err(|e| sqlx::Error::Encode(e.into()))?;
         let mut tx = self.write().await?;
+        if let Some(file) = &new.fetched
+            && let Some(known) = ingest::take(&mut tx, file, &new.sha256, now).await?
+        {
+            let known = found(&mut tx, known.parse().map_err(decode)?).await?;
+            self.commit(tx).await?;
+            return Ok(Added::Known(known));
+        }
         if new.repeat == Repeat::No && new.effect == Effect::Merge {
             let known: Option<UploadRow> = sqlx::query_as(AssertSqlSafe(format!(
                 "SELECT {COLUMNS} FROM uploads WHERE sha256 = $1 AND status = 'completed' AND dry_run = FALSE
@@ -188,7 +195,13 @@ impl UploadStore for Postgres {
             .fetch_optional(&mut *tx)
             .await?;
             if let Some(known) = known {
-                return Ok(Added::Known(known.try_into()?));
+                let known = Upload::try_from(known)?;
+                if let Some(file) = &new.fetched {
+                    let upload = known.id.to_string();
+                    ingest::taken_as(&mut tx, file, &new.sha256, &upload).await?;
+                    self.commit(tx).await?;
+                }
+                return Ok(Added::Known(known));
             }
         }
         sqlx::query(
@@ -206,12 +219,15 @@ impl UploadStore for Postgres {
         .bind(&new.sha256)
         .bind(new.bytes.cast_signed())
         .bind(new.rows.map(u64::cast_signed))
-        .bind(new.created_by.as_str())
+        .bind(new.created_by.to_string())
         .bind(StoredInstant::from(now))
         .execute(&mut *tx)
         .await?;
         outbox::append(&mut tx, now, &[Event::UploadReceived { upload: new.id }]).await?;
         audit::append(&mut tx, now, &audit).await?;
+        if let Some(file) = &new.fetched {
+            ingest::taken_as(&mut tx, file, &new.sha256, &new.id.to_string()).await?;
+        }
         let added = found(&mut tx, new.id).await?;
         self.commit(tx).await?;
         Ok(Added::Queued(added))

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use sqlx::sqlite::SqliteTransaction;
 use sqlx::{AssertSqlSafe, SqliteConnection};
 
-use super::{Sqlite, audit, micros, outbox};
+use super::{Sqlite, audit, ingest, micros, outbox};
 use crate::features::audit::entry::NewEntry;
 use crate::features::flights::import::checkpoint::{Advance, KeptFinding, Lease, Progress, Wish};
 use crate::features::flights::import::resumable::{Effect, Ledger};
@@ -23,7 +23,7 @@ use crate::store::rows::decode;
 use crate::store::rows::uploads::{COLUMNS, FindingRow, UploadRow, in_list, stopped, wish};
 
 /// Microseconds since 1970-01-01 UTC by the database's clock.
-const NOW: &str = "CAST(round(unixepoch('subsec') * 1000) AS INTEGER) * 1000";
+pub(super) const NOW: &str = "CAST(round(unixepoch('subsec') * 1000) AS INTEGER) * 1000";
 
 /// Findings that are deleted at once: others wait for the writer meanwhile.
 const PRUNED_AT_ONCE: u32 = 2000;
@@ -108,7 +108,7 @@ pub(super) async fn save(
     Ok(Some(wish(cancelling)))
 }
 
-fn lease_micros(duration: Duration) -> i64 {
+pub(super) fn lease_micros(duration: Duration) -> i64 {
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }
 
@@ -184,6 +184,13 @@ impl UploadStore for Sqlite {
         let fares =
             serde_json::to_string(&new.unsaid.fares).map_err(|e| sqlx::Error::Encode(e.into()))?;
         let mut tx = self.write().await?;
+        if let Some(file) = &new.fetched
+            && let Some(known) = ingest::take(&mut tx, file, &new.sha256, now).await?
+        {
+            let known = found(&mut tx, known.parse().map_err(decode)?).await?;
+            self.commit(tx).await?;
+            return Ok(Added::Known(known));
+        }
         if new.repeat == Repeat::No && new.effect == Effect::Merge {
             let known: Option<UploadRow> = sqlx::query_as(AssertSqlSafe(format!(
                 "SELECT {COLUMNS} FROM uploads WHERE sha256 = ?1 AND status = 'completed' AND dry_run = FALSE
@@ -195,7 +202,13 @@ impl UploadStore for Sqlite {
             .fetch_optional(&mut *tx)
             .await?;
             if let Some(known) = known {
-                return Ok(Added::Known(known.try_into()?));
+                let known = Upload::try_from(known)?;
+                if let Some(file) = &new.fetched {
+                    let upload = known.id.to_string();
+                    ingest::taken_as(&mut tx, file, &new.sha256, &upload).await?;
+                    self.commit(tx).await?;
+                }
+                return Ok(Added::Known(known));
             }
         }
         sqlx::query(
@@ -213,12 +226,15 @@ impl UploadStore for Sqlite {
         .bind(&new.sha256)
         .bind(new.bytes.cast_signed())
         .bind(new.rows.map(u64::cast_signed))
-        .bind(new.created_by.as_str())
+        .bind(new.created_by.to_string())
         .bind(micros(now))
         .execute(&mut *tx)
         .await?;
         outbox::append(&mut tx, now, &[Event::UploadReceived { upload: new.id }]).await?;
         audit::append(&mut tx, now, &audit).await?;
+        if let Some(file) = &new.fetched {
+            ingest::taken_as(&mut tx, file, &new.sha256, &new.id.to_string()).await?;
+        }
         let added = found(&mut tx, new.id).await?;
         self.commit(tx).await?;
         Ok(Added::Queued(added))

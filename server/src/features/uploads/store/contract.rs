@@ -16,7 +16,7 @@ use crate::outbox::Outbox;
 use crate::store::contract::Fixture;
 use crate::store::contract::processes::now;
 
-fn new(content: &str) -> NewUpload {
+pub(crate) fn new(content: &str) -> NewUpload {
     NewUpload {
         id: UploadId::new(),
         filename: Some("Łódź ' \" %.csv".to_owned()),
@@ -31,6 +31,7 @@ fn new(content: &str) -> NewUpload {
         rows: Some(20),
         created_by: "root".parse().unwrap(),
         repeat: Repeat::No,
+        fetched: None,
     }
 }
 

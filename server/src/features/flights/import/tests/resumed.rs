@@ -44,6 +44,7 @@ async fn upload(sqlite: &Sqlite, effect: Effect) -> UploadId {
         rows: None,
         created_by: "root".parse().unwrap(),
         repeat: Repeat::Again,
+        fetched: None,
     };
     let added = sqlite.add(new, Timestamp::UNIX_EPOCH, entry("upload.received"));
     match added.await.unwrap() {
