@@ -255,6 +255,28 @@ fn an_event_confirms_and_adds_no_second_row() {
     assert_eq!((ledger.rows().len(), ledger.operations().count()), (1, 0));
 }
 
+/// The event comes before the answer, and nothing is read in between.
+#[test]
+fn an_answer_behind_its_event_takes_no_other_operation_with_it() {
+    let mut ledger = logged_in();
+    for n in 1..=2 {
+        ledger.submit(key(n), create(), at(1)).unwrap();
+        ledger.journalled(&key(n), at(1));
+    }
+    let made = booking(1, Some(key(1)));
+    let event = BookingChanged {
+        kind: "booking.created".to_owned(),
+        locator: made.locator,
+        version: 1,
+        office: made.office.clone(),
+        operation: Some(key(1)),
+    };
+    ledger.event(&event, at(2));
+    ledger.answered(&key(1), Answer::Done(Box::new(made)), at(3), Jitter::NONE);
+    let left: Vec<_> = ledger.operations().map(|one| one.key.clone()).collect();
+    assert_eq!(left, [key(2)], "the other is still to be answered");
+}
+
 #[test]
 fn what_cannot_be_written_is_not_sent() {
     let mut ledger = logged_in();

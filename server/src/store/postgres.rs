@@ -26,6 +26,7 @@ pub(crate) mod audit;
 mod auth;
 mod bookings;
 mod calls;
+mod clock;
 mod copy;
 mod events;
 mod flights;

@@ -26,6 +26,7 @@ mod analytics;
 pub(crate) mod audit;
 mod auth;
 mod bookings;
+mod clock;
 mod events;
 mod flights;
 pub(crate) mod idempotency;

@@ -367,8 +367,9 @@ impl Ledger {
         match answer {
             Answer::Done(booking) => {
                 let (locator, version) = (booking.locator, booking.version);
-                self.learn(*booking);
+                // First: what an event has confirmed goes with what is learnt, and the places of others change.
                 let entry = self.entries.remove(at);
+                self.learn(*booking);
                 let effects = self.confirm(&entry.operation, locator, version);
                 let outcome = Outcome::Confirmed {
                     operation: Box::new(entry.operation),

@@ -225,9 +225,14 @@ async fn while_what_it_needs_is_away_messages_wait_and_none_dies() {
     office.publish(1..=2).await;
     office.open();
     office
-        .until(async |office| office.asked.lock().len() > 2)
+        .until(async |office| office.asked.lock().len() > 4)
         .await;
     assert!(office.done().await.is_empty());
+    let noted: i64 = sqlx::query_scalar("SELECT count(*) FROM delivery_errors")
+        .fetch_one(office.database.readers())
+        .await
+        .unwrap();
+    assert_eq!(noted, 0, "nothing is counted against them");
     *office.is_away.lock() = false;
     office
         .until(async |office| office.done().await.len() == 2)

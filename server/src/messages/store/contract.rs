@@ -39,6 +39,8 @@ pub(crate) async fn what_is_in_hand_for_too_long_goes_to_another(fixture: &impl 
         .await
         .unwrap();
     assert!(here.claim("mail", 10, WHILE).await.unwrap().is_empty());
+    let both = [("mail".to_owned(), 2)];
+    assert_eq!(here.queue_depths().await.unwrap(), both, "both are there");
     there.finish("mail", &taken).await.unwrap();
     assert!(here.queue_depths().await.unwrap().is_empty());
 }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use sqlx::{AssertSqlSafe, PgConnection, PgTransaction};
 
-use super::uploads::interval;
+use super::clock::interval;
 use super::{Postgres, audit};
 use crate::features::audit::entry::NewEntry;
 use crate::features::ingest::store::{

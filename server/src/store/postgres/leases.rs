@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use sqlx::PgTransaction;
-use sqlx::postgres::types::PgInterval;
+
+use super::clock::interval;
 
 /// Who has a lease.
 #[derive(Debug, sqlx::FromRow)]
@@ -19,7 +20,6 @@ pub(super) async fn hold(
     names: &[String],
     time: Duration,
 ) -> Result<Vec<String>, sqlx::Error> {
-    let time = PgInterval::try_from(time).map_err(sqlx::Error::Encode)?;
     // In one order, so that two who want the same ones do not wait for each other.
     sqlx::query_scalar(
         "INSERT INTO leases AS known (name, holder, until)
@@ -30,7 +30,7 @@ pub(super) async fn hold(
     )
     .bind(holder)
     .bind(names)
-    .bind(time)
+    .bind(interval(time)?)
     .fetch_all(&mut **tx)
     .await
 }

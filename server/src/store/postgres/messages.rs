@@ -8,10 +8,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use sqlx::PgTransaction;
-use sqlx::postgres::types::PgInterval;
 use tokio::sync::watch;
 
 use super::calls::QUEUED;
+use super::clock::interval;
 use super::{Postgres, audit};
 use crate::features::audit::entry::NewEntry;
 use crate::messages::consumer::Delivery;
@@ -39,10 +39,6 @@ pub(crate) async fn first_time<'a>(
     .fetch_all(&mut **tx)
     .await?;
     Ok(each_once(batch, new))
-}
-
-fn interval(time: Duration) -> Result<PgInterval, sqlx::Error> {
-    PgInterval::try_from(time).map_err(sqlx::Error::Encode)
 }
 
 /// The two columns that name deliveries.

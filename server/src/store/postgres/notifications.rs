@@ -3,16 +3,8 @@
 //! What takes in hand and settles speaks by keys, since its tables are empty most of the time and full now and then. All of it
 //! runs behind requests, and gives up where another server takes the writes.
 
-use std::time::Duration;
-
-use sqlx::postgres::types::PgInterval;
-
 mod mail;
 mod webhooks;
-
-fn interval(time: Duration) -> Result<PgInterval, sqlx::Error> {
-    PgInterval::try_from(time).map_err(sqlx::Error::Encode)
-}
 
 /// As many rows as a statement is to take.
 fn most(count: usize) -> i64 {

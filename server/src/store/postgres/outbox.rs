@@ -13,11 +13,11 @@ use std::time::Duration;
 use airside_common::event::Event;
 use async_trait::async_trait;
 use jiff::Timestamp;
-use sqlx::postgres::types::PgInterval;
 use sqlx::{PgPool, PgTransaction};
 use uuid::Uuid;
 
 use super::calls::CHANNEL;
+use super::clock::interval;
 use super::{Postgres, leases};
 use crate::outbox::{HELD, Lane, Lanes, Outbox, OutboxError, Page};
 use crate::store::rows::instant::StoredInstant;
@@ -209,7 +209,7 @@ impl Lanes for LeasedLanes {
     async fn prune(&mut self, retention: Duration, most: u32) -> Result<u64, OutboxError> {
         let server = self.database.primary.serving();
         // The server's clock is that of all events, whoever wrote them.
-        let retention = PgInterval::try_from(retention).map_err(sqlx::Error::Encode)?;
+        let retention = interval(retention)?;
         let step = sqlx::query_scalar(
             "WITH old AS (
                  SELECT max(position) AS position FROM (

@@ -7,9 +7,9 @@ use airside_common::event::Event;
 use airside_common::upload::{UploadId, UploadStatus};
 use async_trait::async_trait;
 use jiff::Timestamp;
-use sqlx::postgres::types::PgInterval;
 use sqlx::{AssertSqlSafe, PgConnection, PgTransaction};
 
+use super::clock::interval;
 use super::{Postgres, audit, ingest, outbox};
 use crate::features::audit::entry::NewEntry;
 use crate::features::flights::import::checkpoint::{Advance, KeptFinding, Lease, Progress, Wish};
@@ -99,10 +99,6 @@ pub(super) async fn save(
             .await?;
     }
     Ok(Some(wish(cancelling)))
-}
-
-pub(super) fn interval(duration: Duration) -> Result<PgInterval, sqlx::Error> {
-    PgInterval::try_from(duration).map_err(sqlx::Error::Encode)
 }
 
 async fn find(

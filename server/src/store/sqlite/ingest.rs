@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use sqlx::sqlite::SqliteTransaction;
 use sqlx::{AssertSqlSafe, SqliteConnection};
 
-use super::uploads::{NOW, lease_micros};
+use super::clock::{now, while_of};
 use super::{Sqlite, audit, micros};
 use crate::features::audit::entry::NewEntry;
 use crate::features::ingest::store::{
@@ -17,6 +17,9 @@ use crate::features::ingest::store::{
 use crate::features::uploads::store::FoundFile;
 use crate::store::StoreError;
 use crate::store::rows::ingest::{ClaimedRow, CompletedRow, SourceRow, assignment, written};
+
+/// The database's time.
+const NOW: &str = now!();
 
 /// Records that a file was taken, in the transaction that makes its upload; answers the upload that its content had before,
 /// unless that was given up.
@@ -97,7 +100,7 @@ async fn rows(
          FROM ingest_sources WHERE ?1 IS NULL OR name = ?1 ORDER BY name"
     )))
     .bind(name.map(SourceName::as_str))
-    .bind(lease_micros(ATTENDED_FOR))
+    .bind(while_of(ATTENDED_FOR))
     .fetch_all(connection)
     .await?;
     rows.into_iter().map(IngestSource::try_from).collect()
@@ -127,7 +130,7 @@ impl IngestStore for Sqlite {
         sqlx::query(AssertSqlSafe(format!(
             "DELETE FROM ingest_sources WHERE attended_at < {NOW} - ?1"
         )))
-        .bind(lease_micros(FORGOTTEN_AFTER))
+        .bind(while_of(FORGOTTEN_AFTER))
         .execute(&mut *tx)
         .await?;
         tx.commit().await?;
@@ -161,7 +164,7 @@ impl IngestStore for Sqlite {
         )))
         .bind(&names)
         .bind(holder)
-        .bind(lease_micros(LEASE))
+        .bind(while_of(LEASE))
         .fetch_optional(&mut *tx)
         .await?;
         tx.commit().await?;
@@ -175,7 +178,7 @@ impl IngestStore for Sqlite {
         )))
         .bind(lease.source.as_str())
         .bind(&lease.holder)
-        .bind(lease_micros(LEASE))
+        .bind(while_of(LEASE))
         .fetch_optional(&mut *tx)
         .await?;
         tx.commit().await?;
@@ -198,7 +201,7 @@ impl IngestStore for Sqlite {
         )))
         .bind(lease.source.as_str())
         .bind(&lease.holder)
-        .bind(lease_micros(polled.pause))
+        .bind(while_of(polled.pause))
         .bind(is_broken)
         .bind(error)
         .bind(json(&polled.sightings)?)

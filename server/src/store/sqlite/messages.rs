@@ -8,6 +8,7 @@ use serde_json::json;
 use sqlx::sqlite::SqliteTransaction;
 use tokio::sync::watch;
 
+use super::clock::{now, while_of};
 use super::{Sqlite, audit};
 use crate::features::audit::entry::NewEntry;
 use crate::messages::consumer::Delivery;
@@ -15,13 +16,6 @@ use crate::messages::queues::{MOST_DELIVERIES, Received};
 use crate::messages::store::{DeadLetter, LetterFilter, MessageStore, Queued};
 use crate::store::StoreError;
 use crate::store::rows::messages::{LetterRow, NOBODY_SAID, ReceivedRow, depths, each_once};
-
-/// The database's time in microseconds.
-macro_rules! now {
-    () => {
-        "CAST(round(unixepoch('subsec') * 1000) AS INTEGER) * 1000"
-    };
-}
 
 /// Records that messages are done with in the transaction that does it; answers which of them were not before, in their
 /// order.
@@ -43,10 +37,6 @@ pub(crate) async fn first_time<'a>(
     .fetch_all(&mut **tx)
     .await?;
     Ok(each_once(batch, new))
-}
-
-fn micros(time: Duration) -> i64 {
-    i64::try_from(time.as_micros()).unwrap_or(i64::MAX)
 }
 
 /// What names deliveries, as JSON.
@@ -176,7 +166,7 @@ impl MessageStore for Sqlite {
         ))
         .bind(consumer)
         .bind(i64::try_from(most).unwrap_or(i64::MAX))
-        .bind(micros(time))
+        .bind(while_of(time))
         .fetch_all(&mut *tx)
         .await?;
         tx.commit().await?;
@@ -222,7 +212,7 @@ impl MessageStore for Sqlite {
         ))
         .bind(consumer)
         .bind(named(received))
-        .bind(micros(time))
+        .bind(while_of(time))
         .execute(&mut *tx)
         .await?;
         tx.commit().await?;
@@ -275,7 +265,7 @@ impl MessageStore for Sqlite {
             ))
             .bind(consumer)
             .bind(received.id)
-            .bind(micros(pause))
+            .bind(while_of(pause))
             .execute(&mut *tx)
             .await?;
         } else {
@@ -390,7 +380,7 @@ impl MessageStore for Sqlite {
             now!(),
             " - ?1)"
         ))
-        .bind(micros(age))
+        .bind(while_of(age))
         .fetch_one(self.readers())
         .await?;
         if !old {
@@ -403,7 +393,7 @@ impl MessageStore for Sqlite {
             now!(),
             " - ?1 ORDER BY handled_at LIMIT ?2)"
         ))
-        .bind(micros(age))
+        .bind(while_of(age))
         .bind(limit)
         .execute(&mut *tx)
         .await?;
@@ -413,7 +403,7 @@ impl MessageStore for Sqlite {
             now!(),
             " - ?1 ORDER BY at LIMIT ?2)"
         ))
-        .bind(micros(age))
+        .bind(while_of(age))
         .bind(limit)
         .execute(&mut *tx)
         .await?;

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use sqlx::SqlitePool;
 use sqlx::sqlite::SqliteTransaction;
 
+use super::clock::while_of;
 use super::{Sqlite, micros};
 use crate::outbox::{Lane, Lanes, Outbox, OutboxError, Page};
 use crate::store::rows::outbox::{OutboxRow, lanes, page};
@@ -151,7 +152,7 @@ impl Lanes for ProcessLanes {
         if self.lock.is_none() {
             return Ok(0);
         }
-        let retention = i64::try_from(retention.as_micros()).unwrap_or(i64::MAX);
+        let retention = while_of(retention);
         // The writer is not bothered where there is nothing to do.
         let old: Option<i64> = sqlx::query_scalar(
             "SELECT max(id)

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use sqlx::sqlite::SqliteTransaction;
 use sqlx::{AssertSqlSafe, SqliteConnection};
 
+use super::clock::{now, while_of};
 use super::{Sqlite, audit, ingest, micros, outbox};
 use crate::features::audit::entry::NewEntry;
 use crate::features::flights::import::checkpoint::{Advance, KeptFinding, Lease, Progress, Wish};
@@ -23,7 +24,7 @@ use crate::store::rows::decode;
 use crate::store::rows::uploads::{COLUMNS, FindingRow, UploadRow, in_list, stopped, wish};
 
 /// Microseconds since 1970-01-01 UTC by the database's clock.
-pub(super) const NOW: &str = "CAST(round(unixepoch('subsec') * 1000) AS INTEGER) * 1000";
+const NOW: &str = now!();
 
 /// Findings that are deleted at once: others wait for the writer meanwhile.
 const PRUNED_AT_ONCE: u32 = 2000;
@@ -59,7 +60,7 @@ pub(super) async fn save(
     .bind(tally.noted.cast_signed())
     .bind(tally.withdrawn.cast_signed())
     .bind(findings.cast_signed())
-    .bind(lease_micros(LEASE))
+    .bind(while_of(LEASE))
     .fetch_optional(&mut **tx)
     .await?;
     let Some(cancelling) = cancelling else {
@@ -106,10 +107,6 @@ pub(super) async fn save(
             .await?;
     }
     Ok(Some(wish(cancelling)))
-}
-
-pub(super) fn lease_micros(duration: Duration) -> i64 {
-    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }
 
 async fn find(
@@ -353,7 +350,7 @@ impl UploadStore for Sqlite {
              WHERE id = ({free}) RETURNING {COLUMNS}"
         )))
         .bind(holder)
-        .bind(lease_micros(LEASE))
+        .bind(while_of(LEASE))
         .bind(micros(now))
         .fetch_optional(&mut *tx)
         .await?;
@@ -369,7 +366,7 @@ impl UploadStore for Sqlite {
         )))
         .bind(lease.upload.to_string())
         .bind(&lease.holder)
-        .bind(lease_micros(LEASE))
+        .bind(while_of(LEASE))
         .fetch_optional(&mut *tx)
         .await?;
         tx.commit().await?;
@@ -384,7 +381,7 @@ impl UploadStore for Sqlite {
         )))
         .bind(lease.upload.to_string())
         .bind(&lease.holder)
-        .bind(lease_micros(pause))
+        .bind(while_of(pause))
         .execute(&mut *tx)
         .await?;
         tx.commit().await?;

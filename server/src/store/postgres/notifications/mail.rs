@@ -6,7 +6,8 @@ use airside_common::api::mails::{Mail, MailState};
 use airside_common::locator::Locator;
 use async_trait::async_trait;
 
-use super::{attempts, interval, most};
+use super::super::clock::interval;
+use super::{attempts, most};
 use crate::features::notifications::mail::letter::Writer;
 use crate::features::notifications::mail::store::{
     ClaimedMail, MailFilter, MailStore, QueueMailError,

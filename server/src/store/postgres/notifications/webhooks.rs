@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use sqlx::PgTransaction;
 
-use super::{attempts, interval, most};
+use super::super::clock::interval;
+use super::{attempts, most};
 use crate::features::audit::entry::NewEntry;
 use crate::features::notifications::outgoing::Verdict;
 use crate::features::notifications::webhooks::store::{

@@ -6,7 +6,8 @@ use airside_common::api::mails::Mail;
 use airside_common::locator::Locator;
 use async_trait::async_trait;
 
-use super::{micros, most, now};
+use super::super::clock::{now, while_of};
+use super::most;
 use crate::features::notifications::mail::letter::Writer;
 use crate::features::notifications::mail::store::{
     ClaimedMail, MailFilter, MailStore, QueueMailError,
@@ -93,7 +94,7 @@ impl MailStore for Sqlite {
             " - made_at AS age, recipient, body"
         ))
         .bind(most(count))
-        .bind(micros(time))
+        .bind(while_of(time))
         .fetch_all(&mut *tx)
         .await?;
         tx.commit().await?;
@@ -120,7 +121,7 @@ impl MailStore for Sqlite {
         .bind(hand.attempt)
         .bind(state)
         .bind(answer)
-        .bind(micros(pause))
+        .bind(while_of(pause))
         .execute(&mut *tx)
         .await?;
         tx.commit().await?;
@@ -155,7 +156,7 @@ impl MailStore for Sqlite {
             now!(),
             " - ?1 LIMIT 1"
         ))
-        .bind(micros(age))
+        .bind(while_of(age))
         .fetch_optional(self.readers())
         .await?;
         if old.is_none() {
@@ -167,7 +168,7 @@ impl MailStore for Sqlite {
             now!(),
             " - ?1 ORDER BY ended_at LIMIT ?2)"
         ))
-        .bind(micros(age))
+        .bind(while_of(age))
         .bind(limit)
         .execute(&mut *tx)
         .await?;

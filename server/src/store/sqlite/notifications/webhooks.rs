@@ -8,7 +8,8 @@ use jiff::Timestamp;
 use serde_json::json;
 use sqlx::sqlite::SqliteTransaction;
 
-use super::{micros, most, now};
+use super::super::clock::{now, while_of};
+use super::most;
 use crate::features::audit::entry::NewEntry;
 use crate::features::notifications::outgoing::Verdict;
 use crate::features::notifications::webhooks::store::{
@@ -236,7 +237,7 @@ impl WebhookStore for Sqlite {
              (SELECT secret FROM webhooks WHERE webhooks.id = webhook) AS secret"
         ))
         .bind(most(count))
-        .bind(micros(time))
+        .bind(while_of(time))
         .bind(&busy)
         .fetch_all(&mut *tx)
         .await?;
@@ -267,7 +268,7 @@ impl WebhookStore for Sqlite {
         .bind(delivery.hand.id)
         .bind(delivery.hand.attempt)
         .bind(state)
-        .bind(micros(pause))
+        .bind(while_of(pause))
         .execute(&mut *tx)
         .await?;
         if settled.rows_affected() > 0 {
@@ -332,7 +333,7 @@ impl WebhookStore for Sqlite {
             now!(),
             " - ?1 LIMIT 1"
         ))
-        .bind(micros(age))
+        .bind(while_of(age))
         .fetch_optional(self.readers())
         .await?;
         if old.is_none() {
@@ -345,7 +346,7 @@ impl WebhookStore for Sqlite {
             now!(),
             " - ?1 ORDER BY ended_at LIMIT ?2)"
         ))
-        .bind(micros(age))
+        .bind(while_of(age))
         .bind(limit)
         .execute(&mut *tx)
         .await?;
