@@ -14,19 +14,19 @@ use crate::waiting::until;
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A mail server of a test's own.
-struct MailServer(Started);
+pub(crate) struct MailServer(Started);
 
 impl MailServer {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self(Started::start(&["smtp"]).await)
     }
 
-    fn url(&self) -> &str {
+    pub(crate) fn url(&self) -> &str {
         self.0.value("AIRSIDE_TEST_SMTP").unwrap()
     }
 
     /// All mails that it was given.
-    fn mails(&self) -> Vec<String> {
+    pub(crate) fn mails(&self) -> Vec<String> {
         let folder: PathBuf = self.0.value("AIRSIDE_TEST_MAILDIR").unwrap().into();
         let folder = Path::new(&folder).join("new");
         let Ok(found) = std::fs::read_dir(folder) else {

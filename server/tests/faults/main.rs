@@ -50,3 +50,4 @@ mod unknown_commit;
 mod uploads;
 mod waiting;
 mod webhooks;
+mod whole_flow;

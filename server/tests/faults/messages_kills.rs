@@ -17,13 +17,13 @@ const SOON: Duration = Duration::from_secs(30);
 
 /// What carries messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Carrier {
+pub(crate) enum Carrier {
     Database,
     RabbitMq,
 }
 
 impl Carrier {
-    async fn broker(self) -> Option<Broker> {
+    pub(crate) async fn broker(self) -> Option<Broker> {
         match self {
             Self::Database => None,
             Self::RabbitMq => Some(Broker::start().await),
