@@ -33,6 +33,10 @@ fn every_setting_can_be_set_by_the_file_and_by_the_environment() {
         let Some((key, default)) = line.split_once(" = ") else {
             continue;
         };
+        if (section, key) == ("ingest", "sources") {
+            // Tables, shown as such: they have tests of their own, where settings are read.
+            continue;
+        }
         let value = match key {
             "listen" => "127.0.0.1:9",
             "url" if section == "redis" => "redis://elsewhere",
