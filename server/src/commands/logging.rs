@@ -5,11 +5,14 @@ use std::io;
 
 use airside_server::config::{LogFormat, LogSettings};
 use airside_server::roles::set::Roles;
-use tracing::{Event, Subscriber};
+use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::fmt::format::{self, JsonFields, Writer};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use super::Failure;
 
@@ -21,6 +24,9 @@ pub(crate) fn start(settings: &LogSettings, roles: &Roles) -> Result<(), Failure
         .with_env_filter(filter)
         .with_writer(io::stderr)
         .with_ansi(false);
+    // The FTP client's finest lines are the commands that it sends, PASS with the password among them.
+    let without_passwords =
+        filter_fn(|line| !(line.target().starts_with("suppaftp") && *line.level() == Level::TRACE));
     let roles = (!roles.are_all()).then(|| roles.to_string());
     let started = match settings.format {
         LogFormat::Text => lines
@@ -29,6 +35,8 @@ pub(crate) fn start(settings: &LogSettings, roles: &Roles) -> Result<(), Failure
                 roles: roles.map(|roles| format!(" roles={roles}")),
                 end: "",
             })
+            .finish()
+            .with(without_passwords)
             .try_init(),
         LogFormat::Json => lines
             .fmt_fields(JsonFields::new())
@@ -37,6 +45,8 @@ pub(crate) fn start(settings: &LogSettings, roles: &Roles) -> Result<(), Failure
                 roles: roles.map(|roles| format!(",\"roles\":\"{roles}\"")),
                 end: "}",
             })
+            .finish()
+            .with(without_passwords)
             .try_init(),
     };
     started.map_err(|e| Failure::Other(format!("the log: {e}")))

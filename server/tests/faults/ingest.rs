@@ -417,7 +417,10 @@ async fn a_file_on_a_server_of_ftp_is_taken_and_moved() {
     let url = format!("{}/{name}", told("AIRSIDE_TEST_FTP"));
     let source = format!("{{ name = \"ftp\", url = \"{url}\", interval = 1, done = \"move\" }}");
     let place = place(Store::Sqlite, &[source]).await;
-    let server = place.start().await;
+    let log = place.data().with_file_name("server.log");
+    let script = format!("exec \"$@\" 2>{}", log.display());
+    let wrapper = ["sh", "-c", &script, "sh", "env", "AIRSIDE_LOG_LEVEL=trace"];
+    let server = place.start_through(&wrapper).await;
     let client = server.login("root").await;
     drop_into(folder.path(), "a.csv", &rows(0, 30));
     drop_into(folder.path(), "b.csv", &rows(1, 40));
@@ -428,4 +431,7 @@ async fn a_file_on_a_server_of_ftp_is_taken_and_moved() {
     assert!(seen["address"].as_str().unwrap().ends_with(name), "{seen}");
     assert!(!seen.to_string().contains(password), "{seen}");
     server.stop().await;
+    let log = std::fs::read_to_string(log).unwrap();
+    assert!(log.contains("suppaftp"), "the client does log");
+    assert!(!log.contains(password), "its password stands in the log");
 }
