@@ -186,6 +186,8 @@ impl Leg<'_> {
             aircraft: flight.aircraft,
             cabin: self.cabin,
             status,
+            previous_departure: None,
+            previous_arrival: None,
         }
     }
 }
