@@ -24,7 +24,12 @@ impl Consumer for Analyst {
     fn binding(&self) -> Binding {
         Binding {
             consumer: ConsumerName("analytics"),
-            events: &["booking.created", "booking.cancelled", "searches.unserved"],
+            events: &[
+                "booking.created",
+                "booking.changed",
+                "booking.cancelled",
+                "searches.unserved",
+            ],
         }
     }
 
