@@ -84,7 +84,7 @@ pub struct QueueItem {
     pub taken_until: Option<Instant>,
 }
 
-/// `GET /v1/queues/{number}/items`: what is not done with, in the order in which it is taken.
+/// `GET /v1/queues/{queue}/items`: what is not done with, in the order in which it is taken.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(poem_openapi::Object))]
 pub struct QueueItemPage {
@@ -104,7 +104,7 @@ pub struct TakenItem {
     pub booking: Booking,
 }
 
-/// `POST /v1/queues/{number}/items`
+/// `POST /v1/queues/{queue}/items`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(
@@ -121,7 +121,7 @@ pub struct PlaceItem {
     pub remark: Option<Remark>,
 }
 
-/// `POST /v1/queues/{number}/items/{id}/delay`: one of the two.
+/// `POST /v1/queues/{queue}/items/{id}/delay`: one of the two.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(

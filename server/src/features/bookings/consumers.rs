@@ -65,12 +65,10 @@ async fn attend_to(bookings: Bookings, mut events: Box<dyn Subscription>) {
 /// Says once that it does not work, and once that it does again. Answers whether it fails.
 fn told(done: Result<usize, BookingError>, was_failing: bool) -> bool {
     match done {
-        Ok(_) if was_failing => {
-            tracing::info!("holds, changed flights and waitlists are attended to again")
-        }
+        Ok(_) if was_failing => tracing::info!("what is due is attended to again"),
         Ok(_) => {}
         Err(error) if !was_failing => {
-            tracing::warn!(%error, "holds, changed flights and waitlists are not attended to for now");
+            tracing::warn!(%error, "what is due is not attended to for now");
             return true;
         }
         Err(_) => return true,

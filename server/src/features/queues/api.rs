@@ -67,10 +67,10 @@ pub enum Placed {
 }
 
 /// The queue of a number, if there is such a one.
-fn queue(number: u8) -> Result<QueueNumber, ProblemAnswer> {
+fn named(number: &str) -> Result<QueueNumber, ProblemAnswer> {
     number
-        .try_into()
-        .map_err(|error| ProblemAnswer::new(Code::NotFound, format!("{error}")))
+        .parse()
+        .map_err(|_| ProblemAnswer::new(Code::NotFound, format!("there is no queue {number}")))
 }
 
 /// The place that a cursor holds.
@@ -105,7 +105,7 @@ impl QueuesApi {
     ///
     /// All that is not done with, in the order in which it is taken.
     #[oai(
-        path = "/queues/:number/items",
+        path = "/queues/:queue/items",
         method = "get",
         operation_id = "listQueueItems"
     )]
@@ -113,13 +113,13 @@ impl QueuesApi {
         &self,
         caller: AgentAuth,
         /// The queue's number.
-        number: Path<u8>,
+        queue: Path<String>,
         /// Entries of one page: 1 to 100.
         limit: Query<Option<u32>>,
         /// From the page before.
         cursor: Query<Option<String>>,
     ) -> Result<JsonBytes<QueueItemPage>, ProblemAnswer> {
-        let queue = queue(number.0)?;
+        let queue = named(&queue.0)?;
         let (behind, limit) = (position(cursor.0.as_deref())?, page_size(limit.0)?);
         JsonBytes::of(&self.queues.items(&caller.0, queue, behind, limit).await?)
     }
@@ -129,7 +129,7 @@ impl QueuesApi {
     /// It is the caller's alone for some minutes (`bookings.queue_lease_minutes`); nobody else gets it meanwhile. What is neither
     /// done nor put off by then can be taken again. 204 where there is nothing to be taken.
     #[oai(
-        path = "/queues/:number/take",
+        path = "/queues/:queue/take",
         method = "post",
         operation_id = "takeQueueItem"
     )]
@@ -137,9 +137,9 @@ impl QueuesApi {
         &self,
         caller: AgentAuth,
         /// The queue's number.
-        number: Path<u8>,
+        queue: Path<String>,
     ) -> Result<Taken, ProblemAnswer> {
-        let taken = self.queues.take(&caller.0, queue(number.0)?).await?;
+        let taken = self.queues.take(&caller.0, named(&queue.0)?).await?;
         Ok(match taken {
             Some(taken) => Taken::Item(JsonBytes::of(&taken)?),
             None => Taken::Nothing,
@@ -150,7 +150,7 @@ impl QueuesApi {
     ///
     /// One of the own office. Where somebody has put it there before and it is not done with, it gets the new remark.
     #[oai(
-        path = "/queues/:number/items",
+        path = "/queues/:queue/items",
         method = "post",
         operation_id = "placeQueueItem"
     )]
@@ -159,11 +159,11 @@ impl QueuesApi {
         caller: AgentAuth,
         request_id: RequestId,
         /// The queue's number.
-        number: Path<u8>,
+        queue: Path<String>,
         body: Body<PlaceItem>,
     ) -> Result<Placed, ProblemAnswer> {
         let author = Author::of(&caller.0, &request_id);
-        let queue = queue(number.0)?;
+        let queue = named(&queue.0)?;
         let item = self.queues.place(&caller.0, queue, body.0, &author).await?;
         Ok(Placed::Item(JsonBytes::of(&item)?))
     }
@@ -173,7 +173,7 @@ impl QueuesApi {
     /// Entries whose reason is gone, since the booking was rebooked, confirmed or cancelled, are done with by themselves. 409
     /// where somebody else has taken it.
     #[oai(
-        path = "/queues/:number/items/:id/done",
+        path = "/queues/:queue/items/:id/done",
         method = "post",
         operation_id = "finishQueueItem"
     )]
@@ -182,12 +182,12 @@ impl QueuesApi {
         caller: AgentAuth,
         request_id: RequestId,
         /// The queue's number.
-        number: Path<u8>,
+        queue: Path<String>,
         /// The entry.
         id: Path<QueueItemId>,
     ) -> Result<JsonBytes<QueueItem>, ProblemAnswer> {
         let author = Author::of(&caller.0, &request_id);
-        let queue = queue(number.0)?;
+        let queue = named(&queue.0)?;
         JsonBytes::of(&self.queues.finish(&caller.0, queue, id.0, &author).await?)
     }
 
@@ -195,7 +195,7 @@ impl QueuesApi {
     ///
     /// Until then nobody gets it. 409 where somebody else has taken it, or it is done with.
     #[oai(
-        path = "/queues/:number/items/:id/delay",
+        path = "/queues/:queue/items/:id/delay",
         method = "post",
         operation_id = "delayQueueItem"
     )]
@@ -204,13 +204,13 @@ impl QueuesApi {
         caller: AgentAuth,
         request_id: RequestId,
         /// The queue's number.
-        number: Path<u8>,
+        queue: Path<String>,
         /// The entry.
         id: Path<QueueItemId>,
         body: Body<DelayItem>,
     ) -> Result<JsonBytes<QueueItem>, ProblemAnswer> {
         let author = Author::of(&caller.0, &request_id);
-        let queue = queue(number.0)?;
+        let queue = named(&queue.0)?;
         let item = self.queues.delay(&caller.0, queue, id.0, &body.0, &author);
         JsonBytes::of(&item.await?)
     }

@@ -67,7 +67,7 @@ pub fn entries(event: &Event, booking: Standing) -> Vec<(QueueReason, Entry)> {
     );
     settle(
         WaitlistCleared,
-        lives && !(is_changed && !happened_by_itself),
+        lives && (happened_by_itself || !is_changed),
         matches!(event, Event::WaitlistCleared(_)),
     );
     settle(Placed, lives, false);

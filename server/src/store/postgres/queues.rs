@@ -2,6 +2,7 @@
 
 use airside_common::api::queues::{QueueItem, QueueTotal};
 use airside_common::queue::QueueReason;
+use airside_common::text::Remark;
 use airside_common::user::{Office, Username};
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
@@ -225,7 +226,7 @@ impl QueueStore for Postgres {
         .bind(item.queue.office.as_str())
         .bind(i16::from(item.queue.queue.get()))
         .bind(QueueReason::Placed.word())
-        .bind(item.remark.as_ref().map(|remark| remark.as_str()))
+        .bind(item.remark.as_ref().map(Remark::as_str))
         .bind(item.by.as_str())
         .fetch_optional(&mut *tx)
         .await?;

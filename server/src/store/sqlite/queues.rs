@@ -2,6 +2,7 @@
 
 use airside_common::api::queues::{QueueItem, QueueTotal};
 use airside_common::queue::QueueReason;
+use airside_common::text::Remark;
 use airside_common::user::{Office, Username};
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
@@ -220,7 +221,7 @@ impl QueueStore for Sqlite {
         .bind(item.queue.office.as_str())
         .bind(item.queue.queue.get())
         .bind(QueueReason::Placed.word())
-        .bind(item.remark.as_ref().map(|remark| remark.as_str()))
+        .bind(item.remark.as_ref().map(Remark::as_str))
         .bind(item.by.as_str())
         .fetch_optional(&mut *tx)
         .await?;

@@ -265,7 +265,7 @@ pub(crate) async fn what_was_rebooked_is_counted_as_it_is(fixture: &impl Fixture
     let other = serde_json::json!({"segments": [
         {"segment": 1, "replacement": {"flight_id": second.to_string(), "cabin": "economy"}}
     ]});
-    let rebook = |key: &str, booking: &Booking| schedule::rebook(&ada, key, booking, other.clone());
+    let rebook = |key: &str, booking: &Booking| schedule::rebook(&ada, key, booking, &other);
     let replaced = carry_out(store, rebook("one", &made[0])).await;
     schedule::moved(store, first, r#"{"departure":"2099-12-07T08:30"}"#).await;
     assert_eq!(schedule::tell(store).await, 5);
@@ -274,7 +274,7 @@ pub(crate) async fn what_was_rebooked_is_counted_as_it_is(fixture: &impl Fixture
         version: 2,
         ..made[1].clone()
     };
-    carry_out(store, schedule::rebook(&ada, "accept", &told, accept)).await;
+    carry_out(store, schedule::rebook(&ada, "accept", &told, &accept)).await;
     schedule::grounded(store, first).await;
     assert_eq!(schedule::tell(store).await, 5);
     let told = Booking {

@@ -207,11 +207,10 @@ fn facts(booking: &Booking) -> Value {
         }
     });
     let lives = |segment: &&Segment| segment.status != SegmentStatus::Xx;
-    let living = booking.segments.iter().filter(lives);
-    let all = booking.segments.iter();
+    let mut living = booking.segments.iter().filter(lives);
     // Where nothing lives any more, it is told what has ended.
-    let ends = living.clone().next().zip(living.last());
-    let ends = ends.or(all.clone().next().zip(all.last()));
+    let ends = living.clone().next().zip(living.next_back());
+    let ends = ends.or_else(|| booking.segments.first().zip(booking.segments.last()));
     let has = |status| {
         booking
             .segments

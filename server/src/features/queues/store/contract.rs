@@ -140,7 +140,7 @@ pub(crate) async fn entries_are_done_when_their_reason_is_gone(fixture: &impl Fi
         &ada,
         "accept",
         &now,
-        serde_json::json!({"segments": [{"segment": 1}]}),
+        &serde_json::json!({"segments": [{"segment": 1}]}),
     );
     carry_out(store, accept).await;
     // It was accepted before anybody has put it on the queue.

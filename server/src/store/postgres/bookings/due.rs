@@ -1,12 +1,11 @@
 //! What is due.
 
 use airside_common::flight::FlightId;
-use airside_common::locator::Locator;
 use sqlx::PgPool;
 
 use crate::features::bookings::command::Duty;
 use crate::features::bookings::store::Look;
-use crate::store::rows::bookings::unreadable;
+use crate::store::rows::bookings::due::{clearing, of_bookings};
 
 /// Held bookings whose time limit has passed, the earliest first.
 const OVERDUE: &str = "SELECT locator FROM bookings
@@ -77,19 +76,19 @@ pub(super) async fn duties(
     match look {
         Look::Holds { near } => {
             duties.extend(of_bookings(
-                rows(lookups, OVERDUE, None, limit).await?,
+                &rows(lookups, OVERDUE, None, limit).await?,
                 Duty::Expire,
             )?);
             let near = near.as_secs();
-            duties.extend(of_bookings(soon(lookups, near, limit).await?, Duty::Warn)?);
+            duties.extend(of_bookings(&soon(lookups, near, limit).await?, Duty::Warn)?);
         }
         Look::Everything => {
             duties.extend(of_bookings(
-                rows(lookups, ALL_STRANDED, None, limit).await?,
+                &rows(lookups, ALL_STRANDED, None, limit).await?,
                 Duty::Expire,
             )?);
             duties.extend(of_bookings(
-                rows(lookups, ALL_UNTOLD, None, limit).await?,
+                &rows(lookups, ALL_UNTOLD, None, limit).await?,
                 Duty::Reschedule,
             )?);
             duties.extend(clearing(rows(lookups, ALL_CLEARABLE, None, limit).await?));
@@ -97,11 +96,11 @@ pub(super) async fn duties(
         Look::Flights(flights) => {
             let named = Some(flights);
             duties.extend(of_bookings(
-                rows(lookups, STRANDED, named, limit).await?,
+                &rows(lookups, STRANDED, named, limit).await?,
                 Duty::Expire,
             )?);
             duties.extend(of_bookings(
-                rows(lookups, UNTOLD, named, limit).await?,
+                &rows(lookups, UNTOLD, named, limit).await?,
                 Duty::Reschedule,
             )?);
             duties.extend(clearing(rows(lookups, CLEARABLE, named, limit).await?));
@@ -109,20 +108,6 @@ pub(super) async fn duties(
     }
     duties.truncate(limit as usize);
     Ok(duties)
-}
-
-/// A duty for each locator.
-fn of_bookings(locators: Vec<String>, duty: fn(Locator) -> Duty) -> Result<Vec<Duty>, sqlx::Error> {
-    let locators = locators.iter().map(|locator| {
-        let locator = locator.parse();
-        locator.map_err(|_| unreadable("bookings.locator"))
-    });
-    locators.map(|locator| Ok(duty(locator?))).collect()
-}
-
-fn clearing(flights: Vec<i64>) -> impl Iterator<Item = Duty> {
-    let flights = flights.into_iter().map(FlightId::from_raw);
-    flights.map(Duty::Clear)
 }
 
 /// Held bookings whose time limit comes within so many seconds, and of which nobody was told it.

@@ -1,13 +1,13 @@
 //! What is due.
 
 use airside_common::flight::FlightId;
-use airside_common::locator::Locator;
 use sqlx::{SqliteConnection, SqlitePool};
 
 use super::facts;
 use crate::features::bookings::command::Duty;
 use crate::features::bookings::store::Look;
-use crate::store::rows::bookings::{json, unreadable};
+use crate::store::rows::bookings::due::{clearing, of_bookings};
+use crate::store::rows::bookings::json;
 use crate::store::sqlite::micros;
 
 /// Held bookings whose time limit has passed by ?1, the earliest first.
@@ -79,22 +79,22 @@ pub(super) async fn duties(
     match look {
         Look::Holds { near } => {
             duties.extend(of_bookings(
-                rows(&mut reader, OVERDUE, None, limit).await?,
+                &rows(&mut reader, OVERDUE, None, limit).await?,
                 Duty::Expire,
             )?);
-            let near = near.as_micros() as i64;
+            let near = i64::try_from(near.as_micros()).unwrap_or(i64::MAX);
             duties.extend(of_bookings(
-                soon(&mut reader, near, limit).await?,
+                &soon(&mut reader, near, limit).await?,
                 Duty::Warn,
             )?);
         }
         Look::Everything => {
             duties.extend(of_bookings(
-                rows(&mut reader, ALL_STRANDED, None, limit).await?,
+                &rows(&mut reader, ALL_STRANDED, None, limit).await?,
                 Duty::Expire,
             )?);
             duties.extend(of_bookings(
-                rows(&mut reader, ALL_UNTOLD, None, limit).await?,
+                &rows(&mut reader, ALL_UNTOLD, None, limit).await?,
                 Duty::Reschedule,
             )?);
             duties.extend(clearing(
@@ -104,11 +104,11 @@ pub(super) async fn duties(
         Look::Flights(flights) => {
             let named = Some(flights);
             duties.extend(of_bookings(
-                rows(&mut reader, STRANDED, named, limit).await?,
+                &rows(&mut reader, STRANDED, named, limit).await?,
                 Duty::Expire,
             )?);
             duties.extend(of_bookings(
-                rows(&mut reader, UNTOLD, named, limit).await?,
+                &rows(&mut reader, UNTOLD, named, limit).await?,
                 Duty::Reschedule,
             )?);
             duties.extend(clearing(rows(&mut reader, CLEARABLE, named, limit).await?));
@@ -116,20 +116,6 @@ pub(super) async fn duties(
     }
     duties.truncate(limit as usize);
     Ok(duties)
-}
-
-/// A duty for each locator.
-fn of_bookings(locators: Vec<String>, duty: fn(Locator) -> Duty) -> Result<Vec<Duty>, sqlx::Error> {
-    let locators = locators.iter().map(|locator| {
-        let locator = locator.parse();
-        locator.map_err(|_| unreadable("bookings.locator"))
-    });
-    locators.map(|locator| Ok(duty(locator?))).collect()
-}
-
-fn clearing(flights: Vec<i64>) -> impl Iterator<Item = Duty> {
-    let flights = flights.into_iter().map(FlightId::from_raw);
-    flights.map(Duty::Clear)
 }
 
 /// Held bookings whose time limit comes within so many microseconds, and of which nobody was told it.

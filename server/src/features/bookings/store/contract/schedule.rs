@@ -16,14 +16,14 @@ const LATER: &str = r#"{"departure":"2099-12-07T09:00","arrival":"2099-12-07T12:
 const LATEST: &str = r#"{"departure":"2099-12-07T09:30","arrival":"2099-12-07T12:30"}"#;
 const AS_BOOKED: &str = r#"{"departure":"2099-12-07T08:00","arrival":"2099-12-07T11:00"}"#;
 
-pub(crate) fn rebook(caller: &Caller, key: &str, of: &Booking, body: Value) -> Command {
+pub(crate) fn rebook(caller: &Caller, key: &str, of: &Booking, body: &Value) -> Command {
     let action = Action::Rebook {
         locator: of.locator,
         expected: IfMatch::Version(of.version),
         body: Box::new(serde_json::from_value(body.clone()).unwrap()),
     };
     let path = format!("/rebook/{}", of.locator);
-    asked(caller, key, (&path, &body), action)
+    asked(caller, key, (&path, body), action)
 }
 
 /// The flight as it is after a change.
@@ -269,7 +269,7 @@ pub(crate) async fn a_cancelled_flight_gives_its_seats_back(fixture: &impl OfDat
     let id = flight(store, 1, 2).await.id;
     let bookings = book(store, &ada, id, 2).await;
     let waits = create(&ada, "waits", id.raw(), |body| {
-        body["waitlist"] = true.into()
+        body["waitlist"] = true.into();
     });
     let waits = booking(&one(store, waits).await);
     moved(store, id, LATER).await;
@@ -305,19 +305,19 @@ pub(crate) async fn a_booking_is_rebooked_in_one_step(fixture: &impl OfDatabase)
     let (first, second) = (flight(store, 1, 1).await.id, flight(store, 2, 1).await.id);
     let made = book(store, &ada, first, 1).await.remove(0);
     let waits = create(&ada, "waits", first.raw(), |body| {
-        body["waitlist"] = true.into()
+        body["waitlist"] = true.into();
     });
     let waits = booking(&one(store, waits).await);
     let other = book(store, &ada, second, 1).await.remove(0);
     let change = json!({"segments": [
         {"segment": 1, "replacement": {"flight_id": second.to_string(), "cabin": "economy"}}
     ]});
-    let refused = one(store, rebook(&ada, "full", &made, change.clone())).await;
+    let refused = one(store, rebook(&ada, "full", &made, &change)).await;
     assert_eq!(word(&refused), "sold_out");
     assert_eq!(now_is(store, &made).await, made, "it keeps what it has");
     let free = cancel(&ada, "free", other.locator, 1);
     assert_eq!(word(&one(store, free).await), "200");
-    let command = rebook(&ada, "other", &made, change.clone());
+    let command = rebook(&ada, "other", &made, &change);
     let answer = one(store, command.clone()).await;
     let rebooked = booking(&answer);
     assert_eq!(
@@ -325,7 +325,7 @@ pub(crate) async fn a_booking_is_rebooked_in_one_step(fixture: &impl OfDatabase)
         answer,
         "the same key gives the same answer"
     );
-    let stale = rebook(&ada, "stale", &made, change);
+    let stale = rebook(&ada, "stale", &made, &change);
     assert_eq!(word(&one(store, stale).await), "stale_version");
     assert_eq!(now_is(store, &made).await, rebooked);
     let seen: Vec<_> = rebooked
@@ -354,7 +354,12 @@ pub(crate) async fn a_booking_is_rebooked_in_one_step(fixture: &impl OfDatabase)
     let told = now_is(store, &made).await;
     let statuses: Vec<_> = told.segments.iter().map(|s| s.status).collect();
     assert_eq!(statuses, [SegmentStatus::Xx, SegmentStatus::Tk]);
-    let accept = rebook(&ada, "accept", &told, json!({"segments": [{"segment": 2}]}));
+    let accept = rebook(
+        &ada,
+        "accept",
+        &told,
+        &json!({"segments": [{"segment": 2}]}),
+    );
     let accepted = booking(&one(store, accept).await);
     assert_eq!(accepted.segments[1].status, SegmentStatus::Hk);
     assert_eq!(accepted.segments[1].previous_departure, None);
@@ -388,9 +393,9 @@ pub(crate) async fn a_batch_tells_and_rebooks(fixture: &impl OfDatabase) {
             &ada,
             "accept",
             &told(&made[0]),
-            json!({"segments": [{"segment": 1}]}),
+            &json!({"segments": [{"segment": 1}]}),
         ),
-        rebook(&ada, "other", &told(&made[1]), other),
+        rebook(&ada, "other", &told(&made[1]), &other),
         cancel(&ada, "gone", made[1].locator, 3),
         Command::Due(Duty::Reschedule(made[0].locator)),
     ];
