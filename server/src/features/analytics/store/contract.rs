@@ -9,13 +9,13 @@ use airside_common::time::CalendarDate;
 
 use super::*;
 use crate::bus::Envelope;
+use crate::features::analytics::consumers::BINDING;
 use crate::features::bookings::command::{Command, Outcome};
 use crate::features::bookings::decide::holds_seats;
 use crate::features::bookings::store::contract::schedule;
 use crate::features::bookings::store::{BookingStore, contract};
 use crate::features::flights::store::FlightStore;
 use crate::features::search::store::SearchStore;
-use crate::messages::consumer::ConsumerName;
 use crate::outbox::Outbox;
 use crate::store::Database;
 use crate::store::contract::Fixture;
@@ -34,16 +34,17 @@ async fn carry_out(store: &impl BookingStore, command: Command) -> Booking {
     }
 }
 
-/// All that happened, as messages.
+/// All that happened and that the consumer is told of, as messages.
 async fn messages(store: &impl Outbox) -> Vec<Delivery> {
     let page = store.read_after(0, 1_000).await.unwrap();
     let delivery = |envelope: Envelope| Delivery {
-        consumer: ConsumerName("analytics"),
+        consumer: BINDING.consumer,
         envelope,
     };
     page.events
         .into_iter()
         .map(|event| delivery(event.unwrap()))
+        .filter(|delivery| BINDING.takes(delivery.envelope.event.kind()))
         .collect()
 }
 
