@@ -110,10 +110,12 @@ async fn passengers_are_told_of_new_times_and_of_a_hold_that_is_about_to_end_onc
     let mut body = ada.body(1);
     body["contact"] = json!({"email": "bob@example.com"});
     body["hold"] = json!(true);
-    let limit = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(8);
+    let limit = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(12);
     body["time_limit"] = json!(limit.to_string());
     let (status, held) = ada.book("held", &body).await.unwrap();
     assert_eq!(status, 201, "{held}");
+    // Mails show a booking as it is when they are written.
+    until(PATIENCE, "two mails", async || mail.count() == 2).await;
     let change = json!({"departure": format!("{}T08:20", place.date)});
     let path = format!("/v1/admin/flights/{}", ada.flights[0]);
     let (status, moved) = root.change(Method::PATCH, &path, 1, &change).await;
@@ -140,13 +142,17 @@ async fn passengers_are_told_of_new_times_and_of_a_hold_that_is_about_to_end_onc
     assert_eq!(with("Your flights have new times"), 1);
     assert_eq!(with("08:20"), 1);
     assert_eq!(with("is held only until"), 1);
-    let totals = ada.get("/v1/queues").await.1;
-    let waiting = |number: u64| {
-        let queues = totals["items"].as_array().unwrap();
-        let queue = queues.iter().find(|queue| queue["number"] == number);
-        queue.unwrap()["waiting"].as_u64().unwrap()
-    };
-    assert_eq!((waiting(7), waiting(8)), (1, 0), "the hold is over");
+    // The change waits for somebody; of the hold nothing is left to be done.
+    until(PATIENCE, "the queues say so", async || {
+        let totals = ada.get("/v1/queues").await.1;
+        let waiting = |number: u64| {
+            let queues = totals["items"].as_array().unwrap();
+            let queue = queues.iter().find(|queue| queue["number"] == number);
+            queue.unwrap()["waiting"].as_u64().unwrap()
+        };
+        (waiting(7), waiting(8)) == (1, 0)
+    })
+    .await;
     for server in servers {
         server.stop().await;
     }
