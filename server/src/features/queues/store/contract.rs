@@ -219,6 +219,7 @@ pub(crate) async fn of_many_agents_each_gets_another_entry(fixture: &impl Fixtur
             assert_eq!(item.state, QueueItemState::InHand);
             assert_eq!(item.taken_by.as_ref(), Some(by));
             taken.push(item.locator);
+            assert!(taken.len() <= 12, "one of them twice");
         }
         taken
     };
