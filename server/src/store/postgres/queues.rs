@@ -277,7 +277,7 @@ impl QueueStore for Postgres {
         let server = self.primary.serving();
         let gone = sqlx::query(
             "DELETE FROM queue_items WHERE id IN (
-                 SELECT id FROM queue_items WHERE done_at < clock_timestamp() - $1 ORDER BY done_at LIMIT $2)",
+                 SELECT id FROM queue_items WHERE done_at <= clock_timestamp() - $1 ORDER BY done_at LIMIT $2)",
         )
         .bind(lease(age)?)
         .bind(i64::from(limit))

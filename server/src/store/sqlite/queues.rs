@@ -274,7 +274,7 @@ impl QueueStore for Sqlite {
         let age = i64::try_from(age.as_micros()).unwrap_or(i64::MAX);
         // The writer is not bothered where there is nothing.
         let old: Option<i64> = sqlx::query_scalar(concat!(
-            "SELECT id FROM queue_items WHERE done_at < ",
+            "SELECT id FROM queue_items WHERE done_at <= ",
             now!(),
             " - ?1 LIMIT 1"
         ))
@@ -286,7 +286,7 @@ impl QueueStore for Sqlite {
         }
         let mut tx = self.write().await?;
         let gone = sqlx::query(concat!(
-            "DELETE FROM queue_items WHERE id IN (SELECT id FROM queue_items WHERE done_at < ",
+            "DELETE FROM queue_items WHERE id IN (SELECT id FROM queue_items WHERE done_at <= ",
             now!(),
             " - ?1 ORDER BY done_at LIMIT ?2)"
         ))
