@@ -12,6 +12,7 @@ pub mod flights;
 pub mod ingest;
 pub mod mails;
 pub mod problem;
+pub mod queues;
 pub mod search;
 pub mod uploads;
 pub mod users;

@@ -6,6 +6,7 @@ use crate::airport::AirportCode;
 use crate::booking::OperationKey;
 use crate::flight::{Cabin, FlightId};
 use crate::locator::Locator;
+use crate::queue::QueueNumber;
 use crate::time::{CalendarDate, Instant};
 use crate::upload::{UploadId, UploadStatus};
 use crate::user::{Office, SessionId, UserId};
@@ -56,6 +57,12 @@ pub enum Event {
     /// A held booking was confirmed before its time limit.
     #[serde(rename = "booking.confirmed")]
     BookingConfirmed(BookingEvent),
+    /// A booking's flights have changed: by themselves, where nobody's operation is named, or since it was rebooked.
+    #[serde(rename = "booking.changed")]
+    BookingChanged(BookingEvent),
+    /// A held booking's time limit is near. The booking itself does not change by it.
+    #[serde(rename = "booking.expiring")]
+    BookingExpiring(BookingEvent),
     /// A booking ended by itself: its time limit passed, or a flight that it waited for has left or will not leave.
     #[serde(rename = "booking.expired")]
     BookingExpired(BookingEvent),
@@ -65,6 +72,14 @@ pub enum Event {
     /// A booking was cancelled.
     #[serde(rename = "booking.cancelled")]
     BookingCancelled(BookingEvent),
+    /// An office's queue has other entries, or somebody has taken one.
+    #[serde(rename = "queue.changed")]
+    QueueChanged {
+        /// Whose queue.
+        office: Office,
+        /// Which one.
+        queue: QueueNumber,
+    },
     /// People searched and found no seats for their party: how often since the last event of this kind of one process.
     #[serde(rename = "searches.unserved")]
     SearchesUnserved {
@@ -144,7 +159,10 @@ impl Event {
             Self::InventoryChanged { .. } => "inventory.changed",
             Self::BookingCreated(_) => "booking.created",
             Self::BookingConfirmed(_) => "booking.confirmed",
+            Self::BookingChanged(_) => "booking.changed",
+            Self::BookingExpiring(_) => "booking.expiring",
             Self::BookingExpired(_) => "booking.expired",
+            Self::QueueChanged { .. } => "queue.changed",
             Self::WaitlistCleared(_) => "waitlist.cleared",
             Self::BookingCancelled(_) => "booking.cancelled",
             Self::SearchesUnserved { .. } => "searches.unserved",
@@ -162,12 +180,15 @@ impl Event {
             | Self::BookingConfirmed(event)
             | Self::BookingCancelled(event)
             | Self::BookingExpired(event)
+            | Self::BookingChanged(event)
+            | Self::BookingExpiring(event)
             | Self::WaitlistCleared(event) => Some(event),
             Self::FlightCreated { .. }
             | Self::FlightChanged { .. }
             | Self::FlightCancelled { .. }
             | Self::FlightsImported { .. }
             | Self::InventoryChanged { .. }
+            | Self::QueueChanged { .. }
             | Self::SearchesUnserved { .. }
             | Self::SessionsEnded { .. }
             | Self::UserDisabled { .. }
@@ -187,7 +208,10 @@ impl Event {
             | Self::BookingConfirmed(_)
             | Self::BookingCancelled(_)
             | Self::BookingExpired(_)
+            | Self::BookingChanged(_)
+            | Self::BookingExpiring(_)
             | Self::WaitlistCleared(_)
+            | Self::QueueChanged { .. }
             | Self::SearchesUnserved { .. }
             | Self::SessionsEnded { .. }
             | Self::UserDisabled { .. }
@@ -208,6 +232,7 @@ impl Event {
             }
             Self::FlightsImported { .. }
             | Self::InventoryChanged { .. }
+            | Self::QueueChanged { .. }
             | Self::SearchesUnserved { .. }
             | Self::SessionsEnded { .. } => None,
             _ => self.booking().map(|booking| booking.locator.to_string()),

@@ -13,6 +13,7 @@ pub mod ingest;
 pub mod locator;
 pub mod money;
 mod parse;
+pub mod queue;
 pub mod text;
 pub mod time;
 pub mod upload;

@@ -176,6 +176,33 @@ impl fmt::Display for Phone {
 
 text_type!(Phone, "phone", "+1 212-5550100");
 
+/// What somebody wrote for colleagues: 1 to 200 characters of one line.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Remark(String);
+
+impl Remark {
+    /// The text as written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Remark {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        clean(text, "a remark", 200).map(Self)
+    }
+}
+
+impl fmt::Display for Remark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+text_type!(Remark, "remark", "CALL BACK AFTER 3 PM");
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -47,6 +47,9 @@ use crate::features::notifications::mail::service::Mails;
 use crate::features::notifications::notifier::{Notifier, NotifierError};
 use crate::features::notifications::webhooks::api::WebhooksApi;
 use crate::features::notifications::webhooks::service::Webhooks;
+use crate::features::queues::api::QueuesApi;
+use crate::features::queues::consumers::QueueKeeper;
+use crate::features::queues::service::OfficeQueues;
 use crate::features::search::api::SearchApi;
 use crate::features::search::service::{CACHED_FOR, Search};
 use crate::features::uploads::api::UploadsApi;
@@ -167,6 +170,8 @@ pub struct App {
 pub struct WrittenBookings {
     /// Bookings.
     pub service: Bookings,
+    /// Those of them that need a person.
+    pub queues: OfficeQueues,
     /// The only writer of bookings; it ends when all that hands it work is gone.
     pub writer: JoinHandle<()>,
 }
@@ -257,7 +262,12 @@ impl App {
             let (commands, writer) = Writer::start(shared.clone());
             let holds = settings.bookings.holds();
             let service = Bookings::new(shared.clone(), commands, holds);
-            WrittenBookings { service, writer }
+            let lease = settings.bookings.queue_lease();
+            WrittenBookings {
+                queues: OfficeQueues::new(shared.clone(), service.read(), lease),
+                service,
+                writer,
+            }
         });
         let live = is(ServiceRole::Bookings).then(|| {
             let live = Live::new(
@@ -341,8 +351,9 @@ impl App {
                     .as_ref()
                     .zip(live.as_ref())
                     .map(|(bookings, live)| {
+                        let queues = QueuesApi::new(bookings.queues.clone());
                         let bookings = BookingsApi::new(bookings.service.clone());
-                        (bookings, EventsApi::new(Arc::clone(live)))
+                        (bookings, EventsApi::new(Arc::clone(live)), queues)
                     }),
                 admin: users.clone().zip(uploads).map(|(users, uploads)| {
                     (
@@ -426,6 +437,10 @@ impl App {
 /// Everything that reacts to what happened, whichever process runs it.
 fn consumers(database: &SharedDatabase, notifier: &Notifier) -> Vec<Place> {
     let mut places = notifier.places();
+    places.push(Place {
+        role: ServiceRole::Worker,
+        consumer: Arc::new(QueueKeeper::new(database.clone())),
+    });
     places.push(Place {
         role: ServiceRole::Analytics,
         consumer: Arc::new(Analyst::new(database.clone())),

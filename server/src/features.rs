@@ -10,6 +10,7 @@ pub mod events;
 pub mod flights;
 pub mod ingest;
 pub mod notifications;
+pub mod queues;
 pub mod search;
 pub mod uploads;
 pub mod users;

@@ -174,6 +174,9 @@ impl Running {
                 .spawn(service.clone().forget_keys(stop.clone()));
             tidying
                 .tasks
+                .spawn(written.queues.clone().forget(stop.clone()));
+            tidying
+                .tasks
                 .spawn(bookings::attend(service, events, stop.clone()));
         }
         Ok(Self {
@@ -226,8 +229,13 @@ impl Running {
             ..
         } = app;
         drop(http);
-        if let Some(WrittenBookings { service, writer }) = bookings {
-            drop(service);
+        if let Some(WrittenBookings {
+            service,
+            queues,
+            writer,
+        }) = bookings
+        {
+            drop((service, queues));
             if tokio::time::timeout(PATIENCE, writer).await.is_err() {
                 tracing::warn!("the writer of bookings did not end in time");
             }

@@ -19,6 +19,7 @@ use crate::features::flights::store::FlightStore;
 use crate::features::ingest::store::IngestStore;
 use crate::features::notifications::mail::store::MailStore;
 use crate::features::notifications::webhooks::store::WebhookStore;
+use crate::features::queues::store::QueueStore;
 use crate::features::search::store::SearchStore;
 use crate::features::uploads::store::UploadStore;
 use crate::features::users::store::UserStore;
@@ -49,6 +50,7 @@ pub trait Database:
     + MailStore
     + MessageStore
     + Outbox
+    + QueueStore
     + SearchStore
     + UploadStore
     + UserStore

@@ -127,6 +127,41 @@ pub struct CreateBooking {
     pub expected_total: Option<Money>,
 }
 
+/// `POST /v1/bookings/{locator}/rebook`
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(
+    feature = "openapi",
+    derive(poem_openapi::Object),
+    oai(deny_unknown_fields)
+)]
+pub struct RebookBooking {
+    /// What becomes of segments, each named once; those that are not named stay as they are.
+    pub segments: Vec<RebookSegment>,
+    /// Refuse with `fare_changed` where the total would be another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", oai(skip_serializing_if_is_none))]
+    pub expected_total: Option<Money>,
+}
+
+/// What becomes of a segment.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(
+    feature = "openapi",
+    derive(poem_openapi::Object),
+    oai(deny_unknown_fields)
+)]
+pub struct RebookSegment {
+    /// Position of the segment, from 1.
+    pub segment: u8,
+    /// What takes its place: the segment is XX then. Without it what happened to the flight is accepted: TK becomes HK, and UN
+    /// becomes XX.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", oai(skip_serializing_if_is_none))]
+    pub replacement: Option<NewSegment>,
+}
+
 /// A segment of a booking.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(poem_openapi::Object))]
@@ -151,6 +186,14 @@ pub struct Segment {
     pub cabin: Cabin,
     /// Its state.
     pub status: SegmentStatus,
+    /// The departure that the party had agreed to, where the flight has another one now (TK, or UN after that).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", oai(skip_serializing_if_is_none))]
+    pub previous_departure: Option<OffsetTime>,
+    /// The arrival that goes with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", oai(skip_serializing_if_is_none))]
+    pub previous_arrival: Option<OffsetTime>,
 }
 
 /// A booking.
@@ -209,8 +252,8 @@ pub struct HistoryEntry {
     pub at: Instant,
     /// Who; `system` where nobody asked for it.
     pub by: Username,
-    /// What, as an event's type: `booking.created`, `booking.confirmed`, `booking.cancelled`, `booking.expired`,
-    /// `waitlist.cleared`.
+    /// What, as an event's type: `booking.created`, `booking.confirmed`, `booking.changed`, `booking.cancelled`,
+    /// `booking.expired`, `waitlist.cleared`.
     pub action: String,
     /// What changed, in words.
     pub detail: String,

@@ -16,6 +16,9 @@ pub const BOOKING: &str = "booking.";
 /// The type of [`SeatsChanged`].
 pub const INVENTORY_CHANGED: &str = "inventory.changed";
 
+/// The type of [`QueueChanged`].
+pub const QUEUE_CHANGED: &str = "queue.changed";
+
 /// The type of [`StreamReset`].
 pub const RESET: &str = "reset";
 
@@ -28,6 +31,8 @@ pub enum LiveEvent {
     Booking(BookingChanged),
     /// A flight has other seats left, or has changed.
     Seats(SeatsChanged),
+    /// A queue of the office has changed.
+    Queue(QueueChanged),
     /// What was read before may be old.
     Reset(StreamReset),
 }
@@ -82,6 +87,21 @@ pub struct CabinSeats {
     pub cabin: Cabin,
     /// Seats that are left.
     pub available: u32,
+}
+
+/// A queue of the own office, or for an admin of any, has other entries, or somebody has taken one. How many there are now, `GET
+/// /v1/queues` tells.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(poem_openapi::Object))]
+pub struct QueueChanged {
+    /// `queue.changed`
+    #[serde(rename = "type")]
+    #[cfg_attr(feature = "openapi", oai(rename = "type"))]
+    pub kind: String,
+    /// Whose queue.
+    pub office: Office,
+    /// Which one.
+    pub queue: u8,
 }
 
 /// Events may be missing before this one: read anew what is shown. A stream that does not continue an earlier one begins

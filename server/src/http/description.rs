@@ -182,6 +182,7 @@ fn group(path: &str) -> &'static str {
         (Some("analytics"), Some(_)) => "Figures, for admins",
         (Some("dead-letters"), Some(_)) => "Dead letters, for admins",
         (Some("events"), None) => "Live events",
+        (Some("queues"), None) => "Queues",
         (Some("ingest"), Some(_)) => "Sources of files, for admins",
         (Some("mails" | "webhooks"), _) => "Mail and webhooks, for admins",
         (Some("itineraries" | "flights" | "airports"), None) => "Search",

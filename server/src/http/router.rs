@@ -30,6 +30,7 @@ use crate::features::flights::api::{AdminFlightsApi, FlightsApi};
 use crate::features::ingest::api::IngestApi;
 use crate::features::notifications::mail::api::MailsApi;
 use crate::features::notifications::webhooks::api::WebhooksApi;
+use crate::features::queues::api::QueuesApi;
 use crate::features::search::api::SearchApi;
 use crate::features::uploads::api::UploadsApi;
 use crate::features::users::api::UsersApi;
@@ -41,8 +42,8 @@ pub struct Features {
     pub auth: Option<AuthApi>,
     /// Itineraries; flights, seat maps, airports.
     pub search: Option<(SearchApi, FlightsApi)>,
-    /// Bookings; live events.
-    pub bookings: Option<(BookingsApi, EventsApi)>,
+    /// Bookings; live events; queues.
+    pub bookings: Option<(BookingsApi, EventsApi, QueuesApi)>,
     /// What admins do with flights, uploads, sources of files and users, and the audit log.
     pub admin: Option<AdminApi>,
 }
@@ -74,7 +75,7 @@ pub type AdminApi = (
 type Api = (
     AuthApi,
     (SearchApi, FlightsApi),
-    (BookingsApi, EventsApi),
+    (BookingsApi, EventsApi, QueuesApi),
     AdminApi,
 );
 

@@ -30,6 +30,18 @@ const KINDS: &[Kind] = &[
         example: r#"{"type":"booking.cancelled","locator":"K7QW2M","version":2,"office":"NYC1A0001","operation":null}"#,
     },
     Kind {
+        summary: "A booking's flights have changed: by themselves where nobody's operation is named (new times, or a flight that does not operate), or since it was rebooked",
+        example: r#"{"type":"booking.changed","locator":"K7QW2M","version":2,"office":"NYC1A0001","operation":null}"#,
+    },
+    Kind {
+        summary: "A held booking's time limit is near; the booking stays as it is",
+        example: r#"{"type":"booking.expiring","locator":"K7QW2M","version":1,"office":"NYC1A0001","operation":null}"#,
+    },
+    Kind {
+        summary: "An office's queue has other entries, or somebody has taken one",
+        example: r#"{"type":"queue.changed","office":"NYC1A0001","queue":7}"#,
+    },
+    Kind {
         summary: "A booking ended by itself: its time limit passed, or a flight that it waited for is gone",
         example: r#"{"type":"booking.expired","locator":"K7QW2M","version":2,"office":"NYC1A0001","operation":null}"#,
     },
@@ -91,7 +103,12 @@ const FIELDS: &[(&str, &str, &str)] = &[
         r#"{"type":"integer","minimum":1}"#,
         "The version of what it speaks of, after the event",
     ),
-    ("office", r#"{"type":"string"}"#, "Whose booking it is"),
+    (
+        "office",
+        r#"{"type":"string"}"#,
+        "Whose booking or queue it is",
+    ),
+    ("queue", r#"{"type":"integer"}"#, "The number of the queue"),
     ("flight", r#"{"type":"string"}"#, "Which flight"),
     (
         "flights",
@@ -270,6 +287,9 @@ mod tests {
             | Event::BookingConfirmed(_)
             | Event::BookingCancelled(_)
             | Event::BookingExpired(_)
+            | Event::BookingChanged(_)
+            | Event::BookingExpiring(_)
+            | Event::QueueChanged { .. }
             | Event::WaitlistCleared(_)
             | Event::SearchesUnserved { .. }
             | Event::SessionsEnded { .. }
@@ -289,7 +309,7 @@ mod tests {
             let again: Value = serde_json::to_value(&event).unwrap();
             assert_eq!(again, serde_json::from_str::<Value>(kind.example).unwrap());
         }
-        assert_eq!(kinds.len(), 15, "as many as the list above has");
+        assert_eq!(kinds.len(), 18, "as many as the list above has");
     }
 
     #[test]

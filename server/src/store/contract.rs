@@ -107,6 +107,7 @@ macro_rules! all {
                 who_waits_has_bought_nothing
                 sums_are_paged
                 flights_are_as_full_as_they_are_sold
+                what_was_rebooked_is_counted_as_it_is
                 searches_without_seats_are_counted
             );
         }
@@ -129,6 +130,27 @@ macro_rules! all {
                 who_is_gone_is_told_nothing_more
                 who_is_disabled_is_called_no_more
                 deliveries_are_listed_and_forgotten
+            );
+        }
+        mod schedule {
+            use super::*;
+            $crate::store::contract::cases!($fixture, $crate::features::bookings::store::contract::schedule:
+                bookings_are_told_of_new_times_once
+                the_last_times_are_told_and_what_was_agreed_stays
+                a_file_moves_flights_as_an_admin_does
+                a_cancelled_flight_gives_its_seats_back
+                a_booking_is_rebooked_in_one_step
+                a_batch_tells_and_rebooks
+            );
+        }
+        mod queues {
+            use super::*;
+            $crate::store::contract::cases!($fixture, $crate::features::queues::store::contract:
+                ten_deliveries_make_one_entry
+                entries_are_done_when_their_reason_is_gone
+                of_many_agents_each_gets_another_entry
+                an_entry_is_whose_who_has_taken_it_for_a_while
+                other_offices_have_other_queues
             );
         }
         mod flights {

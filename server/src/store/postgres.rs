@@ -40,6 +40,7 @@ mod notifications;
 pub(crate) mod outbox;
 mod past;
 mod primary;
+mod queues;
 mod replicas;
 mod search;
 mod standing;

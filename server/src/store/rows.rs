@@ -9,6 +9,7 @@ pub(crate) mod instant;
 pub(crate) mod messages;
 pub(crate) mod notifications;
 pub(crate) mod outbox;
+pub(crate) mod queues;
 pub(crate) mod schedule;
 pub(crate) mod seats;
 pub(crate) mod uploads;

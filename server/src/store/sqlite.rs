@@ -35,6 +35,7 @@ mod log;
 pub(crate) mod messages;
 mod notifications;
 pub(crate) mod outbox;
+mod queues;
 mod search;
 mod turn;
 mod uploads;

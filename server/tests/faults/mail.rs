@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
+use reqwest::Method;
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -91,6 +92,71 @@ async fn ended(server: &Server, booking: &Value, state: &str) -> Value {
     })
     .await;
     listed(server, booking).await.remove(0)
+}
+
+#[rstest]
+#[case(Store::Sqlite)]
+#[case(Store::Postgres)]
+#[tokio::test(flavor = "multi_thread")]
+async fn passengers_are_told_of_new_times_and_of_a_hold_that_is_about_to_end_once(
+    #[case] store: Store,
+) {
+    let mail = MailServer::start().await;
+    let place = place(store, &mail).await;
+    let servers = [place.start().await, place.beside().start().await];
+    let ada = servers[0].login("ada").await;
+    let root = servers[1].login("root").await;
+    let booking = book(&ada, "one", "ada@example.com").await;
+    let mut body = ada.body(1);
+    body["contact"] = json!({"email": "bob@example.com"});
+    body["hold"] = json!(true);
+    let limit = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(12);
+    body["time_limit"] = json!(limit.to_string());
+    let (status, held) = ada.book("held", &body).await.unwrap();
+    assert_eq!(status, 201, "{held}");
+    // Mails show a booking as it is when they are written.
+    until(PATIENCE, "two mails", async || mail.count() == 2).await;
+    let change = json!({"departure": format!("{}T08:20", place.date)});
+    let path = format!("/v1/admin/flights/{}", ada.flights[0]);
+    let (status, moved) = root.change(Method::PATCH, &path, 1, &change).await;
+    assert_eq!(status, 200, "{moved}");
+    // Confirmed and changed; held, about to end, and ended.
+    until(PATIENCE, "all mails", async || mail.count() == 5).await;
+    let events = async |booking: &Value| -> Vec<String> {
+        let logged = listed(&servers[1], booking).await;
+        let event = |mail: &Value| mail["event"].as_str().unwrap().to_owned();
+        logged.iter().rev().map(event).collect()
+    };
+    assert_eq!(
+        events(&booking).await,
+        ["booking.created", "booking.changed"]
+    );
+    let expected = ["booking.created", "booking.expiring", "booking.expired"];
+    assert_eq!(events(&held).await, expected);
+    let mails: Vec<String> = mail
+        .mails()
+        .iter()
+        .map(|mail| mail.replace("\r\n", "\n").replace("\n ", " "))
+        .collect();
+    let with = |part: &str| mails.iter().filter(|mail| mail.contains(part)).count();
+    assert_eq!(with("Your flights have new times"), 1);
+    assert_eq!(with("08:20"), 1);
+    assert_eq!(with("is held only until"), 1);
+    // The change waits for somebody; of the hold nothing is left to be done.
+    until(PATIENCE, "the queues say so", async || {
+        let totals = ada.get("/v1/queues").await.1;
+        let waiting = |number: u64| {
+            let queues = totals["items"].as_array().unwrap();
+            let queue = queues.iter().find(|queue| queue["number"] == number);
+            queue.unwrap()["waiting"].as_u64().unwrap()
+        };
+        (waiting(7), waiting(8)) == (1, 0)
+    })
+    .await;
+    for server in servers {
+        server.stop().await;
+    }
+    place.check().await;
 }
 
 #[rstest]

@@ -37,6 +37,7 @@ mod redis_sentinel;
 mod reimport;
 mod replicas;
 mod roles;
+mod schedule_changes;
 mod secrets;
 #[path = "../services/postgres.rs"]
 mod services;

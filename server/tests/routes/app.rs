@@ -15,6 +15,7 @@ use airside_server::features::auth::caller::{Caller, SessionId};
 use airside_server::features::auth::tokens::SigningKey;
 use airside_server::features::search::service::Search;
 use airside_server::http::outermost::Outermost;
+use airside_server::messages::consumer::{Consumer, Delivery};
 use airside_server::store::SharedDatabase;
 use poem::http::{Method, StatusCode};
 use poem::test::{TestClient, TestRequestBuilder};
@@ -227,6 +228,28 @@ impl TestApp {
             .execute(&self.database)
             .await
             .unwrap();
+    }
+
+    /// Tells bookings what happened to their flights, and lets the queues hear all that has happened.
+    pub(crate) async fn catch_up(&self) {
+        let bookings = &self.app.bookings.as_ref().unwrap().service;
+        bookings.attend_to_flights(None).await.unwrap();
+        let name = |consumer: &Arc<dyn Consumer>| consumer.binding().consumer;
+        let mut consumers = self.app.consumers.iter();
+        let queues = consumers.find(|one| name(one).0 == "queues").unwrap();
+        let page = self.store.read_after(0, 1_000).await.unwrap();
+        let binding = queues.binding();
+        let deliveries: Vec<Delivery> = page
+            .events
+            .into_iter()
+            .map(|event| event.unwrap())
+            .filter(|envelope| binding.takes(envelope.event.kind()))
+            .map(|envelope| Delivery {
+                consumer: binding.consumer,
+                envelope,
+            })
+            .collect();
+        queues.consume(&deliveries).await.unwrap();
     }
 
     /// Fails where sold seats and bookings contradict each other.

@@ -5,6 +5,7 @@ mod confirm;
 mod create;
 mod list;
 mod read;
+mod rebook;
 
 /// One adult in economy on a flight.
 fn one_adult(flight: i64) -> Value {

@@ -19,6 +19,7 @@ mod document;
 mod flights;
 mod ingest;
 mod itineraries;
+mod queues;
 mod roles;
 mod seats;
 mod security;

@@ -32,6 +32,7 @@ fn owner(path: &str) -> ServiceRole {
         ("/v1/airports", ServiceRole::Search),
         ("/v1/bookings", ServiceRole::Bookings),
         ("/v1/events", ServiceRole::Bookings),
+        ("/v1/queues", ServiceRole::Bookings),
         ("/v1/admin/", ServiceRole::Admin),
     ];
     let owner = owners.iter().find(|(prefix, _)| path.starts_with(prefix));
@@ -83,7 +84,7 @@ async fn a_process_answers_the_paths_of_its_services_and_no_others() {
         let answer = client.get("/v1/nothing").send().await;
         answer.assert_content_type("application/problem+json");
     }
-    assert_eq!(answered, 51, "each operation by one service");
+    assert_eq!(answered, 58, "each operation by one service");
 }
 
 #[tokio::test]

@@ -324,7 +324,10 @@ async fn every_body_is_an_object_of_known_fields_and_of_limited_size() {
             } else {
                 "7".to_owned()
             };
-            let path = path.replace("{id}", &id);
+            let path = path
+                .replace("{id}", &id)
+                .replace("{queue}", "7")
+                .replace("{locator}", "K7QW2M");
             let headers = [("Idempotency-Key", "key"), ("If-Match", "\"1\"")];
             let send = async |body: String, length: Option<usize>| {
                 let length = length.map(|length| length.to_string());
@@ -352,7 +355,7 @@ async fn every_body_is_an_object_of_known_fields_and_of_limited_size() {
             }
         }
     }
-    assert_eq!(bodies, 10);
+    assert_eq!(bodies, 13);
 }
 
 #[tokio::test]

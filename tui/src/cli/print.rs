@@ -201,8 +201,16 @@ fn offer(flight: &FlightOffer) -> String {
 }
 
 fn flown(segment: &Segment) -> String {
+    let known = segment.previous_departure.zip(segment.previous_arrival);
+    let known = known.map_or_else(String::new, |(departure, arrival)| {
+        format!(
+            "  was {} {}",
+            departure.local().strftime("%H:%M"),
+            arrival.local().strftime("%H:%M")
+        )
+    });
     format!(
-        "{}{:<4}  {} {} {}  {} {}  {}  {}",
+        "{}{:<4}  {} {} {}  {} {}  {}  {}{known}",
         segment.carrier,
         segment.number.get(),
         spelled(segment.departure.date()),

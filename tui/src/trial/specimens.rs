@@ -199,6 +199,8 @@ pub(crate) fn booking(n: usize, passenger: Passenger, itinerary: &Itinerary) -> 
                 aircraft: s.aircraft,
                 cabin: Cabin::Economy,
                 status: SegmentStatus::Hk,
+                previous_departure: None,
+                previous_arrival: None,
             })
             .collect(),
         passengers: vec![passenger],

@@ -352,6 +352,13 @@ fn record_lines(state: &State, row: &Row<'_>, record: &Record) -> Vec<Line<'stat
     lines
 }
 
+/// The times that the party knew, where the flight has others now.
+fn was(segment: &Segment) -> Option<String> {
+    let (departure, arrival) = segment.previous_departure.zip(segment.previous_arrival)?;
+    let (departure, arrival) = (dates::clock(departure), dates::clock(arrival));
+    Some(format!("   was {departure} {arrival}"))
+}
+
 fn segment_line(state: &State, at: usize, segment: &Segment, pending: bool) -> Line<'static> {
     let theme = state.theme;
     let flight = format!("{}{}", segment.carrier, segment.number);
@@ -385,13 +392,19 @@ fn segment_line(state: &State, at: usize, segment: &Segment, pending: bool) -> L
             },
             theme.style(match segment.status {
                 _ if pending => Meaning::Pending,
-                SegmentStatus::Hl => Meaning::Warning,
-                _ => Meaning::Good,
+                SegmentStatus::Hl | SegmentStatus::Tk | SegmentStatus::Un => Meaning::Warning,
+                SegmentStatus::Xx => Meaning::Muted,
+                SegmentStatus::Hk => Meaning::Good,
             }),
         ),
-        span(
-            format!("   {}  {}", segment.cabin, segment.aircraft),
-            theme.style(Meaning::Muted),
+        was(segment).map_or_else(
+            || {
+                span(
+                    format!("   {}  {}", segment.cabin, segment.aircraft),
+                    theme.style(Meaning::Muted),
+                )
+            },
+            |was| span(was, theme.style(Meaning::Warning)),
         ),
     ])
 }

@@ -78,6 +78,8 @@ pub(crate) fn booking(n: usize, operation: Option<OperationKey>) -> Booking {
             aircraft: "738".parse().unwrap(),
             cabin: Cabin::Economy,
             status: SegmentStatus::Hk,
+            previous_departure: None,
+            previous_arrival: None,
         }],
         passengers: body.passengers,
         seats: Vec::new(),

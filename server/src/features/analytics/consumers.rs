@@ -19,13 +19,23 @@ impl Analyst {
     }
 }
 
+/// What changes the figures: all that takes seats or gives them back.
+pub const BINDING: Binding = Binding {
+    consumer: ConsumerName("analytics"),
+    events: &[
+        "booking.created",
+        "booking.changed",
+        "booking.cancelled",
+        "booking.expired",
+        "waitlist.cleared",
+        "searches.unserved",
+    ],
+};
+
 #[async_trait]
 impl Consumer for Analyst {
     fn binding(&self) -> Binding {
-        Binding {
-            consumer: ConsumerName("analytics"),
-            events: &["booking.created", "booking.cancelled", "searches.unserved"],
-        }
+        BINDING
     }
 
     async fn consume(&self, batch: &[Delivery]) -> Result<(), ConsumeError> {

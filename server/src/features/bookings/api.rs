@@ -1,7 +1,9 @@
 //! Endpoints of bookings.
 
 use airside_common::airport::CarrierCode;
-use airside_common::api::bookings::{Booking, BookingPage, CreateBooking, HistoryPage};
+use airside_common::api::bookings::{
+    Booking, BookingPage, CreateBooking, HistoryPage, RebookBooking,
+};
 use airside_common::api::problem::Code;
 use airside_common::booking::{BookingStatus, OperationKey};
 use airside_common::flight::{FlightId, FlightNumber};
@@ -293,6 +295,39 @@ impl BookingsApi {
         let outcome = self
             .bookings
             .confirm(caller.0, request_id.as_str(), key.0, locator.0, expected)
+            .await?;
+        let (booking, _, version) = success(outcome)?;
+        Ok(BookingAnswer::Ok(booking, etag(version)))
+    }
+
+    /// Accept changes of flights, or take other flights
+    ///
+    /// A named segment that is TK becomes HK with the flight's new times, one that is UN is dropped (XX); with a `replacement` the
+    /// segment is given up (XX) and another flight or cabin taken, for the whole party or not at all. What is left must connect.
+    /// What stays costs what it cost. The key is looked up before `If-Match`.
+    #[oai(
+        path = "/bookings/:locator/rebook",
+        method = "post",
+        operation_id = "rebookBooking"
+    )]
+    async fn rebook(
+        &self,
+        caller: AgentAuth,
+        request_id: RequestId,
+        /// Its record locator.
+        locator: Path<Locator>,
+        /// The name of this write, chosen by the client.
+        #[oai(name = "Idempotency-Key")]
+        key: Header<OperationKey>,
+        /// The version that was seen, as in `ETag`.
+        #[oai(name = "If-Match")]
+        if_match: Header<Option<String>>,
+        body: Body<RebookBooking>,
+    ) -> Result<BookingAnswer, ProblemAnswer> {
+        let seen = (locator.0, precondition(if_match.0)?);
+        let outcome = self
+            .bookings
+            .rebook(caller.0, request_id.as_str(), key.0, seen, body.0)
             .await?;
         let (booking, _, version) = success(outcome)?;
         Ok(BookingAnswer::Ok(booking, etag(version)))

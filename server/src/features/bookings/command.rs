@@ -1,6 +1,6 @@
 //! What the writer is asked to do, and what it answers.
 
-use airside_common::api::bookings::CreateBooking;
+use airside_common::api::bookings::{CreateBooking, RebookBooking};
 use airside_common::api::problem::Problem;
 use airside_common::booking::OperationKey;
 use airside_common::flight::FlightId;
@@ -27,6 +27,8 @@ impl Command {
             Self::Asked(asked) => asked.request_id.clone(),
             Self::Due(Duty::Expire(locator)) => format!("expiry-of-{locator}"),
             Self::Due(Duty::Clear(flight)) => format!("waitlist-of-{flight}"),
+            Self::Due(Duty::Reschedule(locator)) => format!("schedule-change-of-{locator}"),
+            Self::Due(Duty::Warn(locator)) => format!("time-limit-of-{locator}"),
         }
     }
 
@@ -47,6 +49,10 @@ pub enum Duty {
     Expire(Locator),
     /// Give a flight's free seats to those who wait for them.
     Clear(FlightId),
+    /// Tell a booking what has happened to its flights.
+    Reschedule(Locator),
+    /// Say that the time limit of a held booking is near.
+    Warn(Locator),
 }
 
 /// What a caller asked for.
@@ -87,6 +93,15 @@ pub enum Action {
         locator: Locator,
         /// The version that the caller has seen.
         expected: IfMatch,
+    },
+    /// Accept what happened to a booking's flights, or take others.
+    Rebook {
+        /// Which booking.
+        locator: Locator,
+        /// The version that the caller has seen.
+        expected: IfMatch,
+        /// What becomes of its segments; it has passed [`super::party::check_rebooking`].
+        body: Box<RebookBooking>,
     },
 }
 

@@ -1,4 +1,5 @@
-//! What comes due: holds whose time limit passes, and seats that become free for those who wait.
+//! What comes due: holds whose time limit passes, flights that change under their bookings, and seats that become free for those
+//! who wait.
 //!
 //! Each process that writes bookings looks for it; the writer's transactions see to it that each thing is done once. Seats
 //! that a booking gives back go to those who wait in its own transaction. What is left for here are seats that a change of a
@@ -13,14 +14,13 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::service::{BookingError, Bookings};
-use super::store::Look;
 use crate::bus::{Delivery, Subscription};
 
 /// How often is looked for holds whose time limit has passed.
 pub const HOLDS_EVERY: Duration = Duration::from_secs(1);
 
-/// How often all waitlists are looked at, whatever was heard of them.
-pub const WAITLISTS_EVERY: Duration = Duration::from_mins(1);
+/// How often all flights that have changed and all waitlists are looked at, whatever was heard of them.
+pub const FLIGHTS_EVERY: Duration = Duration::from_mins(1);
 
 /// How long after an event its flights are looked at, together with those of other events: under load all the time something
 /// happens.
@@ -37,24 +37,24 @@ pub async fn attend(bookings: Bookings, events: Box<dyn Subscription>, stop: Can
 async fn attend_to(bookings: Bookings, mut events: Box<dyn Subscription>) {
     let mut holds = interval(HOLDS_EVERY);
     holds.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut waitlists = interval(WAITLISTS_EVERY);
-    waitlists.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut all_flights = interval(FLIGHTS_EVERY);
+    all_flights.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut heard = Heard::default();
     let mut is_failing = false;
     loop {
         let done = tokio::select! {
-            _ = holds.tick() => bookings.attend(Look::Holds).await,
-            _ = waitlists.tick() => bookings.attend(Look::Waitlists).await,
+            _ = holds.tick() => bookings.attend_to_holds().await,
+            _ = all_flights.tick() => bookings.attend_to_flights(None).await,
             () = sleep_until(heard.since + PAUSE), if !heard.flights.is_empty() => {
                 let flights: Vec<FlightId> = std::mem::take(&mut heard.flights).into_iter().collect();
-                bookings.attend(Look::Flights(&flights)).await
+                bookings.attend_to_flights(Some(&flights)).await
             }
             delivery = events.next() => match delivery {
                 Some(Delivery::Event(envelope)) => {
                     heard.note(&envelope.event);
                     continue;
                 }
-                Some(Delivery::Lagged) => bookings.attend(Look::Waitlists).await,
+                Some(Delivery::Lagged) => bookings.attend_to_flights(None).await,
                 None => return,
             },
         };
@@ -65,10 +65,10 @@ async fn attend_to(bookings: Bookings, mut events: Box<dyn Subscription>) {
 /// Says once that it does not work, and once that it does again. Answers whether it fails.
 fn told(done: Result<usize, BookingError>, was_failing: bool) -> bool {
     match done {
-        Ok(_) if was_failing => tracing::info!("holds and waitlists are attended to again"),
+        Ok(_) if was_failing => tracing::info!("what is due is attended to again"),
         Ok(_) => {}
         Err(error) if !was_failing => {
-            tracing::warn!(%error, "holds and waitlists are not attended to for now");
+            tracing::warn!(%error, "what is due is not attended to for now");
             return true;
         }
         Err(_) => return true,

@@ -16,14 +16,18 @@ use jiff::Timestamp;
 use super::command::{Action, Answer, Asked, Command, Duty, IfMatch, Outcome};
 use crate::features::auth::caller::Caller;
 pub use change::{Author, Change, Kind, Place, WAITLISTED, seat_balance};
+pub use reschedule::Move;
 
 mod change;
 mod confirm;
 mod create;
 mod end;
+mod rebook;
+mod reschedule;
 #[cfg(test)]
 mod tests;
 mod waitlist;
+mod warn;
 
 /// What the database says about all that a batch of commands touches, read under its locks.
 #[derive(Debug, Clone)]
@@ -34,6 +38,8 @@ pub struct Facts {
     pub flights: HashMap<FlightId, FlightFacts>,
     /// The bookings that commands name, and those that wait, those that exist.
     pub bookings: HashMap<Locator, Stored>,
+    /// What has happened to flights since bookings could be told of it, the earliest first; read where bookings are told.
+    pub moves: HashMap<FlightId, Vec<Move>>,
     /// Waitlisted bookings that may get what these commands make free, in the order in which they came.
     pub waiting: Vec<Locator>,
     /// Of the seats that commands name, those that somebody has.
@@ -63,6 +69,8 @@ pub struct FlightFacts {
     pub aircraft: AircraftCode,
     /// Whether it operates.
     pub status: FlightStatus,
+    /// Grows with every change of the flight.
+    pub version: u64,
     /// Its cabins, in the order of [`Cabin::ALL`](airside_common::flight::Cabin::ALL).
     pub cabins: [Option<CabinFacts>; 4],
 }
@@ -85,8 +93,25 @@ pub struct Stored {
     pub id: i64,
     /// Who made it.
     pub made_by: UserId,
+    /// Whether it was said that its time limit is near.
+    pub is_warned: bool,
     /// What it is; `operation` is set.
     pub booking: Booking,
+    /// What is known of each of its segments beside that.
+    pub terms: Vec<SegmentTerms>,
+}
+
+/// On what terms a segment was booked. Segments that earlier releases have written have none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SegmentTerms {
+    /// The version of its flight that the party was last told of.
+    pub version: Option<u64>,
+    /// The fare of one seat when it was booked.
+    pub fare: Option<Money>,
+    /// When it was booked, where that was later than its booking.
+    pub booked_at: Option<Timestamp>,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
 }
 
 impl Stored {
@@ -122,6 +147,7 @@ pub fn decide(facts: &Facts, commands: &[Command]) -> Vec<Decision> {
         flights: &facts.flights,
         sold: HashMap::new(),
         bookings: facts.bookings.clone(),
+        moves: &facts.moves,
         waiting: &facts.waiting,
         taken: facts.taken.clone(),
         locators: facts.locators.iter().copied(),
@@ -154,6 +180,7 @@ struct Desk<'a> {
     /// Seats sold, where this batch has changed them.
     sold: HashMap<Place, u32>,
     bookings: HashMap<Locator, Stored>,
+    moves: &'a HashMap<FlightId, Vec<Move>>,
     waiting: &'a [Locator],
     taken: HashSet<(FlightId, SeatNumber)>,
     locators: std::iter::Copied<std::slice::Iter<'a, Locator>>,
@@ -174,6 +201,14 @@ impl Desk<'_> {
                 let stored = self.named(*locator, *expected, &asked.caller)?;
                 self.cancel(stored, asked).map(|change| (change, 200))
             }
+            Action::Rebook {
+                locator,
+                expected,
+                body,
+            } => {
+                let stored = self.named(*locator, *expected, &asked.caller)?;
+                self.rebook(stored, body, asked).map(|change| (change, 200))
+            }
         }
     }
 
@@ -188,6 +223,8 @@ impl Desk<'_> {
                 None => Vec::new(),
             },
             Duty::Clear(flight) => self.clear(|place| place.0 == flight),
+            Duty::Reschedule(locator) => self.reschedule(locator).into_iter().collect(),
+            Duty::Warn(locator) => self.warn(locator).into_iter().collect(),
         }
     }
 
@@ -263,12 +300,10 @@ impl Desk<'_> {
     }
 }
 
-/// Whether a segment in this state has its seats counted as sold.
+/// Whether a segment in this state has its seats counted as sold. What does not operate has no seats: a segment gives them
+/// back when it becomes UN.
 pub fn holds_seats(status: SegmentStatus) -> bool {
-    matches!(
-        status,
-        SegmentStatus::Hk | SegmentStatus::Tk | SegmentStatus::Un
-    )
+    matches!(status, SegmentStatus::Hk | SegmentStatus::Tk)
 }
 
 fn done(change: Change, status: u16, cleared: Vec<Change>, asked: &Asked) -> Decision {

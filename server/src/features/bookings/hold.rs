@@ -14,6 +14,8 @@ pub struct HoldTerms {
     pub usual: SignedDuration,
     /// At most.
     pub longest: SignedDuration,
+    /// How long before its end somebody is told that it is near.
+    pub near: SignedDuration,
 }
 
 impl HoldTerms {
@@ -62,6 +64,7 @@ impl Default for HoldTerms {
         Self {
             usual: SignedDuration::from_hours(24),
             longest: SignedDuration::from_hours(7 * 24),
+            near: SignedDuration::from_hours(2),
         }
     }
 }

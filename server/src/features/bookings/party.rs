@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use airside_common::api::bookings::{CreateBooking, Passenger};
+use airside_common::api::bookings::{CreateBooking, Passenger, RebookBooking};
 use airside_common::api::problem::{Code, FieldError, Problem};
 use airside_common::booking::{MOST_PASSENGERS, MOST_SEGMENTS, PassengerType};
 use jiff::Unit;
@@ -41,6 +41,37 @@ pub fn check(body: &CreateBooking) -> Result<(), Problem> {
             "seats".to_owned(),
             "a party that may have to wait cannot choose seats",
         );
+    }
+    refuse(errors)
+}
+
+/// What is wrong with the body of a rebooking, every field of it at once.
+pub fn check_rebooking(body: &RebookBooking) -> Result<(), Problem> {
+    let mut errors = Vec::new();
+    let mut wrong = |field: String, message: &str| {
+        errors.push(FieldError {
+            field,
+            message: message.to_owned(),
+        });
+    };
+    if !(1..=MOST_SEGMENTS).contains(&body.segments.len()) {
+        wrong("segments".to_owned(), "name one to three segments");
+    }
+    let (mut segments, mut flights) = (HashSet::new(), HashSet::new());
+    for (index, segment) in body.segments.iter().enumerate() {
+        if !segments.insert(segment.segment) {
+            wrong(
+                format!("segments[{index}].segment"),
+                "the segment is named twice",
+            );
+        }
+        let replacement = segment.replacement.as_ref();
+        if replacement.is_some_and(|flight| !flights.insert(flight.flight_id)) {
+            wrong(
+                format!("segments[{index}].replacement.flight_id"),
+                "the flight is named twice",
+            );
+        }
     }
     refuse(errors)
 }

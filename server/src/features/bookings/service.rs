@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use airside_common::api::bookings::CreateBooking;
+use airside_common::api::bookings::{CreateBooking, RebookBooking};
 use airside_common::api::problem::Problem;
 use airside_common::booking::OperationKey;
+use airside_common::flight::FlightId;
 use airside_common::locator::Locator;
 use jiff::SignedDuration;
 use serde_json::json;
@@ -135,6 +136,49 @@ impl Bookings {
             action: Action::Cancel { locator, expected },
         };
         Ok(self.writer.submit(Command::Asked(Box::new(asked))).await?)
+    }
+
+    /// Accepts what happened to a booking's flights, or takes others; or gives the answer that its key was given before.
+    pub async fn rebook(
+        &self,
+        caller: Caller,
+        request_id: &str,
+        key: OperationKey,
+        (locator, expected): (Locator, IfMatch),
+        body: RebookBooking,
+    ) -> Result<Outcome, BookingError> {
+        party::check_rebooking(&body)
+            .map_err(|problem| BookingError::Refused(Box::new(problem)))?;
+        let path = format!("/v1/bookings/{locator}/rebook");
+        let asked = Asked {
+            caller,
+            request_id: request_id.to_owned(),
+            key,
+            fingerprint: Fingerprint::of("POST", &path, &body)?,
+            action: Action::Rebook {
+                locator,
+                expected,
+                body: Box::new(body),
+            },
+        };
+        Ok(self.writer.submit(Command::Asked(Box::new(asked))).await?)
+    }
+
+    /// Does what is due of held bookings.
+    pub async fn attend_to_holds(&self) -> Result<usize, BookingError> {
+        let near = self.terms.near;
+        self.attend(Look::Holds { near }).await
+    }
+
+    /// Does what is due on flights, all or some, and notes which of their changes all bookings know.
+    pub async fn attend_to_flights(
+        &self,
+        flights: Option<&[FlightId]>,
+    ) -> Result<usize, BookingError> {
+        let look = flights.map_or(Look::Everything, Look::Flights);
+        let changed = self.attend(look).await?;
+        self.store.settle_changes().await?;
+        Ok(changed)
     }
 
     /// Does what is due where it is looked; answers how many bookings changed by it.

@@ -73,10 +73,14 @@ pub struct Page {
 /// Where is looked for what is due.
 #[derive(Debug, Clone, Copy)]
 pub enum Look<'a> {
-    /// At held bookings: those whose time limit has passed.
-    Holds,
-    /// At all waitlisted bookings: those whose flights are gone, and flights that have seats for somebody who waits.
-    Waitlists,
+    /// At held bookings: those whose time limit has passed, and those of which nobody was told that it is near.
+    Holds {
+        /// How long before a time limit it is near; half of the time for which the booking is held at most.
+        near: SignedDuration,
+    },
+    /// At all flights: bookings that do not know what happened to them, waitlisted ones whose flights are gone, and flights that
+    /// have seats for somebody who waits.
+    Everything,
     /// The same of these flights alone.
     Flights(&'a [FlightId]),
 }
@@ -98,6 +102,9 @@ pub trait BookingStore: Send + Sync + fmt::Debug + 'static {
 
     /// What is due by the database's time, at most so many. Another process may be first with all of it.
     async fn due(&self, look: Look<'_>, limit: u32) -> Result<Vec<Duty>, StoreError>;
+
+    /// Notes that all bookings know what happened to their flights, where they do; answers of how many changes they do.
+    async fn settle_changes(&self) -> Result<u64, StoreError>;
 
     /// The booking of a locator.
     async fn booking(&self, locator: Locator) -> Result<Option<Stored>, StoreError>;

@@ -176,12 +176,12 @@ impl Listeners {
         }
     }
 
-    /// Tells those who may know of a booking's event.
+    /// Tells those who may know of the event of a booking or a queue.
     pub(super) fn tell(&mut self, item: &Item) -> Sent {
-        let Some(event) = item.event() else {
+        let Some(office) = item.office() else {
             return Sent::default();
         };
-        let own = Some(event.office.clone());
+        let own = Some(office.clone());
         let ids = [&own, &None]
             .into_iter()
             .filter_map(|of| self.offices.get(of));

@@ -1,10 +1,11 @@
-//! The last events of bookings, for clients that come back.
+//! The last events of bookings and queues, for clients that come back.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, OnceLock};
 
-use airside_common::api::events::{BookingChanged, LiveEvent};
-use airside_common::event::BookingEvent;
+use airside_common::api::events::{BookingChanged, LiveEvent, QueueChanged};
+use airside_common::event::Event;
+use airside_common::user::Office;
 use hyper::body::Bytes;
 
 use super::frames;
@@ -14,18 +15,18 @@ use crate::bus::Envelope;
 /// Events that are remembered: what a minute of many bookings has.
 pub(super) const MOST: usize = 8_192;
 
-/// An event of a booking, and how it is told: made once for all.
+/// An event of a booking or a queue, and how it is told: made once for all.
 #[derive(Debug)]
 pub(super) struct Item {
     envelope: Arc<Envelope>,
     /// For whose operation it is, and for all others.
-    told: [OnceLock<Bytes>; 2],
+    told: [OnceLock<Option<Bytes>>; 2],
 }
 
 impl Item {
-    /// The event, if it speaks of a booking.
+    /// The event, if it speaks of an office's booking or queue.
     pub(super) fn of(envelope: &Arc<Envelope>) -> Option<Self> {
-        envelope.event.booking()?;
+        office(&envelope.event)?;
         Some(Self {
             envelope: Arc::clone(envelope),
             told: [OnceLock::new(), OnceLock::new()],
@@ -36,31 +37,53 @@ impl Item {
         self.envelope.id
     }
 
-    /// What happened to which booking.
-    pub(super) fn event(&self) -> Option<&BookingEvent> {
-        self.envelope.event.booking()
+    /// The office whose booking or queue it speaks of.
+    pub(super) fn office(&self) -> Option<&Office> {
+        office(&self.envelope.event)
     }
 
     /// How somebody is told of it; `None` where somebody is not.
     pub(super) fn told(&self, audience: &Audience) -> Option<Bytes> {
-        let event = self.event().filter(|event| audience.sees(&event.office))?;
-        let own = event.sent_by == Some(audience.user);
+        self.office().filter(|office| audience.sees(office))?;
+        let booking = self.envelope.event.booking();
+        let own = booking.is_some_and(|event| event.sent_by == Some(audience.user));
         let told = self.told[usize::from(own)].get_or_init(|| {
+            let event = live(&self.envelope.event, own)?;
             let kind = self.envelope.event.kind();
-            let changed = BookingChanged {
-                kind: kind.to_owned(),
-                locator: event.locator,
-                version: event.version,
-                office: event.office.clone(),
-                operation: event.operation.clone().filter(|_| own),
-            };
-            frames::message(Some(self.id()), kind, &LiveEvent::Booking(changed))
+            Some(frames::message(Some(self.id()), kind, &event))
         });
-        Some(told.clone())
+        told.clone()
     }
 }
 
-/// All events of bookings after a position, as far back as is remembered.
+fn office(event: &Event) -> Option<&Office> {
+    match event {
+        Event::QueueChanged { office, .. } => Some(office),
+        event => event.booking().map(|booking| &booking.office),
+    }
+}
+
+/// How an event is told; a booking's operation only to who has sent it.
+fn live(event: &Event, own: bool) -> Option<LiveEvent> {
+    let kind = event.kind().to_owned();
+    if let Event::QueueChanged { office, queue } = event {
+        return Some(LiveEvent::Queue(QueueChanged {
+            kind,
+            office: office.clone(),
+            queue: queue.get(),
+        }));
+    }
+    let booking = event.booking()?;
+    Some(LiveEvent::Booking(BookingChanged {
+        kind,
+        locator: booking.locator,
+        version: booking.version,
+        office: booking.office.clone(),
+        operation: booking.operation.clone().filter(|_| own),
+    }))
+}
+
+/// All events of bookings and queues after a position, as far back as is remembered.
 #[derive(Debug, Default)]
 pub(super) struct Past {
     /// All after this position are here.

@@ -388,6 +388,25 @@ async fn an_office_hears_of_its_own_and_an_admin_of_all_and_a_key_is_its_senders
     process.happens(Event::BookingCreated(unsaid)).await;
     let heard = clients[0].hears().await.unwrap();
     assert!(heard[0].1.get("operation").is_none(), "{heard:?}");
+    // A queue is its office's, as bookings are.
+    process
+        .happens(Event::QueueChanged {
+            office: LON.parse().unwrap(),
+            queue: "7".parse().unwrap(),
+        })
+        .await;
+    let queue = json!({"type": "queue.changed", "office": LON, "queue": 7});
+    for client in [2, 3] {
+        let heard = clients[client].hears().await.unwrap();
+        let last = heard.last().unwrap();
+        assert_eq!((last.0.as_str(), &last.1), ("queue.changed", &queue));
+    }
+    process.happens(made(3, &ada)).await;
+    let heard = clients[0].hears().await.unwrap();
+    assert!(
+        heard.iter().all(|(kind, _)| kind != "queue.changed"),
+        "{heard:?}"
+    );
     assert_eq!(process.figure("event_listeners"), "4");
     clients.clear();
     assert_eq!(process.figure("event_listeners"), "0");

@@ -122,19 +122,16 @@ pub fn change(
     Ok(plan)
 }
 
-/// Whether a flight is to be cancelled: `false` where it was before. Who only waits for seats does not hinder it: the waitlist
-/// ends with the flight.
-pub fn cancel(facts: &FlightFacts) -> Result<bool, Refusal> {
-    if facts.flight.status == FlightStatus::Cancelled {
-        return Ok(false);
-    }
-    let holding = facts.bookings.saturating_sub(facts.waiting);
-    if holding > 0 {
-        return Err(Refusal::HasBookings(format!(
-            "{holding} bookings live on the flight"
-        )));
-    }
-    Ok(true)
+/// Whether a flight is to be cancelled: `false` where it was before. Those who have booked it are told by events; whoever only
+/// waits for seats waits no longer.
+pub fn cancel(facts: &FlightFacts) -> bool {
+    facts.flight.status != FlightStatus::Cancelled
+}
+
+/// Whether bookings are to be told of a change.
+pub fn is_told(facts: &FlightFacts, plan: &FlightPlan) -> bool {
+    let now = &facts.flight.plan;
+    facts.bookings > 0 && (plan.departure, plan.arrival) != (now.departure, now.arrival)
 }
 
 /// The flight that a row asks for: what its file leaves unsaid is as it is `now`, if the flight exists.
@@ -219,9 +216,6 @@ fn bound(facts: &FlightFacts, plan: &FlightPlan) -> Result<(), Refusal> {
             facts.bookings
         )))
     };
-    if plan.departure != now.departure || plan.arrival != now.arrival {
-        return living("its times");
-    }
     if plan.destination != now.destination {
         return living("its destination");
     }

@@ -76,8 +76,6 @@ pub struct FlightFacts {
     pub flight: FlightRecord,
     /// Living bookings on it.
     pub bookings: u64,
-    /// Those of them that hold no seats, but wait for some.
-    pub waiting: u64,
     /// Chosen seats of living bookings, with the cabin that each was chosen in.
     pub chosen: Vec<(SeatNumber, Cabin)>,
 }

@@ -62,6 +62,9 @@ pub async fn react(search: &Search, event: &Event) -> Result<(), StoreError> {
         Event::BookingCreated(_)
         | Event::BookingConfirmed(_)
         | Event::BookingExpired(_)
+        | Event::BookingChanged(_)
+        | Event::BookingExpiring(_)
+        | Event::QueueChanged { .. }
         | Event::WaitlistCleared(_)
         | Event::BookingCancelled(_)
         | Event::SearchesUnserved { .. }

@@ -23,10 +23,12 @@ async fn renew(tx: &mut PgTransaction<'_>, bookings: &[i64]) -> Result<(), sqlx:
         "INSERT INTO sales AS known (booking_id, position, version, flight_id, carrier, origin, destination, cabin,
                                      seats, revenue_minor, currency, booked_on, lead_days, cancelled_on)
          SELECT b.id, s.position, b.version, s.flight_id, f.carrier, f.origin, f.destination, s.cabin, s.seats,
-                -- The first segments have one minor unit more each, until the sum is the total.
-                b.total_minor / parts.count + CASE WHEN s.position <= b.total_minor % parts.count THEN 1 ELSE 0 END,
-                b.currency, b.created_at::date, greatest(f.departure_date - b.created_at::date, 0),
-                CASE WHEN s.status = 'XX' THEN b.updated_at::date END
+                -- Earlier releases have not written down what a segment cost: of these the first have one minor unit more each,
+                -- until the sum is the total.
+                coalesce(s.fare_minor * s.seats,
+                         b.total_minor / parts.count + CASE WHEN s.position <= b.total_minor % parts.count THEN 1 ELSE 0 END),
+                b.currency, booked.day, greatest(f.departure_date - booked.day, 0),
+                CASE WHEN s.status IN ('UN', 'XX') THEN coalesce(s.ended_at, b.updated_at)::date END
          FROM unnest($1::bigint[]) AS wanted (id)
          CROSS JOIN LATERAL (SELECT * FROM bookings WHERE id = wanted.id OFFSET 0) AS b
          CROSS JOIN LATERAL (SELECT count(*) AS count FROM segments WHERE booking_id = b.id) AS parts
@@ -34,6 +36,7 @@ async fn renew(tx: &mut PgTransaction<'_>, bookings: &[i64]) -> Result<(), sqlx:
          CROSS JOIN LATERAL (
              SELECT * FROM flights WHERE id = s.flight_id AND departure_date = departure_day(s.flight_id) OFFSET 0
          ) AS f
+         CROSS JOIN LATERAL (SELECT coalesce(s.booked_at, b.created_at)::date AS day) AS booked
          -- Who still waits has nothing, and who waited in vain never had.
          WHERE s.status <> 'HL' AND (s.status <> 'XX' OR NOT EXISTS (
              SELECT FROM history AS began WHERE began.booking_id = b.id AND began.version = 1 AND began.detail LIKE $2

@@ -82,6 +82,20 @@ impl BookingStore for Postgres {
         Ok(serving.unless_replaced(look).await?)
     }
 
+    async fn settle_changes(&self) -> Result<u64, StoreError> {
+        let serving = self.primary.serving();
+        let settle = async {
+            let lookups = &serving.lookups;
+            let settled: i64 = sqlx::query_scalar(due::SETTLED).fetch_one(lookups).await?;
+            if settled == 0 {
+                return Ok(0);
+            }
+            let done = sqlx::query(due::SETTLE).execute(lookups).await?;
+            Ok::<_, sqlx::Error>(done.rows_affected())
+        };
+        Ok(serving.unless_replaced(settle).await?)
+    }
+
     async fn booking(&self, locator: Locator) -> Result<Option<Stored>, StoreError> {
         Ok(reading::by_locators(&self.primary(), &[locator])
             .await?

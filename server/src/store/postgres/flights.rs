@@ -35,7 +35,7 @@ pub(super) use self::reading::BY_NATURAL_KEYS;
 
 use self::locks::lock_flight;
 use self::reading::{facts, flight, list};
-use self::writes::{insert_cabins, insert_flights, new_ids, update_flights};
+use self::writes::{insert_cabins, insert_flights, new_ids, note_moves, update_flights};
 
 /// All statements of the transaction look at one moment.
 const BEGIN_ONE_MOMENT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
@@ -172,6 +172,13 @@ impl FlightStore for Postgres {
         if plan == facts.flight.plan {
             return Ok(facts.flight);
         }
+        let moved: Vec<_> = decide::is_told(&facts, &plan)
+            .then_some(&facts.flight)
+            .into_iter()
+            .collect();
+        note_moves(&mut tx, &moved)
+            .await
+            .map_err(StoreError::from)?;
         update_flights(&mut tx, &[(&facts.flight, Cow::Borrowed(&plan))], now)
             .await
             .map_err(StoreError::from)?;
@@ -189,9 +196,16 @@ impl FlightStore for Postgres {
     ) -> Result<FlightRecord, FlightStoreError> {
         let mut tx = self.write().await.map_err(StoreError::from)?;
         let facts = locked_facts(&mut tx, id, version).await?;
-        if !decide::cancel(&facts)? {
+        if !decide::cancel(&facts) {
             return Ok(facts.flight);
         }
+        let moved: Vec<_> = (facts.bookings > 0)
+            .then_some(&facts.flight)
+            .into_iter()
+            .collect();
+        note_moves(&mut tx, &moved)
+            .await
+            .map_err(StoreError::from)?;
         sqlx::query(
             "UPDATE flights SET status = 'cancelled', version = version + 1, updated_at = $2
              WHERE id = $1 AND departure_date = departure_day($1)",

@@ -4,6 +4,7 @@ use airside_common::flight::Cabin;
 use serde::Serialize;
 
 pub(crate) mod answers;
+pub(crate) mod due;
 pub(crate) mod flights;
 pub(crate) mod integrity;
 pub(crate) mod stored;

@@ -81,15 +81,15 @@ pub(crate) fn records(rows: &[FlightRow]) -> Result<Vec<FlightRecord>, sqlx::Err
     Ok(found)
 }
 
-/// Flights with the numbers of their living bookings (flight, all, waiting) and their chosen seats (flight, seat, cabin), each in any order.
+/// Flights with the numbers of their living bookings (flight, count) and their chosen seats (flight, seat, cabin), each in any order.
 pub(crate) fn facts(
     flights: Vec<FlightRecord>,
-    bookings: Vec<(i64, i64, i64)>,
+    bookings: Vec<(i64, i64)>,
     seats: Vec<(i64, String, i64)>,
 ) -> Result<Vec<FlightFacts>, sqlx::Error> {
-    let counts: FxHashMap<i64, [u64; 2]> = bookings
+    let counts: FxHashMap<i64, u64> = bookings
         .into_iter()
-        .map(|(flight, all, waiting)| (flight, [all, waiting].map(i64::cast_unsigned)))
+        .map(|(flight, count)| (flight, count.cast_unsigned()))
         .collect();
     let mut chosen: FxHashMap<i64, Vec<(SeatNumber, Cabin)>> = FxHashMap::default();
     for (id, seat, cabin) in seats {
@@ -101,14 +101,10 @@ pub(crate) fn facts(
     }
     Ok(flights
         .into_iter()
-        .map(|flight| {
-            let [bookings, waiting] = counts.get(&flight.id.raw()).copied().unwrap_or_default();
-            FlightFacts {
-                bookings,
-                waiting,
-                chosen: chosen.remove(&flight.id.raw()).unwrap_or_default(),
-                flight,
-            }
+        .map(|flight| FlightFacts {
+            bookings: counts.get(&flight.id.raw()).copied().unwrap_or_default(),
+            chosen: chosen.remove(&flight.id.raw()).unwrap_or_default(),
+            flight,
         })
         .collect())
 }

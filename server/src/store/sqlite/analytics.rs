@@ -22,17 +22,19 @@ async fn renew(tx: &mut SqliteTransaction<'_>, bookings: &[i64]) -> Result<(), s
         "INSERT INTO sales (booking_id, position, version, flight_id, carrier, origin, destination, cabin,
                             seats, revenue_minor, currency, booked_on, lead_days, cancelled_on)
          SELECT b.id, s.position, b.version, s.flight_id, f.carrier, f.origin, f.destination, s.cabin, s.seats,
-                -- The first segments have one minor unit more each, until the sum is the total.
-                b.total_minor / parts.count + (s.position <= b.total_minor % parts.count),
-                b.currency, booked.day, max(0, CAST(julianday(f.departure_date) - julianday(booked.day) AS INTEGER)),
-                CASE WHEN s.status = 'XX' THEN date(b.updated_at / 1000000, 'unixepoch') END
+                -- Earlier releases have not written down what a segment cost: of these the first have one minor unit more each,
+                -- until the sum is the total.
+                coalesce(s.fare_minor * s.seats,
+                         b.total_minor / parts.count + (s.position <= b.total_minor % parts.count)),
+                b.currency, date(coalesce(s.booked_at, b.created_at) / 1000000, 'unixepoch'),
+                max(0, CAST(julianday(f.departure_date)
+                            - julianday(date(coalesce(s.booked_at, b.created_at) / 1000000, 'unixepoch')) AS INTEGER)),
+                CASE WHEN s.status IN ('UN', 'XX') THEN date(coalesce(s.ended_at, b.updated_at) / 1000000, 'unixepoch') END
          FROM json_each(?1) AS wanted
          CROSS JOIN bookings AS b ON b.id = wanted.value
          CROSS JOIN (SELECT booking_id, count(*) AS count FROM segments
                      WHERE booking_id IN (SELECT value FROM json_each(?1)) GROUP BY booking_id) AS parts
              ON parts.booking_id = b.id
-         CROSS JOIN (SELECT id, date(created_at / 1000000, 'unixepoch') AS day FROM bookings
-                     WHERE id IN (SELECT value FROM json_each(?1))) AS booked ON booked.id = b.id
          CROSS JOIN segments AS s ON s.booking_id = b.id
          CROSS JOIN flights AS f ON f.id = s.flight_id
          -- Who still waits has nothing, and who waited in vain never had.

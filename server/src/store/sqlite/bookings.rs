@@ -49,6 +49,18 @@ impl BookingStore for Sqlite {
         Ok(due::duties(self.readers(), look, limit).await?)
     }
 
+    async fn settle_changes(&self) -> Result<u64, StoreError> {
+        let readers = self.readers();
+        let settled: i64 = sqlx::query_scalar(due::SETTLED).fetch_one(readers).await?;
+        if settled == 0 {
+            return Ok(0);
+        }
+        let mut tx = self.write().await?;
+        let done = sqlx::query(due::SETTLE).execute(&mut *tx).await?;
+        tx.commit().await?;
+        Ok(done.rows_affected())
+    }
+
     async fn booking(&self, locator: Locator) -> Result<Option<Stored>, StoreError> {
         Ok(reading::by_locators(self.readers(), &[locator])
             .await?

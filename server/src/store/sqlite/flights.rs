@@ -29,7 +29,7 @@ mod reading;
 mod writes;
 
 use self::reading::{COLUMNS, facts, flight};
-use self::writes::{insert_flights, new_ids, update_flights, write_cabins};
+use self::writes::{insert_flights, new_ids, note_moves, update_flights, write_cabins};
 
 /// All departure dates that flights have, each found by one step through the index of natural keys, which begins with
 /// the date: what asks for a flight number on any day looks at each of these days and not at each flight.
@@ -221,6 +221,13 @@ impl FlightStore for Sqlite {
         if plan == facts.flight.plan {
             return Ok(facts.flight);
         }
+        let moved: Vec<_> = decide::is_told(&facts, &plan)
+            .then_some(&facts.flight)
+            .into_iter()
+            .collect();
+        note_moves(&mut tx, &moved)
+            .await
+            .map_err(StoreError::from)?;
         update_flights(&mut tx, &[(&facts.flight, Cow::Borrowed(&plan))], now)
             .await
             .map_err(StoreError::from)?;
@@ -238,9 +245,16 @@ impl FlightStore for Sqlite {
     ) -> Result<FlightRecord, FlightStoreError> {
         let mut tx = self.write().await.map_err(StoreError::from)?;
         let facts = locked_facts(&mut tx, id, version).await?;
-        if !decide::cancel(&facts)? {
+        if !decide::cancel(&facts) {
             return Ok(facts.flight);
         }
+        let moved: Vec<_> = (facts.bookings > 0)
+            .then_some(&facts.flight)
+            .into_iter()
+            .collect();
+        note_moves(&mut tx, &moved)
+            .await
+            .map_err(StoreError::from)?;
         sqlx::query(
             "UPDATE flights SET status = 'cancelled', version = version + 1, updated_at = ?2 WHERE id = ?1",
         )

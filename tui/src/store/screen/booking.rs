@@ -450,6 +450,8 @@ fn segment_of(offer: &FlightOffer, cabin: Cabin) -> Segment {
         aircraft: offer.aircraft,
         cabin,
         status: SegmentStatus::Hk,
+        previous_departure: None,
+        previous_arrival: None,
     }
 }
 

@@ -54,6 +54,7 @@ pub(super) fn all() -> Vec<(&'static str, Desk)> {
         ("record_held", record_held()),
         ("record_confirming", record_confirming()),
         ("record_waitlisted", record_waitlisted()),
+        ("record_changed", record_changed()),
         ("record_pending", record_pending()),
         ("record_unanswered", record_unanswered()),
         ("question", question()),
@@ -358,6 +359,23 @@ fn record_waitlisted() -> Desk {
         segment.status = SegmentStatus::Hl;
     }
     desk.reads(vec![waits]);
+    desk.types("<enter>");
+    desk
+}
+
+fn record_changed() -> Desk {
+    let mut desk = bookings_reading();
+    let mut changed = booking(1, passenger("SMITH", "JOHN"), &connection());
+    let first = &mut changed.segments[0];
+    first.status = SegmentStatus::Tk;
+    first.previous_departure = Some(first.departure);
+    first.previous_arrival = Some(first.arrival);
+    let by = jiff::SignedDuration::from_mins(-40);
+    for time in [&mut first.departure, &mut first.arrival] {
+        *time = airside_common::time::OffsetTime::new(time.instant() + by, time.offset());
+    }
+    changed.segments[1].status = SegmentStatus::Un;
+    desk.reads(vec![changed]);
     desk.types("<enter>");
     desk
 }

@@ -2,17 +2,20 @@
 
 use airside_common::airport::AirportCode;
 use airside_common::api::bookings::Booking;
+use airside_common::booking::SegmentStatus;
 use airside_common::event::{Event, Unserved};
 use airside_common::flight::Cabin;
 use airside_common::time::CalendarDate;
 
 use super::*;
 use crate::bus::Envelope;
+use crate::features::analytics::consumers::BINDING;
 use crate::features::bookings::command::{Command, Outcome};
+use crate::features::bookings::decide::holds_seats;
+use crate::features::bookings::store::contract::schedule;
 use crate::features::bookings::store::{BookingStore, contract};
 use crate::features::flights::store::FlightStore;
 use crate::features::search::store::SearchStore;
-use crate::messages::consumer::ConsumerName;
 use crate::outbox::Outbox;
 use crate::store::Database;
 use crate::store::contract::Fixture;
@@ -31,16 +34,17 @@ async fn carry_out(store: &impl BookingStore, command: Command) -> Booking {
     }
 }
 
-/// All that happened, as messages.
+/// All that happened and that the consumer is told of, as messages.
 async fn messages(store: &impl Outbox) -> Vec<Delivery> {
     let page = store.read_after(0, 1_000).await.unwrap();
     let delivery = |envelope: Envelope| Delivery {
-        consumer: ConsumerName("analytics"),
+        consumer: BINDING.consumer,
         envelope,
     };
     page.events
         .into_iter()
         .map(|event| delivery(event.unwrap()))
+        .filter(|delivery| BINDING.takes(delivery.envelope.event.kind()))
         .collect()
 }
 
@@ -249,6 +253,86 @@ pub(crate) async fn flights_are_as_full_as_they_are_sold(fixture: &impl Fixture)
             .unwrap()
             .is_empty()
     );
+}
+
+/// Segments that were told of changes, accepted, replaced, dropped and cancelled.
+pub(crate) async fn what_was_rebooked_is_counted_as_it_is(fixture: &impl Fixture) {
+    let store = fixture.database();
+    let ada = agent(store, "ada").await;
+    let (first, second) = (flight(store, 1, 6).await.id, flight(store, 2, 6).await.id);
+    let made = schedule::book(store, &ada, first, 6).await;
+    let dear = r#"{"cabins":[{"cabin":"economy","capacity":6,"fare":{"amount":"150.00","currency":"USD"}}]}"#;
+    schedule::moved(store, second, dear).await;
+    let other = serde_json::json!({"segments": [
+        {"segment": 1, "replacement": {"flight_id": second.to_string(), "cabin": "economy"}}
+    ]});
+    let rebook = |key: &str, booking: &Booking| schedule::rebook(&ada, key, booking, &other);
+    let replaced = carry_out(store, rebook("one", &made[0])).await;
+    schedule::moved(store, first, r#"{"departure":"2099-12-07T08:30"}"#).await;
+    assert_eq!(schedule::tell(store).await, 5);
+    let accept = serde_json::json!({"segments": [{"segment": 1}]});
+    let told = Booking {
+        version: 2,
+        ..made[1].clone()
+    };
+    carry_out(store, schedule::rebook(&ada, "accept", &told, &accept)).await;
+    schedule::grounded(store, first).await;
+    assert_eq!(schedule::tell(store).await, 5);
+    let told = Booking {
+        version: 3,
+        ..made[2].clone()
+    };
+    carry_out(store, rebook("two", &told)).await;
+    carry_out(store, contract::cancel(&ada, "gone", made[3].locator, 3)).await;
+    carry_out(
+        store,
+        contract::cancel(&ada, "too", replaced.locator, replaced.version),
+    )
+    .await;
+
+    let mut expected = (0, 0, 0, 0);
+    let mut net = 0;
+    for booking in &made {
+        let stored = store.booking(booking.locator).await.unwrap().unwrap();
+        let segments = stored.booking.segments.iter().zip(&stored.terms);
+        for (segment, terms) in segments {
+            let fare = terms.fare.unwrap().minor();
+            expected.0 += 1;
+            expected.1 += fare;
+            if matches!(segment.status, SegmentStatus::Un | SegmentStatus::Xx) {
+                expected.2 += 1;
+                expected.3 += fare;
+            }
+        }
+        if stored
+            .booking
+            .segments
+            .iter()
+            .any(|s| holds_seats(s.status))
+        {
+            net += stored.booking.total.minor();
+        }
+    }
+    assert_eq!(expected.0, 8, "six were booked, and two in place of others");
+    assert_eq!(net, expected.1 - expected.3);
+    let mut told = messages(store).await;
+    told.reverse();
+    for part in told.chunks(3) {
+        store.count(part).await.unwrap();
+    }
+    let counted = sums(store, GroupBy::Day).await;
+    assert_eq!(total(&counted), expected);
+    for load in store
+        .load_factors(Date::constant(2099, 12, 7), None, 10)
+        .await
+        .unwrap()
+    {
+        let flight = store.flight(load.flight_id).await.unwrap().unwrap();
+        assert_eq!(load.booked, flight.sold.iter().sum::<u32>());
+    }
+    // The same from the bookings alone.
+    store.recount(i64::MIN, 100).await.unwrap();
+    assert_eq!(sums(store, GroupBy::Day).await, counted);
 }
 
 pub(crate) async fn searches_without_seats_are_counted(fixture: &impl Fixture) {

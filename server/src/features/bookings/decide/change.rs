@@ -8,7 +8,7 @@ use airside_common::flight::{Cabin, FlightId};
 use airside_common::time::Instant;
 use airside_common::user::UserId;
 
-use super::holds_seats;
+use super::{SegmentTerms, holds_seats};
 use crate::features::bookings::command::Asked;
 use crate::features::bookings::party;
 
@@ -27,6 +27,8 @@ pub struct Change {
     pub kind: Kind,
     /// The booking as it is now.
     pub booking: Box<Booking>,
+    /// The terms of its segments.
+    pub terms: Vec<SegmentTerms>,
 }
 
 /// Who changes a booking.
@@ -74,6 +76,8 @@ pub enum Kind {
         id: i64,
         /// What its segments held before.
         released: Vec<Place>,
+        /// The flights that it was on until then, in words.
+        flights: String,
     },
     /// It ends by itself.
     Expire {
@@ -81,8 +85,40 @@ pub enum Kind {
         id: i64,
         /// What its segments held before.
         released: Vec<Place>,
+        /// The flights that it was on until then, in words.
+        flights: String,
         /// Why.
         because: Ending,
+    },
+    /// Its flights have other times, or do not operate.
+    Reschedule {
+        /// Its number.
+        id: i64,
+        /// What segments held that hold nothing any more.
+        released: Vec<Place>,
+        /// What happened, in words.
+        detail: String,
+    },
+    /// What happened to its flights was noticed, and comes to nothing: its version stays, and nobody is told.
+    Notice {
+        /// Its number.
+        id: i64,
+    },
+    /// Somebody accepts what happened to its flights, or takes others.
+    Rebook {
+        /// Its number.
+        id: i64,
+        /// What is given back.
+        released: Vec<Place>,
+        /// What is taken.
+        taken: Vec<Place>,
+        /// What happened, in words.
+        detail: String,
+    },
+    /// Its time limit is near. Its version stays.
+    Warn {
+        /// Its number.
+        id: i64,
     },
 }
 
@@ -107,9 +143,18 @@ impl Change {
                     .map(|segment| ((segment.flight_id, segment.cabin), seats))
                     .collect()
             }
-            Kind::Confirm { .. } => Vec::new(),
-            Kind::Cancel { released, .. } | Kind::Expire { released, .. } => {
+            Kind::Confirm { .. } | Kind::Notice { .. } | Kind::Warn { .. } => Vec::new(),
+            Kind::Cancel { released, .. }
+            | Kind::Expire { released, .. }
+            | Kind::Reschedule { released, .. } => {
                 released.iter().map(|place| (*place, -seats)).collect()
+            }
+            Kind::Rebook {
+                released, taken, ..
+            } => {
+                let back = released.iter().map(|place| (*place, -seats));
+                back.chain(taken.iter().map(|place| (*place, seats)))
+                    .collect()
             }
         }
     }
@@ -117,17 +162,22 @@ impl Change {
     /// Whether it gives seats of a cabin back.
     pub fn gives_back(&self, place: Place) -> bool {
         match &self.kind {
-            Kind::Create | Kind::Confirm { .. } | Kind::Clear { .. } => false,
-            Kind::Cancel { released, .. } | Kind::Expire { released, .. } => {
-                released.contains(&place)
-            }
+            Kind::Create
+            | Kind::Confirm { .. }
+            | Kind::Clear { .. }
+            | Kind::Notice { .. }
+            | Kind::Warn { .. } => false,
+            Kind::Cancel { released, .. }
+            | Kind::Expire { released, .. }
+            | Kind::Reschedule { released, .. }
+            | Kind::Rebook { released, .. } => released.contains(&place),
         }
     }
 
     /// What happened, in words, for the history.
     pub fn detail(&self) -> String {
         let booking = &self.booking;
-        let flights: Vec<String> = booking.segments.iter().map(flight).collect();
+        let flights: Vec<String> = booking.segments.iter().map(flight_of).collect();
         let flights = flights.join(", ");
         let people = match booking.passengers.len() {
             1 => "1 passenger".to_owned(),
@@ -144,8 +194,10 @@ impl Change {
             }
             Kind::Confirm { .. } => format!("{people} on {flights}, confirmed"),
             Kind::Clear { .. } => format!("{people} on {flights}, from the waitlist"),
-            Kind::Cancel { .. } => format!("{people} off {flights}"),
-            Kind::Expire { because, .. } => match because {
+            Kind::Cancel { flights, .. } => format!("{people} off {flights}"),
+            Kind::Expire {
+                because, flights, ..
+            } => match because {
                 Ending::TimeLimit(limit) => {
                     format!("{people} off {flights}, the time limit was {limit}")
                 }
@@ -153,11 +205,17 @@ impl Change {
                     format!("{people} off the waitlist of {flights}, a flight is gone")
                 }
             },
+            Kind::Reschedule { detail, .. } | Kind::Rebook { detail, .. } => {
+                format!("{people}: {detail}")
+            }
+            // Neither is in the history.
+            Kind::Notice { .. } | Kind::Warn { .. } => String::new(),
         }
     }
 }
 
-fn flight(segment: &Segment) -> String {
+/// The flight of a segment, as the history names it.
+pub(super) fn flight_of(segment: &Segment) -> String {
     format!(
         "{}{} {} {}{} {}",
         segment.carrier,

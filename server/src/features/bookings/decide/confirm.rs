@@ -1,7 +1,7 @@
 //! Confirming what is held.
 
 use airside_common::api::problem::{Code, Problem};
-use airside_common::booking::BookingStatus;
+use airside_common::booking::{BookingStatus, SegmentStatus};
 
 use super::{Author, Change, Desk, Kind, Stored};
 use crate::features::bookings::command::Asked;
@@ -29,6 +29,7 @@ impl Desk<'_> {
             ));
         }
         let segments = stored.booking.segments.iter();
+        let segments = segments.filter(|segment| segment.status != SegmentStatus::Xx);
         self.bookable(segments.filter_map(|segment| self.flights.get(&segment.flight_id)))?;
 
         let mut confirmed = stored;
@@ -38,6 +39,7 @@ impl Desk<'_> {
         Ok(Change {
             by: Author::of(asked),
             kind: Kind::Confirm { id: confirmed.id },
+            terms: confirmed.terms.clone(),
             booking: Box::new(confirmed.seen_by(&asked.caller)),
         })
     }

@@ -1,13 +1,13 @@
 //! Making a booking.
 
-use airside_common::api::bookings::{Booking, CreateBooking, Segment};
+use airside_common::api::bookings::{Booking, CreateBooking, NewSegment, Segment};
 use airside_common::api::problem::{Code, Problem};
 use airside_common::booking::{BookingStatus, SegmentStatus};
 use airside_common::flight::SeatNumber;
 use airside_common::money::Money;
 use airside_common::time::Instant;
 
-use super::{Author, CabinFacts, Change, Desk, FlightFacts, Kind, Place};
+use super::{Author, CabinFacts, Change, Desk, FlightFacts, Kind, Place, SegmentTerms};
 use crate::features::bookings::command::Asked;
 use crate::features::bookings::hold::HoldTerms;
 use crate::features::bookings::{itinerary, party};
@@ -110,6 +110,7 @@ impl Desk<'_> {
         Ok(Change {
             by: Author::of(asked),
             kind: Kind::Create,
+            terms: legs.iter().map(Leg::terms).collect(),
             booking: Box::new(booking),
         })
     }
@@ -162,18 +163,28 @@ fn never(leg: &Leg<'_>, seats: u32) -> Problem {
 }
 
 /// One flight of the itinerary in its cabin.
-struct Leg<'a> {
-    flight: &'a FlightFacts,
+pub(super) struct Leg<'a> {
+    pub(super) flight: &'a FlightFacts,
     cabin: airside_common::flight::Cabin,
     facts: CabinFacts,
 }
 
 impl Leg<'_> {
-    fn place(&self) -> Place {
+    pub(super) fn place(&self) -> Place {
         (self.flight.id, self.cabin)
     }
 
-    fn segment(&self, status: SegmentStatus) -> Segment {
+    /// The terms on which it is booked with its booking.
+    pub(super) fn terms(&self) -> SegmentTerms {
+        SegmentTerms {
+            version: Some(self.flight.version),
+            fare: Some(self.facts.fare),
+            booked_at: None,
+            ended_at: None,
+        }
+    }
+
+    pub(super) fn segment(&self, status: SegmentStatus) -> Segment {
         let flight = self.flight;
         Segment {
             flight_id: flight.id,
@@ -186,39 +197,41 @@ impl Leg<'_> {
             aircraft: flight.aircraft,
             cabin: self.cabin,
             status,
+            previous_departure: None,
+            previous_arrival: None,
         }
     }
 }
 
 impl<'a> Desk<'a> {
     fn legs(&self, body: &CreateBooking) -> Result<Vec<Leg<'a>>, Problem> {
-        let flights = self.flights;
         body.segments
             .iter()
             .enumerate()
-            .map(|(index, wanted)| {
-                let flight = flights.get(&wanted.flight_id).ok_or_else(|| {
-                    Problem::field(
-                        format!("segments[{index}].flight_id"),
-                        "there is no such flight",
-                    )
-                })?;
-                let facts = flight.cabins[wanted.cabin.index()].ok_or_else(|| {
-                    Problem::field(
-                        format!("segments[{index}].cabin"),
-                        format!(
-                            "{}{} has no {} cabin",
-                            flight.carrier, flight.number, wanted.cabin
-                        ),
-                    )
-                })?;
-                Ok(Leg {
-                    flight,
-                    cabin: wanted.cabin,
-                    facts,
-                })
-            })
+            .map(|(index, wanted)| self.leg(wanted, &format!("segments[{index}]")))
             .collect()
+    }
+
+    /// A flight to be booked in its cabin; the field names it in the request.
+    pub(super) fn leg(&self, wanted: &NewSegment, field: &str) -> Result<Leg<'a>, Problem> {
+        let flights = self.flights;
+        let flight = flights.get(&wanted.flight_id).ok_or_else(|| {
+            Problem::field(format!("{field}.flight_id"), "there is no such flight")
+        })?;
+        let facts = flight.cabins[wanted.cabin.index()].ok_or_else(|| {
+            Problem::field(
+                format!("{field}.cabin"),
+                format!(
+                    "{}{} has no {} cabin",
+                    flight.carrier, flight.number, wanted.cabin
+                ),
+            )
+        })?;
+        Ok(Leg {
+            flight,
+            cabin: wanted.cabin,
+            facts,
+        })
     }
 }
 

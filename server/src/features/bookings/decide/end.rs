@@ -5,7 +5,7 @@ use airside_common::api::problem::{Code, Problem};
 use airside_common::booking::{BookingStatus, SegmentStatus};
 use airside_common::locator::Locator;
 
-use super::change::Ending;
+use super::change::{Ending, flight_of};
 use super::{Author, Change, Desk, Kind, Place, Stored, holds_seats};
 use crate::features::bookings::command::Asked;
 use crate::features::bookings::party;
@@ -22,13 +22,15 @@ impl Desk<'_> {
                 ),
             ));
         }
-        let (ended, released) = self.end(stored);
+        let (ended, gone) = self.end(stored);
         Ok(Change {
             by: Author::of(asked),
             kind: Kind::Cancel {
                 id: ended.id,
-                released,
+                released: gone.released,
+                flights: gone.flights,
             },
+            terms: ended.terms.clone(),
             booking: Box::new(ended.seen_by(&asked.caller)),
         })
     }
@@ -37,14 +39,16 @@ impl Desk<'_> {
     pub(super) fn expire(&mut self, locator: Locator) -> Option<Change> {
         let stored = self.bookings.get(&locator)?;
         let because = self.is_over(&stored.booking)?;
-        let (ended, released) = self.end(stored.clone());
+        let (ended, gone) = self.end(stored.clone());
         Some(Change {
             by: Author::System,
             kind: Kind::Expire {
                 id: ended.id,
-                released,
+                released: gone.released,
+                flights: gone.flights,
                 because,
             },
+            terms: ended.terms,
             booking: Box::new(ended.booking),
         })
     }
@@ -65,8 +69,8 @@ impl Desk<'_> {
         }
     }
 
-    /// Nothing lives in the booking any more. Answers it as it is then, and what it held.
-    fn end(&mut self, mut stored: Stored) -> (Stored, Vec<Place>) {
+    /// Nothing lives in the booking any more. Answers it as it is then, and what has ended.
+    fn end(&mut self, mut stored: Stored) -> (Stored, Gone) {
         let booking = &mut stored.booking;
         booking.status = BookingStatus::Cancelled;
         booking.time_limit = None;
@@ -79,8 +83,13 @@ impl Desk<'_> {
             }
         }
         let seats = u32::from(party::seats_needed(&booking.passengers));
-        let mut released = Vec::new();
-        for segment in &mut booking.segments {
+        let (mut released, mut flights) = (Vec::new(), Vec::new());
+        for (segment, terms) in booking.segments.iter_mut().zip(&mut stored.terms) {
+            if segment.status == SegmentStatus::Xx {
+                continue;
+            }
+            flights.push(flight_of(segment));
+            terms.ended_at.get_or_insert(self.now);
             if holds_seats(segment.status) {
                 let place = (segment.flight_id, segment.cabin);
                 self.give_back(place, seats);
@@ -88,6 +97,15 @@ impl Desk<'_> {
             }
             segment.status = SegmentStatus::Xx;
         }
-        (self.becomes(stored), released)
+        let flights = flights.join(", ");
+        (self.becomes(stored), Gone { released, flights })
     }
+}
+
+/// What ends with a booking.
+struct Gone {
+    /// What its segments held.
+    released: Vec<Place>,
+    /// The flights that it was on until then.
+    flights: String,
 }

@@ -33,6 +33,7 @@ fn flight(id: i64, route: &str, departs: &str, arrives: &str) -> FlightFacts {
         arrival: arrives.parse().unwrap(),
         aircraft: "738".parse().unwrap(),
         status: FlightStatus::Scheduled,
+        version: 1,
         cabins: [None, Some(cabin), None, Some(cabin)],
     }
 }
@@ -64,6 +65,7 @@ fn world() -> Facts {
         now: NOW.parse().unwrap(),
         flights: flights.into_iter().map(|f| (f.id, f)).collect(),
         bookings: HashMap::new(),
+        moves: HashMap::new(),
         waiting: Vec::new(),
         taken: HashSet::new(),
         locators: (0..64).map(|_| Locator::random(&mut rng)).collect(),
@@ -294,23 +296,39 @@ fn apply(facts: &mut Facts, command: &Command, decision: &Decision) {
             command.asked().unwrap().caller.user_id
         } else {
             let before = &facts.bookings[&booking.locator];
-            assert_eq!(booking.version, before.booking.version + 1);
+            let is_silent = matches!(change.kind, Kind::Notice { .. } | Kind::Warn { .. });
+            let version = before.booking.version + u64::from(!is_silent);
+            assert_eq!(booking.version, version);
             booking.operation.clone_from(&before.booking.operation);
-            for choice in &before.booking.seats {
-                let flight = before.booking.segments[usize::from(choice.segment) - 1].flight_id;
-                if !booking.seats.contains(choice) {
-                    facts.taken.remove(&(flight, choice.seat));
-                }
+            for seat in chosen(&before.booking).difference(&chosen(&booking)) {
+                assert!(facts.taken.remove(seat));
             }
+            assert!(chosen(&booking).is_subset(&chosen(&before.booking)));
             before.made_by
         };
+        let was_warned = facts
+            .bookings
+            .get(&booking.locator)
+            .is_some_and(|b| b.is_warned);
         let stored = Stored {
             id: 1,
             made_by,
+            is_warned: was_warned || matches!(change.kind, Kind::Warn { .. }),
             booking,
+            terms: change.terms.clone(),
         };
+        assert_eq!(stored.terms.len(), stored.booking.segments.len());
         facts.bookings.insert(stored.booking.locator, stored);
     }
+}
+
+/// The seats that a booking has chosen.
+fn chosen(booking: &Booking) -> HashSet<(FlightId, SeatNumber)> {
+    let seats = booking.seats.iter().map(|choice| {
+        let segment = &booking.segments[usize::from(choice.segment) - 1];
+        (segment.flight_id, choice.seat)
+    });
+    seats.collect()
 }
 
 fn cancel(locator: Locator, expected: IfMatch, caller: &Caller) -> Command {
@@ -367,4 +385,6 @@ fn another_offices_booking_does_not_exist_for_an_agent_but_for_an_admin() {
 
 mod holds;
 mod oversell;
+mod rebook;
+mod schedule;
 mod waitlist;

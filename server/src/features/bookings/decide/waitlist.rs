@@ -6,8 +6,8 @@
 use airside_common::api::bookings::Booking;
 use airside_common::booking::{BookingStatus, SegmentStatus};
 
-use super::{Author, Change, Desk, Kind, Place};
-use crate::features::bookings::party;
+use super::{Author, Change, Desk, FlightFacts, Kind, Place};
+use crate::features::bookings::{itinerary, party};
 
 impl Desk<'_> {
     /// Gives seats to those who wait for one of the cabins that have become free.
@@ -27,14 +27,21 @@ impl Desk<'_> {
             let has_its_turn = booking.status == BookingStatus::Waitlisted
                 && places.iter().any(|place| freed(*place))
                 && places.iter().all(|place| self.left(*place) >= seats)
-                && self.all_leave(booking);
+                && self.can_be_flown(booking);
             if !has_its_turn {
                 continue;
             }
             let mut stored = stored.clone();
             stored.booking.status = BookingStatus::Confirmed;
-            for segment in &mut stored.booking.segments {
+            let flights = self.flights;
+            for (segment, terms) in stored.booking.segments.iter_mut().zip(&mut stored.terms) {
                 segment.status = SegmentStatus::Hk;
+                // Who is told that the seats are there is told the times that the flight has now.
+                segment.previous_departure = None;
+                segment.previous_arrival = None;
+                if let Some(flight) = flights.get(&segment.flight_id) {
+                    terms.version = Some(flight.version);
+                }
             }
             for place in places {
                 self.take(place, seats);
@@ -43,16 +50,23 @@ impl Desk<'_> {
             cleared.push(Change {
                 by: Author::System,
                 kind: Kind::Clear { id: confirmed.id },
+                terms: confirmed.terms,
                 booking: Box::new(confirmed.booking),
             });
         }
         cleared
     }
 
-    fn all_leave(&self, booking: &Booking) -> bool {
-        booking.segments.iter().all(|segment| {
-            let flight = self.flights.get(&segment.flight_id);
-            flight.is_some_and(|flight| self.is_gone(flight).is_none())
+    /// All flights leave, and still connect: they may have other times than those that the party asked for.
+    fn can_be_flown(&self, booking: &Booking) -> bool {
+        let flights: Option<Vec<&FlightFacts>> = booking
+            .segments
+            .iter()
+            .map(|segment| self.flights.get(&segment.flight_id))
+            .collect();
+        flights.is_some_and(|flights| {
+            flights.iter().all(|flight| self.is_gone(flight).is_none())
+                && itinerary::connect(&flights).is_ok()
         })
     }
 }

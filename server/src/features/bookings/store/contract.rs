@@ -42,7 +42,7 @@ pub(crate) trait Fixture: Send + Sync + Sized {
     /// Makes all idempotency keys older.
     async fn age_keys(&self, hours: i64);
 
-    /// Lets so many hours pass for flights and time limits.
+    /// Lets so many hours pass for flights and bookings.
     async fn pass(&self, hours: i64);
 
     /// Lets the time limits of all holds be so far ahead, by the database's time.
@@ -76,6 +76,7 @@ macro_rules! contract {
             a_hold_ends_by_the_time_of_the_database
             of_confirmation_and_expiry_one_wins
             a_time_limit_has_bounds
+            a_time_limit_that_is_near_is_told_once
             a_party_waits_for_all_its_flights_or_for_none
             free_seats_go_to_those_who_came_first
             a_party_that_is_too_large_is_passed_over_and_keeps_its_place
@@ -474,6 +475,7 @@ pub(crate) async fn events_tell_what_was_committed(fixture: &impl Fixture) {
 }
 
 mod holds;
+pub(crate) mod schedule;
 mod waitlists;
 pub(crate) use holds::*;
 pub(crate) use waitlists::*;

@@ -27,7 +27,9 @@ pub(super) enum Claim {
 fn claims(command: &Command) -> Vec<Claim> {
     let asked = match command {
         Command::Asked(asked) => asked,
-        Command::Due(Duty::Expire(locator)) => return vec![Claim::Booking(*locator)],
+        Command::Due(Duty::Expire(locator) | Duty::Reschedule(locator) | Duty::Warn(locator)) => {
+            return vec![Claim::Booking(*locator)];
+        }
         Command::Due(Duty::Clear(flight)) => {
             return Cabin::ALL.map(|cabin| Claim::Cabin(*flight, cabin)).into();
         }
@@ -43,6 +45,13 @@ fn claims(command: &Command) -> Vec<Claim> {
         Action::Confirm { locator, .. } | Action::Cancel { locator, .. } => {
             vec![Claim::Booking(*locator), key]
         }
+        Action::Rebook { locator, body, .. } => body
+            .segments
+            .iter()
+            .filter_map(|segment| segment.replacement.as_ref())
+            .map(|flight| Claim::Cabin(flight.flight_id, flight.cabin))
+            .chain([Claim::Booking(*locator), key])
+            .collect(),
     }
 }
 

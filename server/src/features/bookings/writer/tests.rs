@@ -71,6 +71,10 @@ impl BookingStore for FakeStore {
         Ok(Vec::new())
     }
 
+    async fn settle_changes(&self) -> Result<u64, StoreError> {
+        unimplemented!()
+    }
+
     async fn booking(&self, _: Locator) -> Result<Option<Stored>, StoreError> {
         Ok(None)
     }

@@ -40,7 +40,6 @@ fn facts(bookings: u64, chosen: &str) -> FlightFacts {
             sold: [0, 0, 0, u32::try_from(bookings).unwrap()],
         },
         bookings,
-        waiting: 0,
         chosen: vec![(chosen.parse().unwrap(), Cabin::Economy)],
     }
 }
@@ -91,7 +90,7 @@ fn patch(text: &str) -> PatchFlight {
 
 #[rstest]
 #[case("{}", "ok", "ok")]
-#[case(r#"{"departure":"2026-12-07T08:30"}"#, "ok", "bookings")]
+#[case(r#"{"departure":"2026-12-07T08:30"}"#, "ok", "ok")]
 #[case(
     r#"{"departure":"2026-12-08T08:30","arrival":"2026-12-08T11:30"}"#,
     "departure",
@@ -131,14 +130,22 @@ fn bookings_bind_what_may_change(#[case] text: &str, #[case] empty: &str, #[case
 }
 
 #[test]
-fn a_flight_with_bookings_is_not_cancelled() {
-    assert_eq!(cancel(&facts(0, "30A")), Ok(true));
-    assert!(cancel(&facts(1, "30A")).is_err());
-    let waiting = FlightFacts {
-        waiting: 1,
-        ..facts(1, "30A")
+fn bookings_are_told_of_other_times_and_of_nothing_else() {
+    assert!(cancel(&facts(0, "30A")) && cancel(&facts(1, "30A")));
+    let told = |bookings, text| {
+        let facts = facts(bookings, "30A");
+        is_told(&facts, &change(reference(), &facts, &patch(text)).unwrap())
     };
-    assert_eq!(cancel(&waiting), Ok(true), "who only waits hinders nobody");
+    for later in [
+        r#"{"departure":"2026-12-07T08:05"}"#,
+        r#"{"arrival":"2026-12-07T11:05"}"#,
+    ] {
+        assert!(told(1, later), "{later}");
+        assert!(!told(0, later), "there is nobody");
+    }
+    assert!(!told(1, r#"{"departure":"2026-12-07T08:00"}"#), "as it was");
+    let fare = r#"{"cabins":[{"cabin":"economy","capacity":150,"fare":{"amount":"1.00","currency":"USD"}}]}"#;
+    assert!(!told(1, fare));
 }
 
 #[rstest]

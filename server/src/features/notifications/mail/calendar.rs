@@ -18,6 +18,13 @@ pub(super) fn of(booking: &Booking, now: Timestamp) -> Result<String, fmt::Error
         .append_property(Property::new("PRODID", "-//Airside//Bookings//EN"))
         .append_property(Property::new("METHOD", "PUBLISH"));
     for segment in &booking.segments {
+        // Of a cabin that was given up for another one on the same flight nobody need hear.
+        let stays = |other: &Segment| {
+            other.flight_id == segment.flight_id && other.status != SegmentStatus::Xx
+        };
+        if segment.status == SegmentStatus::Xx && booking.segments.iter().any(stays) {
+            continue;
+        }
         calendar.push(event(booking, segment, now));
     }
     let mut text = String::new();

@@ -206,11 +206,25 @@ fn facts(booking: &Booking) -> Value {
             },
         }
     });
-    let ends = booking.segments.first().zip(booking.segments.last());
+    let lives = |segment: &&Segment| segment.status != SegmentStatus::Xx;
+    let mut living = booking.segments.iter().filter(lives);
+    // Where nothing lives any more, it is told what has ended.
+    let ends = living.clone().next().zip(living.next_back());
+    let ends = ends.or_else(|| booking.segments.first().zip(booking.segments.last()));
+    let has = |status| {
+        booking
+            .segments
+            .iter()
+            .any(|segment| segment.status == status)
+    };
     context! {
         locator => booking.locator.as_str(),
         route => ends.map_or_else(String::new, |(first, last)| format!("{} to {}", first.origin, last.destination)),
         day => ends.map_or_else(String::new, |(first, _)| first.departure.date().strftime("%-d %b %Y").to_string()),
+        new_times => booking.segments.iter().any(|segment| {
+            segment.status != SegmentStatus::Xx && segment.status != SegmentStatus::Un && segment.previous_departure.is_some()
+        }),
+        cancelled_flight => has(SegmentStatus::Un),
         total => booking.total.to_string(),
         time_limit => booking.time_limit.map_or_else(String::new, limit),
         segments => segments.collect::<Value>(),
@@ -237,6 +251,8 @@ fn of_segment(booking: &Booking, segment: &Segment, position: u8) -> Value {
         destination => place(segment.destination),
         departure => local(segment.departure),
         arrival => local(segment.arrival),
+        was_departure => before(segment.previous_departure, segment.departure),
+        was_arrival => before(segment.previous_arrival, segment.arrival),
         cabin => segment.cabin.word(),
         notice => match segment.status {
             SegmentStatus::Hk => "",
@@ -247,6 +263,13 @@ fn of_segment(booking: &Booking, segment: &Segment, position: u8) -> Value {
         },
         seats => seats.collect::<Value>(),
     }
+}
+
+/// The time that was known, where it is another one now.
+fn before(known: Option<OffsetTime>, now: OffsetTime) -> String {
+    known
+        .filter(|known| *known != now)
+        .map_or_else(String::new, local)
 }
 
 /// Until when a booking is held.

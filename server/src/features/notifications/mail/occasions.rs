@@ -15,21 +15,32 @@ pub struct Occasion {
 
 /// All of them.
 #[rustfmt::skip]
-pub const OCCASIONS: [Occasion; 7] = [
+pub const OCCASIONS: [Occasion; 9] = [
     occasion("booking.created", &[BookingStatus::Confirmed], include_str!("letters/confirmed.txt")),
     occasion("booking.created", &[BookingStatus::Held], include_str!("letters/held.txt")),
     occasion("booking.created", &[BookingStatus::Waitlisted], include_str!("letters/waitlisted.txt")),
     occasion("booking.confirmed", &[BookingStatus::Confirmed], include_str!("letters/confirmed.txt")),
     occasion("waitlist.cleared", &[BookingStatus::Confirmed], include_str!("letters/cleared.txt")),
+    occasion("booking.changed", &LIVING, include_str!("letters/changed.txt")),
+    occasion("booking.expiring", &[BookingStatus::Held], include_str!("letters/expiring.txt")),
     occasion("booking.expired", &[BookingStatus::Cancelled], include_str!("letters/expired.txt")),
     occasion("booking.cancelled", &[BookingStatus::Cancelled], include_str!("letters/cancelled.txt")),
 ];
 
+/// All states but that of an end.
+const LIVING: [BookingStatus; 3] = [
+    BookingStatus::Confirmed,
+    BookingStatus::Held,
+    BookingStatus::Waitlisted,
+];
+
 /// The types of their events.
-pub const EVENTS: [&str; 5] = [
+pub const EVENTS: [&str; 7] = [
     "booking.created",
     "booking.confirmed",
     "waitlist.cleared",
+    "booking.changed",
+    "booking.expiring",
     "booking.expired",
     "booking.cancelled",
 ];

@@ -1,9 +1,11 @@
 //! What webhooks can be told. A new type of event is a line here.
 
 /// The types of events. Others speak of sessions and users, which are nobody else's affair, or come with every sale.
-pub const EVENTS: [&str; 9] = [
+pub const EVENTS: [&str; 11] = [
     "booking.created",
     "booking.confirmed",
+    "booking.changed",
+    "booking.expiring",
     "booking.cancelled",
     "booking.expired",
     "waitlist.cleared",

@@ -20,6 +20,7 @@ pub(super) struct FlightColumns {
     arrival_offset: Column<i32>,
     aircraft: Column<String>,
     status: Column<String>,
+    version: Column<i64>,
 }
 
 /// Their cabins.
@@ -53,6 +54,7 @@ impl IntoIterator for FlightColumns {
         let mut arrival_offset = values(self.arrival_offset);
         let mut aircraft = values(self.aircraft);
         let mut status = values(self.status);
+        let mut version = values(self.version);
         Box::new(values(self.id).map_while(move |id| {
             Some(FlightRow {
                 id,
@@ -66,6 +68,7 @@ impl IntoIterator for FlightColumns {
                 arrival_offset: arrival_offset.next()?,
                 aircraft: aircraft.next()?,
                 status: status.next()?,
+                version: version.next()?,
             })
         }))
     }

@@ -5,7 +5,7 @@ use sqlx::PgPool;
 
 use crate::features::bookings::command::Duty;
 use crate::features::bookings::store::Look;
-use crate::store::rows::bookings::unreadable;
+use crate::store::rows::bookings::due::{clearing, of_bookings};
 
 /// Held bookings whose time limit has passed, the earliest first.
 const OVERDUE: &str = "SELECT locator FROM bookings
@@ -44,6 +44,21 @@ macro_rules! clearable {
     };
 }
 
+/// Of changes `c` that are pending, the bookings that do not know them.
+macro_rules! untold {
+    ($flights:literal) => {
+        concat!(
+            "SELECT DISTINCT b.locator FROM ",
+            $flights,
+            " JOIN segments s ON s.flight_id = c.flight_id JOIN bookings b ON b.id = s.booking_id
+             WHERE c.pending AND s.status IN ('HK', 'TK', 'HL') AND coalesce(s.flight_version, 0) < c.version LIMIT $1"
+        )
+    };
+}
+
+const ALL_UNTOLD: &str = untold!("schedule_changes c");
+const UNTOLD: &str =
+    untold!("unnest($2::bigint[]) AS w (id) JOIN schedule_changes c ON c.flight_id = w.id");
 const ALL_STRANDED: &str = stranded!("segments s");
 const ALL_CLEARABLE: &str = clearable!("segments s");
 const STRANDED: &str =
@@ -57,28 +72,68 @@ pub(super) async fn duties(
     look: Look<'_>,
     limit: u32,
 ) -> Result<Vec<Duty>, sqlx::Error> {
-    let (bookings, flights) = match look {
-        Look::Holds => (rows(lookups, OVERDUE, None, limit).await?, Vec::new()),
-        Look::Waitlists => (
-            rows(lookups, ALL_STRANDED, None, limit).await?,
-            rows(lookups, ALL_CLEARABLE, None, limit).await?,
-        ),
-        Look::Flights(flights) => (
-            rows(lookups, STRANDED, Some(flights), limit).await?,
-            rows(lookups, CLEARABLE, Some(flights), limit).await?,
-        ),
-    };
-    let expired = bookings.iter().map(|locator: &String| {
-        let locator = locator
-            .parse()
-            .map_err(|_| unreadable("bookings.locator"))?;
-        Ok(Duty::Expire(locator))
-    });
-    let cleared = flights
-        .into_iter()
-        .map(|flight| Ok(Duty::Clear(FlightId::from_raw(flight))));
-    expired.chain(cleared).take(limit as usize).collect()
+    let mut duties = Vec::new();
+    match look {
+        Look::Holds { near } => {
+            duties.extend(of_bookings(
+                &rows(lookups, OVERDUE, None, limit).await?,
+                Duty::Expire,
+            )?);
+            let near = near.as_secs();
+            duties.extend(of_bookings(&soon(lookups, near, limit).await?, Duty::Warn)?);
+        }
+        Look::Everything => {
+            duties.extend(of_bookings(
+                &rows(lookups, ALL_STRANDED, None, limit).await?,
+                Duty::Expire,
+            )?);
+            duties.extend(of_bookings(
+                &rows(lookups, ALL_UNTOLD, None, limit).await?,
+                Duty::Reschedule,
+            )?);
+            duties.extend(clearing(rows(lookups, ALL_CLEARABLE, None, limit).await?));
+        }
+        Look::Flights(flights) => {
+            let named = Some(flights);
+            duties.extend(of_bookings(
+                &rows(lookups, STRANDED, named, limit).await?,
+                Duty::Expire,
+            )?);
+            duties.extend(of_bookings(
+                &rows(lookups, UNTOLD, named, limit).await?,
+                Duty::Reschedule,
+            )?);
+            duties.extend(clearing(rows(lookups, CLEARABLE, named, limit).await?));
+        }
+    }
+    duties.truncate(limit as usize);
+    Ok(duties)
 }
+
+/// Held bookings whose time limit comes within so many seconds, and of which nobody was told it.
+async fn soon(lookups: &PgPool, near: i64, limit: u32) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT locator FROM bookings
+         WHERE status = 'held' AND time_limit > now() AND time_limit <= now() + $2 * interval '1 second'
+           AND warned_at IS NULL AND (time_limit - now()) * 2 <= time_limit - created_at
+         ORDER BY time_limit LIMIT $1",
+    )
+    .bind(i64::from(limit))
+    .bind(near)
+    .fetch_all(lookups)
+    .await
+}
+
+/// Notes that all bookings know of changes, where they do.
+pub(super) const SETTLED: &str =
+    "SELECT count(*) FROM schedule_changes c WHERE c.pending AND NOT EXISTS (
+         SELECT FROM segments s WHERE s.flight_id = c.flight_id AND s.status IN ('HK', 'TK', 'HL')
+           AND coalesce(s.flight_version, 0) < c.version)";
+
+pub(super) const SETTLE: &str =
+    "UPDATE schedule_changes AS c SET pending = FALSE WHERE c.pending AND NOT EXISTS (
+         SELECT FROM segments s WHERE s.flight_id = c.flight_id AND s.status IN ('HK', 'TK', 'HL')
+           AND coalesce(s.flight_version, 0) < c.version)";
 
 /// What a statement finds, at most so much (`$1`), of these flights (`$2`) where it asks for some.
 async fn rows<T>(

@@ -10,10 +10,10 @@ use sqlx::PgConnection;
 use super::columns::{CabinColumns, FlightColumns};
 use super::reading;
 use crate::features::bookings::command::Command;
-use crate::features::bookings::decide::{Facts, FlightFacts, Stored};
+use crate::features::bookings::decide::{Facts, FlightFacts, Move, Stored};
 use crate::store::postgres::idempotency::KeyColumns;
 use crate::store::rows::bookings::answers::AnswerRow;
-use crate::store::rows::bookings::flights::flights;
+use crate::store::rows::bookings::flights::{MoveRow, flights, moves};
 use crate::store::rows::bookings::wanted::Wanted;
 use crate::store::rows::decode;
 use crate::store::rows::instant::StoredInstant;
@@ -38,10 +38,10 @@ const FACTS: &str = "
            flight.*, cabin.*
     FROM (SELECT array_agg(id), array_agg(carrier), array_agg(number), array_agg(origin), array_agg(destination),
                  array_agg(departure), array_agg(departure_offset), array_agg(arrival), array_agg(arrival_offset),
-                 array_agg(aircraft), array_agg(status)
+                 array_agg(aircraft), array_agg(status), array_agg(version)
           FROM unnest($2::bigint[]) AS w (wanted)
           JOIN flights ON id = wanted AND departure_date = departure_day(wanted)) AS flight
-         (id, carrier, number, origin, destination, departure, departure_offset, arrival, arrival_offset, aircraft, status),
+         (id, carrier, number, origin, destination, departure, departure_offset, arrival, arrival_offset, aircraft, status, version),
          (SELECT array_agg(flight_id), array_agg(cabin), array_agg(capacity), array_agg(sold), array_agg(fare_minor),
                  array_agg(currency)
           FROM unnest($2::bigint[]) AS w (wanted) JOIN inventory ON flight_id = wanted) AS cabin
@@ -95,7 +95,7 @@ pub(super) async fn read(
     let keys = KeyColumns::of(commands.iter().filter_map(Command::asked));
     let row: Row = sqlx::query_as(FACTS)
         .bind(i64::try_from(wanted.creates).map_err(|error| sqlx::Error::Encode(error.into()))?)
-        .bind(ids)
+        .bind(&ids)
         .bind(of)
         .bind(seats)
         .bind(drawn)
@@ -106,6 +106,11 @@ pub(super) async fn read(
         .await?;
     free.retain(|locator| !row.locators.iter().any(|known| known == locator.as_str()));
     let facts = Facts {
+        moves: if wanted.tells_moves {
+            read_moves(tx, &ids).await?
+        } else {
+            HashMap::new()
+        },
         now: row.now.timestamp()?,
         flights: locked_cabins(flights(row.flights, row.cabins)?, wanted, &bookings, locked),
         waiting,
@@ -121,6 +126,21 @@ pub(super) async fn read(
         ids: row.ids,
         answers: serde_json::from_str(&row.answers).map_err(decode)?,
     })
+}
+
+/// What has happened to flights.
+async fn read_moves(
+    tx: &mut PgConnection,
+    ids: &[i64],
+) -> Result<HashMap<FlightId, Vec<Move>>, sqlx::Error> {
+    let found: Vec<MoveRow> = sqlx::query_as(
+        "SELECT flight_id, version, departure, departure_offset, arrival, arrival_offset
+         FROM schedule_changes WHERE flight_id = ANY ($1) ORDER BY version",
+    )
+    .bind(ids)
+    .fetch_all(&mut *tx)
+    .await?;
+    moves(found)
 }
 
 /// The database's time in milliseconds, and not that at which the transaction began: it may have waited for its locks.

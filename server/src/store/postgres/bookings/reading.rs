@@ -12,10 +12,12 @@ use crate::store::rows::bookings::stored::{Row, stored};
 macro_rules! columns {
     () => {
         "b.id, b.locator, b.office, b.created_by, u.username, b.operation, b.status, b.version, b.contact_email,
-         b.contact_phone, b.total_minor, b.currency, b.time_limit, b.created_at, b.updated_at,
+         b.contact_phone, b.total_minor, b.currency, b.time_limit, b.warned_at IS NOT NULL AS is_warned, b.created_at, b.updated_at,
          (SELECT coalesce(json_agg(json_build_array(s.flight_id, f.carrier, f.number, f.origin, f.destination,
                  micros(f.departure), f.departure_offset, micros(f.arrival), f.arrival_offset, f.aircraft, s.cabin,
-                 s.status) ORDER BY s.position), '[]')::text
+                 s.status, s.flight_version, s.fare_minor, micros(s.booked_at), micros(s.ended_at),
+                 micros(s.previous_departure), s.previous_departure_offset, micros(s.previous_arrival),
+                 s.previous_arrival_offset) ORDER BY s.position), '[]')::text
           FROM segments s JOIN flights f ON f.id = s.flight_id AND f.departure_date = departure_day(s.flight_id)
           WHERE s.booking_id = b.id) AS segments,
          (SELECT coalesce(json_agg(json_build_object('given_name', p.given_name, 'surname', p.surname, 'title',

@@ -128,7 +128,7 @@ impl Fixture for Bookings {
     async fn pass(&self, hours: i64) {
         let by = format!("interval '{hours} hours'");
         self.change(&format!(
-            "UPDATE bookings SET time_limit = time_limit - {by};
+            "UPDATE bookings SET time_limit = time_limit - {by}, created_at = created_at - {by};
              UPDATE flights SET departure = departure - {by}, arrival = arrival - {by}"
         ))
         .await;
@@ -377,8 +377,10 @@ async fn no_batch_and_no_look_at_the_outbox_reads_a_table_from_end_to_end() {
             ["200", "201"]
         );
         for look in [
-            Look::Holds,
-            Look::Waitlists,
+            Look::Holds {
+                near: SignedDuration::ZERO,
+            },
+            Look::Everything,
             Look::Flights(&[FlightId::from_raw(1)]),
         ] {
             assert_eq!(database.due(look, 10).await.unwrap(), []);

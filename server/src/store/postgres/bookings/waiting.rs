@@ -15,7 +15,7 @@ const WHO: &str = "
         SELECT flight_id, cabin, sum(seats) AS seats FROM (
             SELECT s.flight_id, s.cabin, s.seats
             FROM bookings b JOIN segments s ON s.booking_id = b.id
-            WHERE b.locator = ANY($1) AND s.status IN ('HK', 'TK', 'UN')
+            WHERE b.locator = ANY($1) AND s.status IN ('HK', 'TK')
             UNION ALL
             SELECT i.flight_id, i.cabin, 0 FROM unnest($2::bigint[]) AS w (id) JOIN inventory i ON i.flight_id = w.id) AS of
         GROUP BY flight_id, cabin)

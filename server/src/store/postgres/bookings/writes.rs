@@ -1,4 +1,4 @@
-//! What decisions write: two statements, however many commands there are, since each costs a round trip under the locks of
+//! What decisions write: two statements as a rule, however many commands there are, since each costs a round trip under the locks of
 //! the batch. Rows go to the server column by column, in arrays that it need not parse.
 
 use jiff::Timestamp;
@@ -13,15 +13,25 @@ use crate::store::rows::instant::StoredInstant;
 /// What bookings become that were there before. It comes first: a seat may go from one booking to the next within a batch.
 const CHANGE: &str = "
     WITH changed AS (
-        SELECT * FROM unnest($2::bigint[], $3::bigint[], $4::text[], $5::text[]) AS c (id, version, status, segments)
+        SELECT * FROM unnest($2::bigint[], $3::bigint[], $4::text[], $5::timestamptz[], $6::bigint[], $7::text[], $8::text[])
+            AS c (id, version, status, time_limit, total_minor, currency, segments)
     ), bookings AS (
-        UPDATE bookings SET status = changed.status, version = changed.version, updated_at = $1, time_limit = NULL
+        UPDATE bookings SET status = changed.status, version = changed.version, updated_at = $1,
+            time_limit = changed.time_limit, total_minor = changed.total_minor, currency = changed.currency
         FROM changed WHERE bookings.id = changed.id
-    ), segments AS (
-        UPDATE segments SET status = changed.segments
-        FROM changed WHERE booking_id = changed.id AND changed.segments IS NOT NULL
+    ), ended AS (
+        UPDATE segments SET status = 'XX', ended_at = coalesce(ended_at, $1)
+        FROM changed WHERE booking_id = changed.id AND changed.segments = 'ended' AND segments.status <> 'XX'
+    ), before AS (
+        DELETE FROM segments WHERE booking_id IN (SELECT id FROM changed WHERE segments = 'anew')
     )
-    DELETE FROM seats WHERE booking_id IN (SELECT id FROM changed WHERE segments = 'XX')";
+    DELETE FROM seats WHERE booking_id IN (SELECT id FROM changed WHERE segments IS NOT NULL)";
+
+/// The versions of their flights that segments know from now on.
+const NOTICE: &str = "
+    UPDATE segments SET flight_version = n.flight_version
+    FROM unnest($1::bigint[], $2::smallint[], $3::bigint[]) AS n (booking_id, position, flight_version)
+    WHERE segments.booking_id = n.booking_id AND segments.position = n.position";
 
 /// Writes all the rest. Answers the cabins whose balance
 /// was counted.
@@ -39,25 +49,29 @@ const WRITE: &str = "
                     $21::text[])
              AS p (booking_id, position, given_name, surname, surname_key, title, kind, date_of_birth)
     ), segments AS (
-        INSERT INTO segments (booking_id, position, flight_id, cabin, status, seats)
-        SELECT * FROM unnest($22::bigint[], $23::smallint[], $24::bigint[], $25::smallint[], $26::text[], $27::smallint[])
+        INSERT INTO segments (booking_id, position, flight_id, cabin, status, seats, flight_version, fare_minor, booked_at,
+                              ended_at, previous_departure, previous_departure_offset, previous_arrival,
+                              previous_arrival_offset)
+        SELECT * FROM unnest($22::bigint[], $23::smallint[], $24::bigint[], $25::smallint[], $26::text[], $27::smallint[],
+                             $28::bigint[], $29::bigint[], $30::timestamptz[], $31::timestamptz[], $32::timestamptz[],
+                             $33::integer[], $34::timestamptz[], $35::integer[])
     ), seats AS (
         INSERT INTO seats (flight_id, seat, booking_id, segment, passenger)
-        SELECT * FROM unnest($28::bigint[], $29::text[], $30::bigint[], $31::smallint[], $32::smallint[])
+        SELECT * FROM unnest($36::bigint[], $37::text[], $38::bigint[], $39::smallint[], $40::smallint[])
     ), history AS (
         INSERT INTO history (booking_id, version, user_id, action, detail, at)
-        SELECT *, $1 FROM unnest($33::bigint[], $34::bigint[], $35::text[], $36::text[], $37::text[])
+        SELECT *, $1 FROM unnest($41::bigint[], $42::bigint[], $43::text[], $44::text[], $45::text[])
     ), counted AS (
         UPDATE inventory SET sold = sold + b.seats
-        FROM unnest($38::bigint[], $39::smallint[], $40::bigint[]) AS b (flight_id, cabin, seats)
+        FROM unnest($46::bigint[], $47::smallint[], $48::bigint[]) AS b (flight_id, cabin, seats)
         WHERE inventory.flight_id = b.flight_id AND inventory.cabin = b.cabin
         RETURNING 1
     ), outbox AS (
-        INSERT INTO outbox (payload, created_at) SELECT *, $1 FROM unnest($41::text[])
+        INSERT INTO outbox (payload, created_at) SELECT *, $1 FROM unnest($49::text[])
     ), answers AS (
         INSERT INTO idempotency (user_id, key, fingerprint, status, body, locator, version, created_at)
         SELECT *, $1
-        FROM unnest($42::text[], $43::text[], $44::bytea[], $45::integer[], $46::text[], $47::text[], $48::bigint[])
+        FROM unnest($50::text[], $51::text[], $52::bytea[], $53::integer[], $54::text[], $55::text[], $56::bigint[])
     )
     SELECT count(*) FROM counted";
 
@@ -73,6 +87,7 @@ pub(super) async fn write(
 ) -> Result<(), sqlx::Error> {
     let now = StoredInstant::from(now);
     change(tx, now, &written.changed).await?;
+    notice(tx, now, written).await?;
     let Written {
         bookings,
         passengers,
@@ -110,6 +125,14 @@ pub(super) async fn write(
         .bind(column(segments, |row| row.cabin))
         .bind(column(segments, |row| row.status))
         .bind(column(segments, |row| row.seats))
+        .bind(column(segments, |row| row.flight_version))
+        .bind(column(segments, |row| row.fare_minor))
+        .bind(column(segments, |row| row.booked_at))
+        .bind(column(segments, |row| row.ended_at))
+        .bind(column(segments, |row| row.previous_departure))
+        .bind(column(segments, |row| row.previous_departure_offset))
+        .bind(column(segments, |row| row.previous_arrival))
+        .bind(column(segments, |row| row.previous_arrival_offset))
         .bind(column(seats, |row| row.flight_id))
         .bind(column(seats, |row| row.seat.as_str()))
         .bind(column(seats, |row| row.booking_id))
@@ -152,9 +175,39 @@ async fn change(
         .bind(column(changed, |row| row.id))
         .bind(column(changed, |row| row.version))
         .bind(column(changed, |row| row.status))
+        .bind(column(changed, |row| row.time_limit))
+        .bind(column(changed, |row| row.total_minor))
+        .bind(column(changed, |row| row.currency))
         .bind(column(changed, |row| row.segments))
         .execute(&mut *tx)
         .await?;
+    Ok(())
+}
+
+/// What nobody else is told; few batches have any of it.
+async fn notice(
+    tx: &mut PgConnection,
+    now: StoredInstant,
+    written: &Written<'_>,
+) -> Result<(), sqlx::Error> {
+    let Written {
+        noticed, warned, ..
+    } = written;
+    if !noticed.is_empty() {
+        sqlx::query(NOTICE)
+            .bind(column(noticed, |row| row.booking_id))
+            .bind(column(noticed, |row| row.position))
+            .bind(column(noticed, |row| row.flight_version))
+            .execute(&mut *tx)
+            .await?;
+    }
+    if !warned.is_empty() {
+        sqlx::query("UPDATE bookings SET warned_at = $1 WHERE id = ANY ($2)")
+            .bind(now)
+            .bind(warned)
+            .execute(&mut *tx)
+            .await?;
+    }
     Ok(())
 }
 

@@ -11,7 +11,8 @@ use super::BEGIN_ONE_MOMENT;
 use super::locks::lock_keys;
 use super::reading::{NaturalKeys, by_ids, by_keys, facts};
 use super::writes::{
-    Copied, copy_flights, insert_cabins, insert_flights, key_order, new_ids, update_flights,
+    Copied, copy_flights, insert_cabins, insert_flights, key_order, new_ids, note_moves,
+    update_flights,
 };
 use crate::features::flights::decide::{self, Merge};
 use crate::features::flights::import::RowOutcome;
@@ -243,11 +244,14 @@ impl<'a> Chunk<'a> {
         let (positions, flights): (Vec<usize>, Vec<_>) =
             self.at_rows(&open, found).into_iter().unzip();
         let found = facts(tx, flights).await?;
-        let mut changed = Vec::new();
+        let (mut changed, mut moved) = (Vec::new(), Vec::new());
         for (at, facts) in positions.into_iter().zip(&found) {
             self.outcomes[at] = Some(match decide::merge(facts, &self.rows[at]) {
                 Ok(Merge::Unchanged) => RowOutcome::Unchanged,
                 Ok(Merge::Changed(plan)) => {
+                    if decide::is_told(facts, &plan) {
+                        moved.push(&facts.flight);
+                    }
                     changed.push((&facts.flight, plan));
                     self.touched.push(facts.flight.id);
                     RowOutcome::Updated
@@ -258,6 +262,7 @@ impl<'a> Chunk<'a> {
         if changed.is_empty() {
             return Ok(());
         }
+        note_moves(tx, &moved).await?;
         update_flights(tx, &changed, self.now).await
     }
 

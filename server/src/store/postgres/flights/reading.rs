@@ -127,8 +127,8 @@ pub(super) async fn facts(
     flights: Vec<FlightRecord>,
 ) -> Result<Vec<FlightFacts>, sqlx::Error> {
     let ids: Vec<i64> = flights.iter().map(|flight| flight.id.raw()).collect();
-    let counts: Vec<(i64, i64, i64)> = sqlx::query_as(
-        "SELECT flight_id, count(DISTINCT booking_id), count(DISTINCT booking_id) FILTER (WHERE status = 'HL')
+    let counts: Vec<(i64, i64)> = sqlx::query_as(
+        "SELECT flight_id, count(DISTINCT booking_id)
          FROM segments
          WHERE flight_id = ANY ($1) AND status IN ('HK', 'HL', 'TK') GROUP BY flight_id",
     )

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use airside_common::flight::FlightId;
+use airside_common::time::OffsetTime;
 use jiff::Timestamp;
 use rustc_hash::FxHashSet;
 use sqlx::{Acquire, PgTransaction};
@@ -327,4 +328,33 @@ pub(super) async fn update_flights(
     }
     new.execute(tx, INSERT_CABINS).await?;
     other.execute(tx, UPDATE_CABINS).await
+}
+
+/// Notes what happens to flights on which bookings live: the version to come, and the times until now.
+pub(super) async fn note_moves(
+    tx: &mut PgTransaction<'_>,
+    moved: &[&FlightRecord],
+) -> Result<(), sqlx::Error> {
+    if moved.is_empty() {
+        return Ok(());
+    }
+    let plans = moved.iter().map(|flight| &flight.plan);
+    let departures = plans.clone().map(|plan| plan.departure);
+    let arrivals = plans.map(|plan| plan.arrival);
+    let instants = |time: OffsetTime| StoredInstant::from(time.instant());
+    let offsets = |time: OffsetTime| time.offset().seconds();
+    let versions = moved.iter().map(|flight| flight.version.cast_signed() + 1);
+    sqlx::query(
+        "INSERT INTO schedule_changes (flight_id, version, departure, departure_offset, arrival, arrival_offset)
+         SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::timestamptz[], $4::integer[], $5::timestamptz[], $6::integer[])",
+    )
+    .bind(moved.iter().map(|flight| flight.id.raw()).collect::<Vec<_>>())
+    .bind(versions.collect::<Vec<_>>())
+    .bind(departures.clone().map(instants).collect::<Vec<_>>())
+    .bind(departures.map(offsets).collect::<Vec<_>>())
+    .bind(arrivals.clone().map(instants).collect::<Vec<_>>())
+    .bind(arrivals.map(offsets).collect::<Vec<_>>())
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
 }

@@ -6,7 +6,7 @@ use airside_common::flight::{AircraftCode, FlightId, FlightNumber};
 use airside_common::money::{Money, parse_currency};
 
 use super::unreadable;
-use crate::features::bookings::decide::{CabinFacts, FlightFacts};
+use crate::features::bookings::decide::{CabinFacts, FlightFacts, Move};
 use crate::store::rows::instant::StoredInstant;
 
 /// A flight without its cabins.
@@ -23,6 +23,35 @@ pub(crate) struct FlightRow {
     pub(crate) arrival_offset: i32,
     pub(crate) aircraft: String,
     pub(crate) status: String,
+    pub(crate) version: i64,
+}
+
+/// What happened to a flight: its version after it, and its times before it.
+#[derive(sqlx::FromRow)]
+pub(crate) struct MoveRow {
+    flight_id: i64,
+    version: i64,
+    departure: StoredInstant,
+    departure_offset: i32,
+    arrival: StoredInstant,
+    arrival_offset: i32,
+}
+
+/// What happened to flights, by the flights; the rows come in the order of versions.
+pub(crate) fn moves(
+    rows: impl IntoIterator<Item = MoveRow>,
+) -> Result<HashMap<FlightId, Vec<Move>>, sqlx::Error> {
+    let mut moves: HashMap<FlightId, Vec<Move>> = HashMap::new();
+    for row in rows {
+        let departure = row.departure.with_offset(row.departure_offset)?;
+        let arrival = row.arrival.with_offset(row.arrival_offset)?;
+        let of = moves.entry(FlightId::from_raw(row.flight_id));
+        of.or_default().push(Move {
+            version: row.version.cast_unsigned(),
+            before: (departure, arrival),
+        });
+    }
+    Ok(moves)
 }
 
 /// A cabin of a flight.
@@ -75,6 +104,7 @@ fn flight(row: &FlightRow) -> Result<FlightFacts, sqlx::Error> {
             .parse::<AircraftCode>()
             .map_err(|_| wrong("aircraft"))?,
         status: row.status.parse().map_err(|_| wrong("status"))?,
+        version: u64::try_from(row.version).map_err(|_| wrong("version"))?,
         cabins: [None; 4],
     })
 }

@@ -6,13 +6,13 @@ use crate::features::bookings::integrity::Violation;
 use crate::features::flights::seat_layout::SeatLayout;
 
 /// Each statement answers (row, fault) and nothing where all is well.
-pub(crate) const CHECKS: [&str; 13] = [
+pub(crate) const CHECKS: [&str; 14] = [
     // Counters against the seats of living segments.
     "SELECT 'inventory ' || i.flight_id || ' cabin ' || i.cabin,
             'sold is ' || i.sold || ', but living segments hold ' || coalesce(h.seats, 0)
      FROM inventory i
      LEFT JOIN (SELECT flight_id, cabin, sum(seats) AS seats FROM segments
-                WHERE status IN ('HK', 'TK', 'UN') GROUP BY flight_id, cabin) h
+                WHERE status IN ('HK', 'TK') GROUP BY flight_id, cabin) h
      ON h.flight_id = i.flight_id AND h.cabin = i.cabin
      WHERE i.sold <> coalesce(h.seats, 0)",
     "SELECT 'inventory ' || flight_id || ' cabin ' || cabin, 'sold is ' || sold || ' of ' || capacity
@@ -20,7 +20,7 @@ pub(crate) const CHECKS: [&str; 13] = [
     "SELECT 'booking ' || b.locator || ' segment ' || s.position,
             'flight ' || s.flight_id || ' has no cabin ' || s.cabin
      FROM segments s JOIN bookings b ON b.id = s.booking_id
-     WHERE s.status IN ('HK', 'TK', 'UN')
+     WHERE s.status IN ('HK', 'TK')
        AND NOT EXISTS (SELECT 1 FROM inventory i WHERE i.flight_id = s.flight_id AND i.cabin = s.cabin)",
     // What names a flight has it, be it by a key of the schema or not; a chosen seat lies on a segment, as is looked for below.
     "SELECT 'booking ' || b.locator || ' segment ' || s.position, 'flight ' || s.flight_id || ' is not there'
@@ -40,8 +40,12 @@ pub(crate) const CHECKS: [&str; 13] = [
      FROM seats c
      LEFT JOIN segments s ON s.booking_id = c.booking_id AND s.position = c.segment
      LEFT JOIN passengers p ON p.booking_id = c.booking_id AND p.position = c.passenger
-     WHERE s.booking_id IS NULL OR s.flight_id <> c.flight_id OR s.status NOT IN ('HK', 'TK', 'UN')
+     WHERE s.booking_id IS NULL OR s.flight_id <> c.flight_id OR s.status NOT IN ('HK', 'TK')
         OR p.booking_id IS NULL OR p.kind = 'infant'",
+    // What holds seats or waits for some has not ended.
+    "SELECT 'booking ' || b.locator || ' segment ' || s.position, 'is ' || s.status || ' and has ended'
+     FROM segments s JOIN bookings b ON b.id = s.booking_id
+     WHERE s.status NOT IN ('UN', 'XX') AND s.ended_at IS NOT NULL",
     // A cancelled booking holds nothing; any other has at least one living segment.
     "SELECT 'booking ' || b.locator, 'is ' || b.status || ' with ' || count(s.booking_id) || ' living segments'
      FROM bookings b

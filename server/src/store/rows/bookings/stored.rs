@@ -5,14 +5,14 @@ use airside_common::api::bookings::{
 };
 use airside_common::booking::OperationKey;
 use airside_common::flight::{Cabin, FlightId, FlightNumber};
-use airside_common::money::{Money, parse_currency};
-use airside_common::time::Instant;
+use airside_common::money::{Currency, Money, parse_currency};
+use airside_common::time::{Instant, OffsetTime};
 use airside_common::user::SYSTEM;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::unreadable;
-use crate::features::bookings::decide::Stored;
+use crate::features::bookings::decide::{SegmentTerms, Stored};
 use crate::store::rows::instant::StoredInstant;
 
 /// A booking with its segments, passengers and seats as JSON: one row, one consistent look.
@@ -31,6 +31,7 @@ pub(crate) struct Row {
     total_minor: i64,
     currency: String,
     time_limit: Option<StoredInstant>,
+    is_warned: bool,
     created_at: StoredInstant,
     updated_at: StoredInstant,
     segments: String,
@@ -38,7 +39,8 @@ pub(crate) struct Row {
     seats: String,
 }
 
-/// Flight, carrier, number, origin, destination, departure with offset, arrival with offset, aircraft, cabin, status.
+/// Flight, carrier, number, origin, destination, departure with offset, arrival with offset, aircraft, cabin, status; then the
+/// flight's version that is known, the fare, when it was booked and when it ended, and departure and arrival before.
 #[derive(Deserialize)]
 struct SegmentRow(
     i64,
@@ -53,16 +55,26 @@ struct SegmentRow(
     String,
     usize,
     String,
+    Option<i64>,
+    Option<i64>,
+    Option<i64>,
+    Option<i64>,
+    Option<i64>,
+    Option<i32>,
+    Option<i64>,
+    Option<i32>,
 );
 
 /// The booking of a row.
 pub(crate) fn stored(row: &Row) -> Result<Stored, sqlx::Error> {
     let wrong = |what: &str| unreadable(format!("bookings.{what} of {}", row.locator));
-    let segments: Vec<SegmentRow> = list_of(&row.segments)?;
-    let segments: Result<Vec<Segment>, sqlx::Error> = segments.iter().map(segment).collect();
+    let rows: Vec<SegmentRow> = list_of(&row.segments)?;
+    let segments: Result<Vec<Segment>, sqlx::Error> = rows.iter().map(segment).collect();
     let passengers: Vec<Passenger> = list_of(&row.passengers)?;
     let seats: Vec<SeatChoice> = list_of(&row.seats)?;
     let currency = parse_currency(&row.currency).map_err(|_| wrong("currency"))?;
+    let terms = rows.iter().map(|row| terms(row, currency));
+    let terms: Vec<SegmentTerms> = terms.collect::<Result<_, _>>()?;
     let booking = Booking {
         locator: row.locator.parse().map_err(|_| wrong("locator"))?,
         status: row.status.parse().map_err(|_| wrong("status"))?,
@@ -93,7 +105,9 @@ pub(crate) fn stored(row: &Row) -> Result<Stored, sqlx::Error> {
     Ok(Stored {
         id: row.id,
         made_by: row.created_by.parse().map_err(|_| wrong("created_by"))?,
+        is_warned: row.is_warned,
         booking,
+        terms,
     })
 }
 
@@ -110,6 +124,27 @@ fn segment(row: &SegmentRow) -> Result<Segment, sqlx::Error> {
         aircraft: row.9.parse().map_err(|_| wrong("aircraft"))?,
         cabin: *Cabin::ALL.get(row.10).ok_or_else(|| wrong("cabin"))?,
         status: row.11.parse().map_err(|_| wrong("status"))?,
+        previous_departure: with_offset(row.16, row.17)?,
+        previous_arrival: with_offset(row.18, row.19)?,
+    })
+}
+
+fn with_offset(
+    instant: Option<i64>,
+    offset: Option<i32>,
+) -> Result<Option<OffsetTime>, sqlx::Error> {
+    let both = instant.zip(offset);
+    both.map(|(instant, offset)| StoredInstant(instant).with_offset(offset))
+        .transpose()
+}
+
+fn terms(row: &SegmentRow, currency: Currency) -> Result<SegmentTerms, sqlx::Error> {
+    let instant = |stored: Option<i64>| stored.map(|at| StoredInstant(at).timestamp()).transpose();
+    Ok(SegmentTerms {
+        version: row.12.map(i64::cast_unsigned),
+        fare: row.13.map(|minor| Money::from_minor(minor, currency)),
+        booked_at: instant(row.14)?,
+        ended_at: instant(row.15)?,
     })
 }
 

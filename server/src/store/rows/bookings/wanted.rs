@@ -17,10 +17,12 @@ pub(crate) struct Wanted {
     pub(crate) seats: Vec<(FlightId, SeatNumber)>,
     /// Bookings to be changed.
     pub(crate) bookings: Vec<Locator>,
-    /// Those of them that give back what they hold.
+    /// Those of them that may give back what they hold.
     pub(crate) ending: Vec<Locator>,
     /// Flights whose free seats go to those who wait.
     pub(crate) clearing: Vec<FlightId>,
+    /// Whether bookings are to be told what has happened to their flights.
+    pub(crate) tells_moves: bool,
     /// How many bookings are to be made.
     pub(crate) creates: usize,
 }
@@ -39,6 +41,15 @@ impl Wanted {
                 }
                 Command::Due(Duty::Clear(flight)) => {
                     wanted.clearing.push(*flight);
+                    continue;
+                }
+                Command::Due(Duty::Reschedule(locator)) => {
+                    wanted.bookings.push(*locator);
+                    wanted.tells_moves = true;
+                    continue;
+                }
+                Command::Due(Duty::Warn(locator)) => {
+                    wanted.bookings.push(*locator);
                     continue;
                 }
             };
@@ -60,6 +71,14 @@ impl Wanted {
                 Action::Cancel { locator, .. } => {
                     wanted.bookings.push(*locator);
                     wanted.ending.push(*locator);
+                }
+                Action::Rebook { locator, body, .. } => {
+                    wanted.bookings.push(*locator);
+                    wanted.ending.push(*locator);
+                    for flight in body.segments.iter().filter_map(|s| s.replacement.as_ref()) {
+                        wanted.flights.push(flight.flight_id);
+                        wanted.cabins.push((flight.flight_id, flight.cabin));
+                    }
                 }
             }
         }

@@ -1,8 +1,7 @@
 //! What decisions write, table by table.
 
-use airside_common::api::bookings::Booking;
-use airside_common::booking::SegmentStatus;
 use airside_common::event::{BookingEvent, Event};
+use airside_common::time::OffsetTime;
 use serde::Serialize;
 
 use super::{cabin_number, unreadable};
@@ -10,15 +9,24 @@ use crate::features::bookings::decide::{Author, Change, Decision, Kind, seat_bal
 use crate::features::bookings::party;
 use crate::store::rows::instant::StoredInstant;
 
-/// A booking that was there before, as it is now. None that has changed has a time limit any more.
+/// A booking that was there before, as it is now.
 #[derive(Debug, Serialize)]
 pub(crate) struct ChangedRow {
     pub(crate) id: i64,
     pub(crate) version: i64,
     pub(crate) status: &'static str,
-    /// What all its segments become, where they change.
+    pub(crate) time_limit: Option<StoredInstant>,
+    pub(crate) total_minor: i64,
+    pub(crate) currency: &'static str,
+    /// What becomes of its segments: [`ENDED`], [`ANEW`], or nothing.
     pub(crate) segments: Option<&'static str>,
 }
+
+/// All living segments of the booking end, and its chosen seats with them.
+const ENDED: &str = "ended";
+
+/// Its segments and chosen seats are deleted, and written as they are now.
+const ANEW: &str = "anew";
 
 /// A new booking, made now.
 #[derive(Debug, Serialize)]
@@ -57,6 +65,22 @@ pub(crate) struct SegmentRow {
     pub(crate) cabin: i16,
     pub(crate) status: &'static str,
     pub(crate) seats: i16,
+    pub(crate) flight_version: Option<i64>,
+    pub(crate) fare_minor: Option<i64>,
+    pub(crate) booked_at: Option<StoredInstant>,
+    pub(crate) ended_at: Option<StoredInstant>,
+    pub(crate) previous_departure: Option<StoredInstant>,
+    pub(crate) previous_departure_offset: Option<i32>,
+    pub(crate) previous_arrival: Option<StoredInstant>,
+    pub(crate) previous_arrival_offset: Option<i32>,
+}
+
+/// The version of its flight that a segment knows from now on.
+#[derive(Debug, Serialize)]
+pub(crate) struct NoticeRow {
+    pub(crate) booking_id: i64,
+    pub(crate) position: i16,
+    pub(crate) flight_version: Option<i64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -92,6 +116,9 @@ pub(crate) struct BalanceRow {
 #[derive(Debug, Default)]
 pub(crate) struct Written<'a> {
     pub(crate) changed: Vec<ChangedRow>,
+    pub(crate) noticed: Vec<NoticeRow>,
+    /// Numbers of bookings whose time limit is near, as was said now.
+    pub(crate) warned: Vec<i64>,
     /// In the order of locators: where two processes have drawn the same ones, neither waits for the other's second.
     pub(crate) bookings: Vec<BookingRow<'a>>,
     pub(crate) passengers: Vec<PassengerRow<'a>>,
@@ -99,7 +126,7 @@ pub(crate) struct Written<'a> {
     pub(crate) seats: Vec<SeatRow>,
     pub(crate) history: Vec<HistoryRow>,
     pub(crate) balance: Vec<BalanceRow>,
-    /// An event for each booking, and one that names all flights whose seats moved.
+    /// An event for each booking of which there is something to tell, and one that names all flights whose seats moved.
     pub(crate) events: Vec<Event>,
 }
 
@@ -111,6 +138,7 @@ impl<'a> Written<'a> {
     ) -> Result<Self, sqlx::Error> {
         let mut rows = Self::default();
         let mut ids = ids.into_iter();
+        let mut becoming: Vec<Becoming<'_>> = Vec::new();
         for change in changes {
             let id = match &change.kind {
                 Kind::Create => {
@@ -120,12 +148,20 @@ impl<'a> Written<'a> {
                     rows.create(id, change)?;
                     id
                 }
-                Kind::Confirm { id } => rows.change(*id, &change.booking, None),
-                Kind::Clear { id } => {
-                    rows.change(*id, &change.booking, Some(SegmentStatus::Hk.code()))
+                Kind::Confirm { id } => become_now(&mut becoming, *id, change, Segments::Stay),
+                Kind::Clear { id } | Kind::Reschedule { id, .. } | Kind::Rebook { id, .. } => {
+                    become_now(&mut becoming, *id, change, Segments::Anew)
                 }
                 Kind::Cancel { id, .. } | Kind::Expire { id, .. } => {
-                    rows.change(*id, &change.booking, Some(SegmentStatus::Xx.code()))
+                    become_now(&mut becoming, *id, change, Segments::End)
+                }
+                Kind::Notice { id } => {
+                    rows.notice(*id, change);
+                    continue;
+                }
+                Kind::Warn { id } => {
+                    rows.warned.push(*id);
+                    continue;
                 }
             };
             rows.history.push(HistoryRow {
@@ -135,9 +171,12 @@ impl<'a> Written<'a> {
                     Author::User { id, .. } => Some(id.to_string()),
                     Author::System => None,
                 },
-                action: event(change).kind(),
+                action: event(change).map_or("", |event| event.kind()),
                 detail: change.detail(),
             });
+        }
+        for one in &becoming {
+            rows.change(one);
         }
         rows.bookings.sort_unstable_by_key(|row| row.locator);
         rows.balance = seat_balance(changes)
@@ -152,23 +191,35 @@ impl<'a> Written<'a> {
         Ok(rows)
     }
 
-    /// What a booking has become: once, also where a batch changes it more than once.
-    fn change(&mut self, id: i64, booking: &Booking, segments: Option<&'static str>) -> i64 {
-        let (version, status) = (booking.version.cast_signed(), booking.status.word());
-        match self.changed.iter_mut().find(|row| row.id == id) {
-            Some(row) => {
-                row.version = version;
-                row.status = status;
-                row.segments = segments.or(row.segments);
-            }
-            None => self.changed.push(ChangedRow {
-                id,
-                version,
-                status,
-                segments,
-            }),
+    /// What a booking has become.
+    fn change(&mut self, now: &Becoming<'_>) {
+        let booking = &now.change.booking;
+        self.changed.push(ChangedRow {
+            id: now.id,
+            version: booking.version.cast_signed(),
+            status: booking.status.word(),
+            time_limit: booking.time_limit.map(|limit| limit.0.into()),
+            total_minor: booking.total.minor(),
+            currency: booking.total.currency().code(),
+            segments: match now.segments {
+                Segments::Stay => None,
+                Segments::End => Some(ENDED),
+                Segments::Anew => Some(ANEW),
+            },
+        });
+        if now.segments == Segments::Anew {
+            self.segments_of(now.id, now.change);
         }
-        id
+    }
+
+    fn notice(&mut self, id: i64, change: &Change) {
+        for (position, terms) in (1..).zip(&change.terms) {
+            self.noticed.push(NoticeRow {
+                booking_id: id,
+                position,
+                flight_version: terms.version.map(u64::cast_signed),
+            });
+        }
     }
 
     fn create(&mut self, id: i64, change: &'a Change) -> Result<(), sqlx::Error> {
@@ -206,9 +257,19 @@ impl<'a> Written<'a> {
                 date_of_birth: passenger.date_of_birth.map(|date| date.to_string()),
             });
         }
+        self.segments_of(id, change);
+        Ok(())
+    }
+
+    /// A booking's segments and chosen seats as they are now.
+    fn segments_of(&mut self, id: i64, change: &Change) {
+        let booking = &change.booking;
         let taken = i16::from(party::seats_needed(&booking.passengers));
-        for (position, segment) in (1_u8..).zip(&booking.segments) {
+        let segments = booking.segments.iter().zip(&change.terms);
+        for (position, (segment, terms)) in (1_u8..).zip(segments) {
             let flight_id = segment.flight_id.raw();
+            let instant = |time: Option<OffsetTime>| time.map(|time| time.instant().into());
+            let offset = |time: Option<OffsetTime>| time.map(|time| time.offset().seconds());
             self.segments.push(SegmentRow {
                 booking_id: id,
                 position: position.into(),
@@ -216,6 +277,14 @@ impl<'a> Written<'a> {
                 cabin: cabin_number(segment.cabin),
                 status: segment.status.code(),
                 seats: taken,
+                flight_version: terms.version.map(u64::cast_signed),
+                fare_minor: terms.fare.map(|fare| fare.minor()),
+                booked_at: terms.booked_at.map(Into::into),
+                ended_at: terms.ended_at.map(Into::into),
+                previous_departure: instant(segment.previous_departure),
+                previous_departure_offset: offset(segment.previous_departure),
+                previous_arrival: instant(segment.previous_arrival),
+                previous_arrival_offset: offset(segment.previous_arrival),
             });
             for choice in booking.seats.iter().filter(|c| c.segment == position) {
                 self.seats.push(SeatRow {
@@ -227,11 +296,51 @@ impl<'a> Written<'a> {
                 });
             }
         }
-        Ok(())
     }
 }
 
-fn event(change: &Change) -> Event {
+/// What becomes of the segments of a booking that was there before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Segments {
+    Stay,
+    End,
+    Anew,
+}
+
+/// A booking that was there before, with the last of its changes: it is written once, also where a batch changes it more often.
+struct Becoming<'a> {
+    id: i64,
+    change: &'a Change,
+    segments: Segments,
+}
+
+/// Notes what a booking becomes; answers its number.
+fn become_now<'a>(
+    becoming: &mut Vec<Becoming<'a>>,
+    id: i64,
+    change: &'a Change,
+    segments: Segments,
+) -> i64 {
+    match becoming.iter_mut().find(|one| one.id == id) {
+        Some(known) => {
+            known.change = change;
+            known.segments = match (known.segments, segments) {
+                (before, Segments::Stay) => before,
+                (Segments::Anew, Segments::End) => Segments::Anew,
+                (_, now) => now,
+            };
+        }
+        None => becoming.push(Becoming {
+            id,
+            change,
+            segments,
+        }),
+    }
+    id
+}
+
+/// What others are told of a change, if they are.
+fn event(change: &Change) -> Option<Event> {
     let booking = &change.booking;
     let event = BookingEvent {
         locator: booking.locator,
@@ -246,17 +355,20 @@ fn event(change: &Change) -> Event {
             Author::System => None,
         },
     };
-    match change.kind {
+    Some(match change.kind {
         Kind::Create => Event::BookingCreated(event),
         Kind::Confirm { .. } => Event::BookingConfirmed(event),
         Kind::Clear { .. } => Event::WaitlistCleared(event),
         Kind::Cancel { .. } => Event::BookingCancelled(event),
         Kind::Expire { .. } => Event::BookingExpired(event),
-    }
+        Kind::Reschedule { .. } | Kind::Rebook { .. } => Event::BookingChanged(event),
+        Kind::Warn { .. } => Event::BookingExpiring(event),
+        Kind::Notice { .. } => return None,
+    })
 }
 
 fn events(changes: &[&Change]) -> Vec<Event> {
-    let mut events: Vec<Event> = changes.iter().map(|change| event(change)).collect();
+    let mut events: Vec<Event> = changes.iter().filter_map(|change| event(change)).collect();
     let moved = changes.iter().flat_map(|change| change.seats());
     let mut flights: Vec<_> = moved.map(|((flight, _), _)| flight).collect();
     if !flights.is_empty() {

@@ -10,8 +10,8 @@ use sqlx::sqlite::SqliteTransaction;
 
 use super::{reading, waiting};
 use crate::features::bookings::command::Command;
-use crate::features::bookings::decide::{Facts, FlightFacts};
-use crate::store::rows::bookings::flights::{CabinRow, FlightRow, flights};
+use crate::features::bookings::decide::{Facts, FlightFacts, Move};
+use crate::store::rows::bookings::flights::{CabinRow, FlightRow, MoveRow, flights, moves};
 use crate::store::rows::bookings::wanted::Wanted;
 use crate::store::rows::bookings::{json, unreadable};
 use crate::store::rows::instant::StoredInstant;
@@ -33,9 +33,15 @@ pub(super) async fn read(
     } else {
         reading::by_locators(&mut **tx, &locators).await?
     };
+    let ids = wanted.flights_with(&bookings);
     let facts = Facts {
         now,
-        flights: read_flights(tx, &wanted.flights_with(&bookings)).await?,
+        moves: if wanted.tells_moves {
+            read_moves(tx, &ids).await?
+        } else {
+            HashMap::new()
+        },
+        flights: read_flights(tx, &ids).await?,
         waiting,
         bookings: bookings
             .into_iter()
@@ -79,7 +85,7 @@ async fn read_flights(
     let ids = json(&ids)?;
     let found: Vec<FlightRow> = sqlx::query_as(
         "SELECT f.id, f.carrier, f.number, f.origin, f.destination, f.departure, f.departure_offset, f.arrival,
-                f.arrival_offset, f.aircraft, f.status
+                f.arrival_offset, f.aircraft, f.status, f.version
          FROM json_each(?1) j CROSS JOIN flights f ON f.id = j.value",
     )
     .bind(&ids)
@@ -93,6 +99,21 @@ async fn read_flights(
     .fetch_all(&mut **tx)
     .await?;
     flights(found, cabins)
+}
+
+/// What has happened to flights.
+async fn read_moves(
+    tx: &mut SqliteTransaction<'_>,
+    ids: &[i64],
+) -> Result<HashMap<FlightId, Vec<Move>>, sqlx::Error> {
+    let found: Vec<MoveRow> = sqlx::query_as(
+        "SELECT c.flight_id, c.version, c.departure, c.departure_offset, c.arrival, c.arrival_offset
+         FROM json_each(?1) j CROSS JOIN schedule_changes c ON c.flight_id = j.value ORDER BY c.version",
+    )
+    .bind(json(&ids)?)
+    .fetch_all(&mut **tx)
+    .await?;
+    moves(found)
 }
 
 async fn read_taken(

@@ -15,9 +15,11 @@ use crate::store::sqlite::flights::EVERY_DATE;
 macro_rules! columns {
     () => {
         "b.id, b.locator, b.office, b.created_by, u.username, b.operation, b.status, b.version, b.contact_email,
-         b.contact_phone, b.total_minor, b.currency, b.time_limit, b.created_at, b.updated_at,
+         b.contact_phone, b.total_minor, b.currency, b.time_limit, b.warned_at IS NOT NULL AS is_warned, b.created_at, b.updated_at,
          (SELECT json_group_array(json_array(s.flight_id, f.carrier, f.number, f.origin, f.destination, f.departure,
-                 f.departure_offset, f.arrival, f.arrival_offset, f.aircraft, s.cabin, s.status) ORDER BY s.position)
+                 f.departure_offset, f.arrival, f.arrival_offset, f.aircraft, s.cabin, s.status, s.flight_version,
+                 s.fare_minor, s.booked_at, s.ended_at, s.previous_departure, s.previous_departure_offset,
+                 s.previous_arrival, s.previous_arrival_offset) ORDER BY s.position)
           FROM segments s JOIN flights f ON f.id = s.flight_id WHERE s.booking_id = b.id) AS segments,
          (SELECT json_group_array(json_object('given_name', p.given_name, 'surname', p.surname, 'title', p.title,
                  'type', p.kind, 'date_of_birth', p.date_of_birth) ORDER BY p.position)

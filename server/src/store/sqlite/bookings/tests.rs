@@ -114,7 +114,7 @@ impl Fixture for OnDisk {
         change(
             self,
             &format!(
-                "UPDATE bookings SET time_limit = time_limit - {by};
+                "UPDATE bookings SET time_limit = time_limit - {by}, created_at = created_at - {by};
                  UPDATE flights SET departure = departure - {by}, arrival = arrival - {by}"
             ),
         )

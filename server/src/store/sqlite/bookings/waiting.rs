@@ -17,7 +17,7 @@ const WHO: &str = "
             FROM json_each(?1) j
             CROSS JOIN bookings b ON b.locator = j.value
             CROSS JOIN segments s ON s.booking_id = b.id
-            WHERE s.status IN ('HK', 'TK', 'UN')
+            WHERE s.status IN ('HK', 'TK')
             UNION ALL
             SELECT i.flight_id, i.cabin, 0 FROM json_each(?2) j CROSS JOIN inventory i ON i.flight_id = j.value)
         GROUP BY flight_id, cabin)

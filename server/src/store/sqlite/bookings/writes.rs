@@ -24,6 +24,24 @@ pub(super) async fn write(
     create(tx, now, &written).await?;
     rows(
         tx,
+        "UPDATE segments SET flight_version = j.known
+         FROM (SELECT value ->> 'booking_id' AS booking_id, value ->> 'position' AS position,
+                      value ->> 'flight_version' AS known
+               FROM json_each(?1)) j
+         WHERE segments.booking_id = j.booking_id AND segments.position = j.position",
+        &written.noticed,
+        now,
+    )
+    .await?;
+    rows(
+        tx,
+        "UPDATE bookings SET warned_at = ?2 WHERE id IN (SELECT value FROM json_each(?1))",
+        &written.warned,
+        now,
+    )
+    .await?;
+    rows(
+        tx,
         "INSERT INTO history (booking_id, version, at, user_id, action, detail)
          SELECT value ->> 'booking_id', value ->> 'version', ?2, value ->> 'user_id', value ->> 'action',
                 value ->> 'detail'
@@ -54,15 +72,19 @@ async fn change(
     changed: &[ChangedRow],
 ) -> Result<(), sqlx::Error> {
     for statement in [
-        "UPDATE bookings SET status = j.becomes, version = j.version, updated_at = ?2, time_limit = NULL
-         FROM (SELECT value ->> 'id' AS id, value ->> 'version' AS version, value ->> 'status' AS becomes
+        "UPDATE bookings SET status = j.becomes, version = j.version, updated_at = ?2, time_limit = j.until,
+                             total_minor = j.total_minor, currency = j.money
+         FROM (SELECT value ->> 'id' AS id, value ->> 'version' AS version, value ->> 'status' AS becomes,
+                      value ->> 'time_limit' AS until, value ->> 'total_minor' AS total_minor, value ->> 'currency' AS money
                FROM json_each(?1)) j
          WHERE bookings.id = j.id",
-        "UPDATE segments
-         SET status = (SELECT value ->> 'segments' FROM json_each(?1) WHERE value ->> 'id' = segments.booking_id)
-         WHERE booking_id IN (SELECT value ->> 'id' FROM json_each(?1) WHERE value ->> 'segments' IS NOT NULL)",
+        "UPDATE segments SET status = 'XX', ended_at = coalesce(ended_at, ?2)
+         WHERE booking_id IN (SELECT value ->> 'id' FROM json_each(?1) WHERE value ->> 'segments' = 'ended')
+           AND status <> 'XX'",
+        "DELETE FROM segments
+         WHERE booking_id IN (SELECT value ->> 'id' FROM json_each(?1) WHERE value ->> 'segments' = 'anew')",
         "DELETE FROM seats
-         WHERE booking_id IN (SELECT value ->> 'id' FROM json_each(?1) WHERE value ->> 'segments' = 'XX')",
+         WHERE booking_id IN (SELECT value ->> 'id' FROM json_each(?1) WHERE value ->> 'segments' IS NOT NULL)",
     ] {
         rows(tx, statement, changed, now).await?;
     }
@@ -98,9 +120,13 @@ async fn create(
     .await?;
     rows(
         tx,
-        "INSERT INTO segments (booking_id, position, flight_id, cabin, status, seats)
+        "INSERT INTO segments (booking_id, position, flight_id, cabin, status, seats, flight_version, fare_minor, booked_at,
+                               ended_at, previous_departure, previous_departure_offset, previous_arrival,
+                               previous_arrival_offset)
          SELECT value ->> 'booking_id', value ->> 'position', value ->> 'flight_id', value ->> 'cabin',
-                value ->> 'status', value ->> 'seats'
+                value ->> 'status', value ->> 'seats', value ->> 'flight_version', value ->> 'fare_minor',
+                value ->> 'booked_at', value ->> 'ended_at', value ->> 'previous_departure',
+                value ->> 'previous_departure_offset', value ->> 'previous_arrival', value ->> 'previous_arrival_offset'
          FROM json_each(?1)",
         &written.segments,
         now,

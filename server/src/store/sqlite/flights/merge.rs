@@ -9,7 +9,7 @@ use sqlx::{QueryBuilder, Sqlite as Db, SqliteConnection};
 
 use super::super::{Sqlite, outbox, uploads};
 use super::reading::{COLUMNS, facts};
-use super::writes::{insert_flights, new_ids, update_flights, write_cabins};
+use super::writes::{insert_flights, new_ids, note_moves, update_flights, write_cabins};
 use crate::features::flights::decide::{self, Merge};
 use crate::features::flights::import::RowOutcome;
 use crate::features::flights::import::checkpoint::Advance;
@@ -274,11 +274,14 @@ async fn update(
 ) -> Result<(), sqlx::Error> {
     let (positions, flights): (Vec<usize>, Vec<FlightRecord>) = known.into_iter().unzip();
     let found: Vec<FlightFacts> = facts(tx, flights).await?;
-    let mut changed = Vec::new();
+    let (mut changed, mut moved) = (Vec::new(), Vec::new());
     for (at, facts) in positions.into_iter().zip(&found) {
         outcomes[at] = Some(match decide::merge(facts, &rows[at]) {
             Ok(Merge::Unchanged) => RowOutcome::Unchanged,
             Ok(Merge::Changed(plan)) => {
+                if decide::is_told(facts, &plan) {
+                    moved.push(&facts.flight);
+                }
                 changed.push((&facts.flight, plan));
                 touched.push(facts.flight.id);
                 RowOutcome::Updated
@@ -289,5 +292,6 @@ async fn update(
     if changed.is_empty() {
         return Ok(());
     }
+    note_moves(tx, &moved).await?;
     update_flights(tx, &changed, now).await
 }

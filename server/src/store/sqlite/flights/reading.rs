@@ -32,8 +32,8 @@ pub(super) async fn facts(
 ) -> Result<Vec<FlightFacts>, sqlx::Error> {
     let ids: Vec<i64> = flights.iter().map(|flight| flight.id.raw()).collect();
     let ids = serde_json::to_string(&ids).map_err(|e| sqlx::Error::Encode(e.into()))?;
-    let counts: Vec<(i64, i64, i64)> = sqlx::query_as(
-        "SELECT flight_id, count(DISTINCT booking_id), count(DISTINCT CASE WHEN status = 'HL' THEN booking_id END) \
+    let counts: Vec<(i64, i64)> = sqlx::query_as(
+        "SELECT flight_id, count(DISTINCT booking_id) \
          FROM segments \
          WHERE flight_id IN (SELECT value FROM json_each(?1)) AND status IN ('HK', 'HL', 'TK') GROUP BY flight_id",
     )

@@ -168,3 +168,35 @@ pub(super) async fn update_flights(
     )
     .await
 }
+
+/// Notes what happens to flights on which bookings live: the version to come, and the times until now.
+pub(super) async fn note_moves(
+    tx: &mut SqliteTransaction<'_>,
+    moved: &[&FlightRecord],
+) -> Result<(), sqlx::Error> {
+    if moved.is_empty() {
+        return Ok(());
+    }
+    let rows: Vec<_> = moved
+        .iter()
+        .map(|flight| {
+            let (departure, arrival) = (flight.plan.departure, flight.plan.arrival);
+            (
+                flight.id.raw(),
+                flight.version + 1,
+                micros(departure.instant()),
+                departure.offset().seconds(),
+                micros(arrival.instant()),
+                arrival.offset().seconds(),
+            )
+        })
+        .collect();
+    sqlx::query(
+        "INSERT INTO schedule_changes (flight_id, version, departure, departure_offset, arrival, arrival_offset)
+         SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5 FROM json_each(?1)",
+    )
+    .bind(serde_json::to_string(&rows).map_err(|error| sqlx::Error::Encode(error.into()))?)
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}

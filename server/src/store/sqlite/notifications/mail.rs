@@ -152,7 +152,7 @@ impl MailStore for Sqlite {
 
     async fn forget_mails(&self, age: Duration, limit: u32) -> Result<u64, StoreError> {
         let old: Option<i64> = sqlx::query_scalar(concat!(
-            "SELECT id FROM mails WHERE ended_at < ",
+            "SELECT id FROM mails WHERE ended_at <= ",
             now!(),
             " - ?1 LIMIT 1"
         ))
@@ -164,7 +164,7 @@ impl MailStore for Sqlite {
         }
         let mut tx = self.write().await?;
         let gone = sqlx::query(concat!(
-            "DELETE FROM mails WHERE id IN (SELECT id FROM mails WHERE ended_at < ",
+            "DELETE FROM mails WHERE id IN (SELECT id FROM mails WHERE ended_at <= ",
             now!(),
             " - ?1 ORDER BY ended_at LIMIT ?2)"
         ))

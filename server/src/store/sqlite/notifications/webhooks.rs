@@ -329,7 +329,7 @@ impl WebhookStore for Sqlite {
 
     async fn forget_deliveries(&self, age: Duration, limit: u32) -> Result<u64, StoreError> {
         let old: Option<i64> = sqlx::query_scalar(concat!(
-            "SELECT id FROM webhook_deliveries WHERE ended_at < ",
+            "SELECT id FROM webhook_deliveries WHERE ended_at <= ",
             now!(),
             " - ?1 LIMIT 1"
         ))
@@ -342,7 +342,7 @@ impl WebhookStore for Sqlite {
         let mut tx = self.write().await?;
         let gone = sqlx::query(concat!(
             "DELETE FROM webhook_deliveries WHERE id IN (
-                 SELECT id FROM webhook_deliveries WHERE ended_at < ",
+                 SELECT id FROM webhook_deliveries WHERE ended_at <= ",
             now!(),
             " - ?1 ORDER BY ended_at LIMIT ?2)"
         ))

@@ -3,14 +3,67 @@
 use jiff::SignedDuration;
 
 use super::*;
+use crate::features::bookings::itinerary;
 
 #[derive(Debug, Clone)]
 enum Wish {
-    Book { people: usize, both: bool, how: How },
-    Cancel { which: usize },
-    Confirm { which: usize },
-    Expire { which: usize },
-    Clear { flight: i64 },
+    Book {
+        people: usize,
+        both: bool,
+        how: How,
+    },
+    Cancel {
+        which: usize,
+    },
+    Confirm {
+        which: usize,
+    },
+    Expire {
+        which: usize,
+    },
+    Clear {
+        flight: i64,
+    },
+    Tell {
+        which: usize,
+    },
+    Rebook {
+        which: usize,
+        segment: u8,
+        to: Option<(i64, bool)>,
+    },
+}
+
+/// What happens to flights between two batches.
+#[derive(Debug, Clone, Copy)]
+enum Happens {
+    Nothing,
+    Moves { flight: i64, quarters: i64 },
+    Grounds { flight: i64 },
+}
+
+fn happens() -> impl Strategy<Value = Happens> {
+    prop_oneof![
+        4 => Just(Happens::Nothing),
+        4 => (1_i64..3, -3_i64..4).prop_map(|(flight, quarters)| Happens::Moves { flight, quarters }),
+        1 => (1_i64..3).prop_map(|flight| Happens::Grounds { flight }),
+    ]
+}
+
+fn happen(facts: &mut Facts, what: Happens) {
+    match what {
+        Happens::Nothing => {}
+        Happens::Moves { flight, quarters } => {
+            let is = &world().flights[&FlightId::from_raw(flight)];
+            let by = SignedDuration::from_mins(15 * quarters);
+            let later = |time: airside_common::time::OffsetTime| {
+                airside_common::time::OffsetTime::new(time.instant() + by, time.offset())
+                    .to_string()
+            };
+            schedule::moved(facts, flight, &later(is.departure), &later(is.arrival));
+        }
+        Happens::Grounds { flight } => schedule::grounded(facts, flight),
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -35,6 +88,9 @@ fn wish() -> impl Strategy<Value = Wish> {
         1 => (0_usize..20).prop_map(|which| Wish::Confirm { which }),
         1 => (0_usize..20).prop_map(|which| Wish::Expire { which }),
         1 => (1_i64..3).prop_map(|flight| Wish::Clear { flight }),
+        2 => (0_usize..20).prop_map(|which| Wish::Tell { which }),
+        3 => (0_usize..20, 1_u8..4, proptest::option::of((1_i64..3, any::<bool>())))
+            .prop_map(|(which, segment, to)| Wish::Rebook { which, segment, to }),
     ]
 }
 
@@ -69,6 +125,20 @@ fn commanded(wish: &Wish, known: &[(Locator, Caller)]) -> Option<Command> {
             Some(holds::confirm(*locator, IfMatch::Any, caller))
         }
         Wish::Expire { which } => Some(Command::Due(Duty::Expire(known.get(which)?.0))),
+        Wish::Tell { which } => Some(Command::Due(Duty::Reschedule(known.get(which)?.0))),
+        Wish::Rebook { which, segment, to } => {
+            let (locator, caller) = known.get(which)?;
+            let mut wanted = json!({"segment": segment});
+            if let Some((flight, business)) = to {
+                let cabin = if business { "business" } else { "economy" };
+                wanted["replacement"] = json!({"flight_id": flight.to_string(), "cabin": cabin});
+            }
+            Some(rebook::rebook(
+                *locator,
+                caller,
+                json!({"segments": [wanted]}),
+            ))
+        }
         Wish::Clear { flight } => Some(Command::Due(Duty::Clear(FlightId::from_raw(flight)))),
     }
 }
@@ -78,11 +148,12 @@ proptest! {
     /// seats that a batch gave back have been offered does not fit.
     #[test]
     fn no_sequence_oversells(
-        batches in proptest::collection::vec((proptest::collection::vec(wish(), 1..12), 0_i64..10), 1..8)
+        batches in proptest::collection::vec((happens(), proptest::collection::vec(wish(), 1..12), 0_i64..10), 1..8)
     ) {
         let mut facts = world();
         let mut known: Vec<(Locator, Caller)> = Vec::new();
-        for (batch, hours) in batches {
+        for (what, batch, hours) in batches {
+            happen(&mut facts, what);
             let commands: Vec<Command> = batch.iter().filter_map(|wish| commanded(wish, &known)).collect();
             let before = facts.clone();
             let decisions = decide(&before, &commands);
@@ -103,19 +174,44 @@ proptest! {
                 }
             }
             for flight in facts.flights.values() {
-                let held: u32 = facts.bookings.values()
-                    .flat_map(|stored| stored.booking.segments.iter().map(move |s| (stored, s)))
-                    .filter(|(_, s)| s.flight_id == flight.id && holds_seats(s.status))
-                    .map(|(stored, _)| u32::from(party::seats_needed(&stored.booking.passengers)))
-                    .sum();
-                prop_assert_eq!(flight.cabins[3].unwrap().sold, held);
+                for cabin in [Cabin::Business, Cabin::Economy] {
+                    let held: u32 = facts.bookings.values()
+                        .flat_map(|stored| stored.booking.segments.iter().map(move |s| (stored, s)))
+                        .filter(|(_, s)| s.flight_id == flight.id && s.cabin == cabin && holds_seats(s.status))
+                        .map(|(stored, _)| u32::from(party::seats_needed(&stored.booking.passengers)))
+                        .sum();
+                    prop_assert_eq!(flight.cabins[cabin.index()].unwrap().sold, held);
+                }
             }
+            let chosen: usize = facts.bookings.values().map(|stored| chosen(&stored.booking).len()).sum();
+            prop_assert_eq!(facts.taken.len(), chosen);
             for stored in facts.bookings.values() {
                 let booking = &stored.booking;
                 prop_assert_eq!(booking.status == BookingStatus::Held, booking.time_limit.is_some());
                 let waits = booking.segments.iter().filter(|s| s.status == SegmentStatus::Hl).count();
                 let expected = if booking.status == BookingStatus::Waitlisted { booking.segments.len() } else { 0 };
                 prop_assert_eq!(waits, expected);
+            }
+            // Whoever is told knows how things are.
+            let mut now = facts.clone();
+            let locators: Vec<Locator> = now.bookings.keys().copied().collect();
+            for locator in locators {
+                schedule::told(&mut now, locator);
+                prop_assert!(schedule::told(&mut now, locator).is_empty());
+                let stored = &now.bookings[&locator];
+                for segment in &stored.booking.segments {
+                    let flight = &now.flights[&segment.flight_id];
+                    let is_gone = flight.status == FlightStatus::Cancelled;
+                    match segment.status {
+                        SegmentStatus::Hk => prop_assert!(!is_gone && segment.previous_departure.is_none()),
+                        SegmentStatus::Tk => {
+                            prop_assert!(!is_gone && segment.previous_departure.is_some());
+                            prop_assert_ne!(segment.previous_departure, Some(flight.departure));
+                        }
+                        SegmentStatus::Un => prop_assert!(is_gone),
+                        SegmentStatus::Hl | SegmentStatus::Xx => {}
+                    }
+                }
             }
             // Whoever still waits after a look at both flights does not fit.
             let looks = [1, 2].map(|flight| Command::Due(Duty::Clear(FlightId::from_raw(flight))));
@@ -128,6 +224,12 @@ proptest! {
                     let cabin = facts.flights[&s.flight_id].cabins[s.cabin.index()].unwrap();
                     cabin.capacity - cabin.sold >= needed
                 });
+                let flights: Vec<&FlightFacts> =
+                    stored.booking.segments.iter().map(|s| &facts.flights[&s.flight_id]).collect();
+                let leaves = flights.iter().all(|flight| {
+                    flight.status == FlightStatus::Scheduled && flight.departure.instant() > facts.now
+                });
+                let fits = fits && leaves && itinerary::connect(&flights).is_ok();
                 prop_assert!(!fits, "seats are free for {}", stored.booking.locator);
             }
             facts.now += SignedDuration::from_hours(hours);

@@ -16,7 +16,15 @@ async fn held(fixture: &impl Fixture) -> (Arc<dyn BookingStore>, Caller, Booking
 }
 
 async fn holds_due(store: &dyn BookingStore) -> Vec<Duty> {
-    store.due(Look::Holds, 10).await.unwrap()
+    store
+        .due(
+            Look::Holds {
+                near: SignedDuration::ZERO,
+            },
+            10,
+        )
+        .await
+        .unwrap()
 }
 
 pub(crate) async fn a_hold_keeps_its_seats_until_it_is_confirmed(fixture: &impl Fixture) {
@@ -148,7 +156,16 @@ pub(crate) async fn of_confirmation_and_expiry_one_wins(fixture: &impl Fixture) 
     for (n, word) in tasks.join_all().await {
         all[n].push(word);
     }
-    for duty in store.due(Look::Holds, 100).await.unwrap() {
+    for duty in store
+        .due(
+            Look::Holds {
+                near: SignedDuration::ZERO,
+            },
+            100,
+        )
+        .await
+        .unwrap()
+    {
         one(&*store, Command::Due(duty)).await;
     }
     let mut living = 0;
@@ -200,4 +217,44 @@ pub(crate) async fn a_time_limit_has_bounds(fixture: &impl Fixture) {
     assert_eq!(limit.subsec_nanosecond(), 0);
     let cut = (now + SignedDuration::from_hours(167)).duration_since(limit);
     assert!(cut < SignedDuration::from_secs(1));
+}
+
+pub(crate) async fn a_time_limit_that_is_near_is_told_once(fixture: &impl Fixture) {
+    let (store, ada, made) = held(fixture).await;
+    let near = Look::Holds {
+        near: SignedDuration::from_hours(12),
+    };
+    let due = async || store.due(near, 10).await.unwrap();
+    fixture.pass(11).await;
+    assert_eq!(due().await, [], "13 hours are left of 24");
+    fixture.pass(2).await;
+    let warn = Duty::Warn(made.locator);
+    assert_eq!(due().await, [warn]);
+    let shorter = Look::Holds {
+        near: SignedDuration::from_hours(10),
+    };
+    assert_eq!(store.due(shorter, 10).await.unwrap(), [], "11 are left");
+    let batch = [Command::Due(warn), Command::Due(warn)];
+    let outcomes = store.execute(&batch).await.unwrap();
+    assert_eq!(words(&outcomes), ["1 settled", "0 settled"]);
+    assert_eq!(due().await, []);
+    assert_eq!(
+        words(&store.execute(&batch).await.unwrap()),
+        ["0 settled"; 2]
+    );
+    let now = store.booking(made.locator).await.unwrap().unwrap().booking;
+    assert_eq!((now.version, now.status), (1, BookingStatus::Held));
+    assert_eq!(store.history(made.locator).await.unwrap().len(), 1);
+    let events = fixture.events().await;
+    let told = events
+        .iter()
+        .filter(|event| event.kind() == "booking.expiring");
+    assert_eq!(told.count(), 1);
+    let confirmed = one(&*store, confirm(&ada, "c", made.locator, 1)).await;
+    assert_eq!(word(&confirmed), "200", "whoever has seen it confirms it");
+    // Whoever is held for a short time is told in the middle of it, and not at once.
+    let soon = one(&*store, create(&ada, "short", 1, hold)).await;
+    assert_eq!(word(&soon), "201");
+    fixture.limits_in(Duration::from_hours(1)).await;
+    assert_eq!(due().await, []);
 }

@@ -36,7 +36,7 @@ fn clear(flight: i64) -> Command {
 }
 
 async fn due(store: &dyn BookingStore) -> Vec<Duty> {
-    store.due(Look::Waitlists, 10).await.unwrap()
+    store.due(Look::Everything, 10).await.unwrap()
 }
 
 /// Makes bookings one after the other, each with its own batch.

@@ -139,6 +139,112 @@ fn whoever_waits_or_has_a_time_limit_is_told_of_it() {
     }
 }
 
+/// The first flight leaves twenty minutes later than it was booked.
+fn moved() -> Booking {
+    let mut booking = booking("confirmed");
+    booking.version = 2;
+    let first = &mut booking.segments[0];
+    first.status = SegmentStatus::Tk;
+    first.previous_departure = Some(first.departure);
+    first.previous_arrival = Some(first.arrival);
+    first.departure = "2026-12-07T20:20:00-05:00".parse().unwrap();
+    booking
+}
+
+/// The second flight does not operate.
+fn grounded() -> Booking {
+    let mut booking = booking("confirmed");
+    booking.version = 3;
+    booking.segments[1].status = SegmentStatus::Un;
+    booking
+}
+
+/// It was replaced by another.
+fn rebooked() -> Booking {
+    let mut booking = grounded();
+    booking.version = 4;
+    let mut other = booking.segments[1].clone();
+    booking.segments[1].status = SegmentStatus::Xx;
+    other.status = SegmentStatus::Hk;
+    other.flight_id = airside_common::flight::FlightId::from_raw(3);
+    other.number = "946".parse().unwrap();
+    booking.segments.push(other);
+    booking
+}
+
+#[test]
+fn a_changed_flight_is_told_with_the_times_before() {
+    let occasion = occasions::of("booking.changed", moved().status).unwrap();
+    let letter = writer().letter(occasion.letter, &moved()).unwrap();
+    insta::assert_snapshot!(
+        "changed_text",
+        format!("{}\n---\n{}", letter.subject, letter.text)
+    );
+    insta::assert_snapshot!("changed_html", letter.html);
+    let subject = |booking: &Booking| written(booking, Event::BookingChanged).unwrap().subject;
+    assert_eq!(
+        subject(&moved()),
+        "Your flights have new times, booking K7QW2M: JFK to FRA, 7 Dec 2026"
+    );
+    assert_eq!(
+        subject(&grounded()),
+        "A flight of your booking K7QW2M does not operate: JFK to FRA, 7 Dec 2026"
+    );
+    assert_eq!(
+        subject(&rebooked()),
+        "Your booking K7QW2M has changed: JFK to FRA, 7 Dec 2026"
+    );
+    let letter = writer().letter(occasion.letter, &rebooked()).unwrap();
+    assert!(
+        letter
+            .text
+            .contains("UA944  United Air Lines Inc.  (cancelled)"),
+        "{}",
+        letter.text
+    );
+    assert!(!letter.text.contains("(was "), "{}", letter.text);
+    // What is cancelled by now is told by another mail.
+    assert_eq!(written(&booking("cancelled"), Event::BookingChanged), None);
+}
+
+#[test]
+fn a_time_limit_that_is_near_is_told_while_it_is_ahead() {
+    let mut held = booking("held");
+    held.time_limit = Some("2026-11-28T14:00:00Z".parse().unwrap());
+    let mail = written(&held, Event::BookingExpiring).unwrap();
+    assert_eq!(
+        mail.subject,
+        "Your booking K7QW2M is held only until 28 Nov 2026, 14:00 UTC: JFK to FRA, 7 Dec 2026"
+    );
+    assert_eq!(written(&booking("confirmed"), Event::BookingExpiring), None);
+}
+
+/// A calendar takes what has changed under the same names.
+#[test]
+fn a_calendar_follows_what_happens_to_flights() {
+    let of = |booking: &Booking, name: &str| -> Vec<String> {
+        let calendar = calendar::of(booking, Noon.now()).unwrap();
+        let lines = calendar.lines().filter(|line| line.starts_with(name));
+        lines.map(|line| line.trim_end().to_owned()).collect()
+    };
+    let before = booking("confirmed");
+    assert_eq!(of(&moved(), "UID"), of(&before, "UID"));
+    assert_eq!(of(&moved(), "SEQUENCE"), ["SEQUENCE:2"; 2]);
+    assert_eq!(of(&moved(), "DTSTART")[0], "DTSTART:20261208T012000Z");
+    assert_eq!(of(&moved(), "STATUS"), ["STATUS:CONFIRMED"; 2]);
+    assert_eq!(
+        of(&grounded(), "STATUS"),
+        ["STATUS:CONFIRMED", "STATUS:CANCELLED"]
+    );
+    let statuses = ["STATUS:CONFIRMED", "STATUS:CANCELLED", "STATUS:CONFIRMED"];
+    assert_eq!(of(&rebooked(), "STATUS"), statuses);
+    assert_eq!(of(&rebooked(), "SEQUENCE"), ["SEQUENCE:4"; 3]);
+    // Another cabin on the same flight is no other flight.
+    let mut up = rebooked();
+    up.segments[2].flight_id = up.segments[1].flight_id;
+    assert_eq!(of(&up, "STATUS"), ["STATUS:CONFIRMED"; 2]);
+}
+
 #[test]
 fn flights_go_into_a_calendar_and_out_of_it() {
     let calendar = |status| calendar::of(&booking(status), Noon.now()).unwrap();

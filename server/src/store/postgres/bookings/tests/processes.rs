@@ -245,7 +245,7 @@ async fn holds_and_waitlists_meet_no_deadlock_and_sell_no_seat_twice() {
     );
     assert_eq!(fixture.store().violations().await.unwrap(), []);
     // Once all is still, whoever waits waits for seats that are not there.
-    while let due @ [_, ..] = &fixture.store().due(Look::Waitlists, 64).await.unwrap()[..] {
+    while let due @ [_, ..] = &fixture.store().due(Look::Everything, 64).await.unwrap()[..] {
         let commands: Vec<Command> = due.iter().copied().map(Command::Due).collect();
         let settled = fixture.store().execute(&commands).await.unwrap();
         assert!(
@@ -284,7 +284,15 @@ async fn a_hold_ends_once_whoever_looks() {
     let settled = all(processes, |process, store| {
         let (ada, held) = (ada.clone(), held.clone());
         async move {
-            let due = store.due(Look::Holds, 100).await.unwrap();
+            let due = store
+                .due(
+                    Look::Holds {
+                        near: SignedDuration::ZERO,
+                    },
+                    100,
+                )
+                .await
+                .unwrap();
             let mut batch: Vec<Command> = due.into_iter().map(Command::Due).collect();
             // One of them also wants to keep what has ended.
             if process == 0 {
