@@ -26,6 +26,7 @@ mod replicas;
 mod report;
 mod rounds;
 mod search;
+mod uploads;
 
 use report::Report;
 
@@ -36,7 +37,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 type Measure = (&'static str, fn(&mut Report));
 
 /// The measures by name.
-const MEASURES: [Measure; 12] = [
+const MEASURES: [Measure; 13] = [
     ("search", search::measure),
     ("bookings", bookings::measure),
     ("import", import::measure),
@@ -44,6 +45,7 @@ const MEASURES: [Measure; 12] = [
     ("postgres", postgres::measure),
     ("postgres-import", postgres_import::measure),
     ("redis", redis::measure),
+    ("uploads", uploads::measure),
     ("messages", messages::measure),
     ("replicas", replicas::measure),
     ("listeners", listeners::measure),

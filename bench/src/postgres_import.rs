@@ -30,11 +30,10 @@ pub(crate) fn measure(report: &mut Report) {
         eprintln!("  left out: {ADDRESS} does not say where PostgreSQL is");
         return;
     };
-    let weeks = std::env::var(FEWER).map_or(WEEKS, |weeks| weeks.parse().unwrap());
     let runtime = Runtime::new().unwrap();
     let folder = Folder::new("postgres-import");
     let path = folder.join("flights.csv");
-    let plans = write_weeks(&path, 0..weeks);
+    let plans = write_weeks(&path, 0..weeks());
     eprintln!("  {} rows", plans.len());
     beside_bare(
         report,
@@ -50,6 +49,11 @@ pub(crate) fn measure(report: &mut Report) {
         },
         || runtime.block_on(inserted(&address, &plans)),
     );
+}
+
+/// How often the week is repeated.
+pub(crate) fn weeks() -> i64 {
+    std::env::var(FEWER).map_or(WEEKS, |weeks| weeks.parse().unwrap())
 }
 
 /// The address of an empty database with the tables, and a connection to it; nothing is left to do from what was before.

@@ -1,11 +1,18 @@
 //! What the services of a process are built from.
 
+mod arriving;
+mod depths;
+mod needs;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use tokio::task::JoinHandle;
 
+use self::arriving::Arriving;
+pub use self::arriving::UploadWork;
+use self::depths::Depths;
+use self::needs::Needs;
 use crate::bus::SharedBus;
 use crate::bus::memory::MemoryBus;
 use crate::cache::SharedCache;
@@ -53,13 +60,10 @@ use crate::features::queues::service::OfficeQueues;
 use crate::features::search::api::SearchApi;
 use crate::features::search::service::{CACHED_FOR, Search};
 use crate::features::uploads::api::UploadsApi;
-use crate::features::uploads::retention::Retention;
-use crate::features::uploads::service::Uploads;
-use crate::features::uploads::worker::Worker;
 use crate::features::users::api::UsersApi;
 use crate::features::users::service::Users;
-use crate::files::{Files, FilesError};
-use crate::http::health::{Dependency, Readiness};
+use crate::files::FilesError;
+use crate::http::health::Readiness;
 use crate::http::metrics::Metrics;
 use crate::http::outermost::Outermost;
 use crate::http::router::{self, Features, Operations};
@@ -74,10 +78,7 @@ use crate::redis::{AddressError, Link, Redis};
 use crate::roles;
 use crate::roles::consumers::Place;
 use crate::roles::set::{Roles, ServiceRole};
-use crate::store::{self, OpenError, ReplicaHealth, SharedDatabase};
-use depths::Depths;
-
-mod depths;
+use crate::store::{self, OpenError, SharedDatabase};
 
 /// Flights whose seats and fares are cached.
 const CACHED_FLIGHTS: usize = 200_000;
@@ -174,14 +175,6 @@ pub struct WrittenBookings {
     pub queues: OfficeQueues,
     /// The only writer of bookings; it ends when all that hands it work is gone.
     pub writer: JoinHandle<()>,
-}
-
-/// What is done with uploads that have arrived.
-pub struct UploadWork {
-    /// Merges them.
-    pub worker: Worker,
-    /// Deletes their files in the end.
-    pub retention: Retention,
 }
 
 impl App {
@@ -281,41 +274,11 @@ impl App {
             Arc::new(live)
         });
         let flights = Flights::new(shared.clone(), Arc::clone(&clock));
-        let has_sources = is(ServiceRole::Ingest) && !settings.ingest.sources.is_empty();
-        let files = if is(ServiceRole::Admin) || is(ServiceRole::Worker) || has_sources {
-            Some(Files::open(&settings.files, folder)?)
-        } else {
-            None
-        };
-        let worker = files.clone().filter(|_| is(ServiceRole::Worker));
-        let worker = worker.map(|files| {
-            let kept_for = settings.files.kept_for();
-            let clock = Arc::clone(&clock);
-            let retention =
-                Retention::new(shared.clone(), files.clone(), Arc::clone(&clock), kept_for);
-            let worker = Worker::new(shared.clone(), shared.clone(), files, clock);
-            metrics.register(|registry| {
-                registry.register(
-                    "upload_rows",
-                    "Rows of uploaded files that were dealt with",
-                    worker.rows().clone(),
-                );
-            });
-            UploadWork { worker, retention }
-        });
-        let uploads = files.map(|files| {
-            let unsaid = settings.import.clone();
-            Uploads::new(shared.clone(), files, Arc::clone(&clock), unsaid)
-        });
-        let ingest = uploads.clone().filter(|_| has_sources).map(|uploads| {
-            let sources = &settings.ingest.sources;
-            let watch = Watch::new(shared.clone(), uploads, Arc::clone(&clock), sources);
-            metrics.register(|registry| {
-                let help = "Files that were taken from where they arrive";
-                registry.register("ingest_files_taken", help, watch.taken().clone());
-            });
-            watch
-        });
+        let Arriving {
+            uploads,
+            worker,
+            ingest,
+        } = Arriving::build(settings, folder, &shared, &clock, &metrics)?;
         let bus: SharedBus = Arc::new(MemoryBus::default());
 
         metrics.register(|registry| database.register(registry));
@@ -485,43 +448,4 @@ pub fn users(database: &SharedDatabase, clock: SharedClock) -> Result<Users, Bui
         revocations,
         clock,
     ))
-}
-
-/// What the answer to a request needs.
-struct Needs {
-    roles: Roles,
-    database: SharedDatabase,
-    keys: Arc<PublicKeys>,
-    redis: Option<Redis>,
-    queues: SharedQueues,
-}
-
-#[async_trait]
-impl Dependency for Needs {
-    async fn answers(&self) -> Result<(), String> {
-        if !self.keys.are_known() {
-            return Err("the keys of access tokens are not known yet".to_owned());
-        }
-        let patience = Duration::from_secs(1);
-        match tokio::time::timeout(patience, self.database.answers()).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) | Err(_) => Err("the database does not answer".to_owned()),
-        }
-    }
-
-    fn replicas(&self) -> Vec<ReplicaHealth> {
-        self.database.replicas()
-    }
-
-    fn roles(&self) -> &Roles {
-        &self.roles
-    }
-
-    fn redis_answers(&self) -> Option<bool> {
-        self.redis.as_ref().and_then(Redis::answers)
-    }
-
-    fn broker_answers(&self) -> Option<bool> {
-        self.queues.broker_answers()
-    }
 }
