@@ -21,7 +21,7 @@ use super::report::{Aim, Report};
 /// How often the real week is repeated, where nothing else is said: about a million rows.
 const WEEKS: i64 = 77;
 /// Says otherwise, for a try.
-const FEWER: &str = "AIRSIDE_BENCH_WEEKS";
+pub(crate) const FEWER: &str = "AIRSIDE_BENCH_WEEKS";
 /// Bytes that are sent at once.
 const PIECE: usize = 1 << 18;
 

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
-use super::{bare, growth, http, place};
+use super::{bare, growth, http, place, postgres_import};
 
 /// Milliseconds of a processor that a server at rest takes less than in [`LOOK`].
 const AT_REST: f64 = 5.0;
@@ -112,14 +112,22 @@ impl Drop for Server {
 
 /// What starts the real server.
 fn real(data: &Path) -> Command {
+    let mut command = on(data);
+    command
+        .args(["run", "--listen", "127.0.0.1:0"])
+        .arg("--until-stdin-closes");
+    command
+}
+
+/// The server's program on a data folder, without its words yet.
+pub(crate) fn on(data: &Path) -> Command {
     let mut command = Command::new(place::program("airside-server"));
     command
         .arg("--data-dir")
         .arg(data)
-        .args(["run", "--listen", "127.0.0.1:0"])
-        .arg("--until-stdin-closes")
         // A setting that it does not know keeps it from starting.
-        .env_remove(growth::SIZES);
+        .env_remove(growth::SIZES)
+        .env_remove(postgres_import::FEWER);
     command
 }
 

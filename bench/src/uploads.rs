@@ -12,10 +12,10 @@ use tokio::runtime::Runtime;
 
 use super::http::{Connection, log_in};
 use super::import::write_weeks;
-use super::place::{Folder, program};
+use super::place::Folder;
 use super::postgres::{ADDRESS, empty_database};
 use super::postgres_import::weeks;
-use super::process::Server;
+use super::process::{Server, on};
 use super::report::{Aim, Report};
 use super::rounds::{in_turn, median};
 
@@ -66,7 +66,7 @@ fn beside_import(
         || {
             let place = Place::prepared(empty);
             let begun = Instant::now();
-            let done = place.command(&["import", file.to_str().unwrap()]);
+            let mut done = place.command(&["import", file.to_str().unwrap()]);
             assert!(done.output().unwrap().status.success());
             a_second(begun.elapsed())
         },
@@ -105,10 +105,8 @@ impl Place {
     }
 
     fn command(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(program("airside-server"));
+        let mut command = on(&self.data);
         command
-            .arg("--data-dir")
-            .arg(&self.data)
             .args(words)
             .env("AIRSIDE_DATABASE_URL", &self.database)
             .stdin(Stdio::null())
@@ -146,7 +144,7 @@ async fn uploaded(server: &Server, token: &str, file: &Path) -> Value {
             let upload: Value = serde_json::from_slice(answer.body).unwrap();
             match upload["status"].as_str().unwrap() {
                 "completed" => return upload,
-                "queued" | "running" => tokio::time::sleep(LOOK).await,
+                "queued" | "processing" => tokio::time::sleep(LOOK).await,
                 status => panic!("the upload is {status}: {upload}"),
             }
         }

@@ -279,6 +279,8 @@ pub(crate) struct Clerk {
     failed: AtomicUsize,
     /// It does nothing until it knows what it hates.
     waits: AtomicBool,
+    /// How long it thinks about what it has done before it says so.
+    thinks: Mutex<Duration>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -293,6 +295,7 @@ impl Clerk {
             given: AtomicUsize::new(0),
             failed: AtomicUsize::new(0),
             waits: AtomicBool::new(false),
+            thinks: Mutex::default(),
         }
     }
 
@@ -307,6 +310,10 @@ impl Clerk {
 
     pub(crate) fn failed(&self) -> usize {
         self.failed.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn thinks_for(&self, time: Duration) {
+        *self.thinks.lock() = time;
     }
 
     async fn note(&self, batch: &[Delivery]) -> Result<(), sqlx::Error> {
@@ -364,6 +371,8 @@ impl Consumer for Clerk {
         }
         let noted = self.note(batch).await;
         noted.map_err(|error| ConsumeError::Unavailable(Box::new(error)))?;
+        let thinks = *self.thinks.lock();
+        tokio::time::sleep(thinks).await;
         Ok(())
     }
 }

@@ -26,6 +26,9 @@ const AGAIN: &str = "events are relayed again";
 /// Longer than any time-out and pause of relay and runner.
 const LONG: Duration = Duration::from_secs(20);
 
+/// By when all is done that is done slowly, after pauses that have grown.
+const LATE: Duration = Duration::from_mins(2);
+
 /// A server of all roles, which relays to RabbitMQ, and what it logs.
 struct Relaying {
     place: Place,
@@ -126,6 +129,30 @@ async fn without_the_broker_events_wait_and_bookings_do_not(
     office.all_done(SOON, &booked).await;
     office.in_order().await;
     relaying.tells_each_fault_once();
+    clerk.stop().await;
+    relaying.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_in_hand_when_the_broker_starts_again_comes_again_without_effect() {
+    let broker = Broker::start().await;
+    let relaying = Relaying::start(broker.url()).await;
+    let office = Office::open(&relaying.place, Some(broker.url())).await;
+    let clerk = office.clerk().await;
+    // It has done them by then, and not said so.
+    clerk.clerk.thinks_for(Duration::from_millis(500));
+    let bookers = Bookers::of(&relaying.client);
+    for _ in 0..2 {
+        bookers.make(20).await;
+        tokio::time::sleep(KEPT).await;
+        bookers.make(20).await;
+        broker.kill().await;
+        broker.again().await;
+    }
+    bookers.make(20).await;
+    let booked = bookers.end().await;
+    office.all_done(LATE, &booked).await;
+    office.in_order().await;
     clerk.stop().await;
     relaying.stop().await;
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use airside_common::event::Event;
 use airside_common::flight::FlightId;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::service::Search;
@@ -17,6 +18,10 @@ pub const RECONCILE_EVERY: Duration = Duration::from_mins(1);
 /// How often it is told which searches found no seats.
 const REPORT_EVERY: Duration = Duration::from_secs(10);
 
+/// How long flights of an import are gathered before they are in the timetable: each change of it costs about the same, and
+/// an import makes many.
+const GATHER_FOR: Duration = Duration::from_millis(250);
+
 /// Keeps search current until it is told to stop or the bus ends.
 pub async fn follow(
     search: Arc<Search>,
@@ -28,14 +33,28 @@ pub async fn follow(
     tick.tick().await;
     let mut report = tokio::time::interval(REPORT_EVERY);
     report.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut imported: Vec<FlightId> = Vec::new();
+    let mut gathered = Box::pin(tokio::time::sleep(GATHER_FOR));
     loop {
         let done = tokio::select! {
             () = stop.cancelled() => break,
             delivery = events.next() => match delivery {
-                Some(Delivery::Event(envelope)) => react(&search, &envelope.event).await,
+                Some(Delivery::Event(envelope)) => match &envelope.event {
+                    Event::FlightsImported { flights } => {
+                        if imported.is_empty() {
+                            gathered.as_mut().reset(Instant::now() + GATHER_FOR);
+                        }
+                        imported.extend(flights);
+                        Ok(())
+                    }
+                    event => react(&search, event).await,
+                },
                 Some(Delivery::Lagged) => search.reconcile_all().await,
                 None => break,
             },
+            () = &mut gathered, if !imported.is_empty() => {
+                search.refresh(&std::mem::take(&mut imported)).await
+            }
             _ = tick.tick() => search.reconcile().await.map(|_| ()),
             _ = report.tick() => search.report_unserved().await,
         };

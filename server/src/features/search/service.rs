@@ -38,6 +38,8 @@ pub const CACHED_FOR: Duration = Duration::from_secs(30);
 const KEPT_BYTES: u64 = 192 << 20;
 /// Flights of one look into the store.
 const LOOK: usize = 2000;
+/// Flights that one change of the timetable has at most.
+const REFRESHED: usize = 50_000;
 /// Rows of one page of the schedule while the timetable is built.
 const SCHEDULE_PAGE: u32 = 5000;
 
@@ -127,22 +129,27 @@ impl Search {
     /// Takes the named flights' schedule from the store anew.
     pub async fn refresh(&self, flights: &[FlightId]) -> Result<(), StoreError> {
         let mut refreshed = Ok(());
-        for flights in flights.chunks(LOOK) {
-            let _changing = self.changing.lock().await;
-            match self.store.scheduled(flights).await {
-                Ok(scheduled) => {
-                    let next = self.timetable.load().with(reference(), flights, &scheduled);
-                    self.timetable.store(Arc::new(next));
-                }
-                Err(error) => {
-                    refreshed = Err(error);
-                    break;
-                }
+        for part in flights.chunks(REFRESHED) {
+            refreshed = self.refresh_part(part).await;
+            if refreshed.is_err() {
+                break;
             }
         }
         // Whatever the store's answer, cached seats are of the past.
         self.seats_changed(flights).await;
         refreshed
+    }
+
+    /// One change of the timetable, however many looks into the store it takes: each change copies the routes concerned.
+    async fn refresh_part(&self, flights: &[FlightId]) -> Result<(), StoreError> {
+        let _changing = self.changing.lock().await;
+        let mut scheduled = Vec::new();
+        for looked in flights.chunks(LOOK) {
+            scheduled.extend(self.store.scheduled(looked).await?);
+        }
+        let next = self.timetable.load().with(reference(), flights, &scheduled);
+        self.timetable.store(Arc::new(next));
+        Ok(())
     }
 
     /// Forgets seats and fares of flights.

@@ -305,7 +305,7 @@ impl Timetable {
                 }
             }
         }
-        for ((from, to), entries) in added {
+        for ((from, to), mut entries) in added {
             let Some(slot) = next.origins.get_mut(usize::from(from.0)) else {
                 continue;
             };
@@ -318,8 +318,13 @@ impl Timetable {
                 }
             };
             let flights = &mut origin.routes[at].1;
-            let mut all: Vec<Entry> = flights.iter().copied().chain(entries).collect();
-            all.sort_unstable_by_key(|entry| (entry.departure, entry.id));
+            let key = |entry: &Entry| (entry.departure, entry.id);
+            entries.sort_unstable_by_key(key);
+            let mut all = Vec::with_capacity(flights.len() + entries.len());
+            all.extend_from_slice(flights);
+            all.append(&mut entries);
+            // Two runs in order, which this one only merges.
+            all.sort_by_key(key);
             // The same flight given twice stands here once.
             all.dedup_by_key(|entry| entry.id);
             *flights = all.into();
