@@ -26,6 +26,10 @@ pub const FLIGHTS_EVERY: Duration = Duration::from_mins(1);
 /// happens.
 const PAUSE: Duration = Duration::from_millis(200);
 
+/// Flights that are looked at by name. Where something has happened on more, as in an import, all that have changed and all
+/// waitlists are looked at, which does not cost more with each of them.
+const MOST_NAMED: usize = 1_000;
+
 /// Attends to what is due until told to stop or the bus ends. What the writer has been given by then it does.
 pub async fn attend(bookings: Bookings, events: Box<dyn Subscription>, stop: CancellationToken) {
     tokio::select! {
@@ -47,7 +51,8 @@ async fn attend_to(bookings: Bookings, mut events: Box<dyn Subscription>) {
             _ = all_flights.tick() => bookings.attend_to_flights(None).await,
             () = sleep_until(heard.since + PAUSE), if !heard.flights.is_empty() => {
                 let flights: Vec<FlightId> = std::mem::take(&mut heard.flights).into_iter().collect();
-                bookings.attend_to_flights(Some(&flights)).await
+                let named = (flights.len() <= MOST_NAMED).then_some(&*flights);
+                bookings.attend_to_flights(named).await
             }
             delivery = events.next() => match delivery {
                 Some(Delivery::Event(envelope)) => {
@@ -104,6 +109,42 @@ impl Heard {
         if self.flights.is_empty() {
             self.since = Instant::now();
         }
-        self.flights.extend(flights);
+        for flight in flights {
+            // One more says that there are too many.
+            if self.flights.len() > MOST_NAMED {
+                return;
+            }
+            self.flights.insert(*flight);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn imported(numbers: std::ops::Range<i64>) -> Event {
+        Event::FlightsImported {
+            flights: numbers
+                .map(|number| FlightId::new(20_000, number))
+                .collect(),
+        }
+    }
+
+    #[test]
+    fn no_flight_is_forgotten_among_those_that_were_heard_of_before() {
+        let mut heard = Heard::default();
+        heard.note(&imported(0..900));
+        heard.note(&imported(0..1_000));
+        assert_eq!(heard.flights.len(), MOST_NAMED);
+        assert!(heard.flights.contains(&FlightId::new(20_000, 999)));
+    }
+
+    #[test]
+    fn more_flights_than_are_named_are_not_kept() {
+        let mut heard = Heard::default();
+        heard.note(&imported(0..5_000));
+        heard.note(&imported(5_000..9_000));
+        assert_eq!(heard.flights.len(), MOST_NAMED + 1);
     }
 }
