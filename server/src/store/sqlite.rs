@@ -17,6 +17,7 @@ use sqlx::sqlite::{
 use sqlx::{Connection, SqlitePool};
 use tokio::sync::{Notify, watch};
 
+use self::kept::{Keep, Kept};
 use self::log::Log;
 use self::turn::Turns;
 use crate::store::fault::{self, Fault};
@@ -31,6 +32,7 @@ mod events;
 mod flights;
 pub(crate) mod idempotency;
 mod ingest;
+mod kept;
 mod log;
 pub(crate) mod messages;
 mod notifications;
@@ -58,6 +60,8 @@ pub struct Sqlite {
     writer: SqlitePool,
     readers: SqlitePool,
     turns: Turns,
+    /// How the next transaction is kept; changed by who has the turn.
+    kept: Arc<Kept>,
     log: Arc<Log>,
     /// Told after each commit that may have left events in the outbox.
     appended: Arc<Notify>,
@@ -147,19 +151,28 @@ impl Sqlite {
             path: path.clone(),
             source,
         })?;
+        let kept = Arc::new(Kept::default());
+        let (at_acquire, at_connect) = (Arc::clone(&kept), Arc::clone(&kept));
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
             .acquire_timeout(PATIENCE)
             // SQLite rolls back by itself when the disk is full; sqlx's own rollback then fails and its connection
             // counts a transaction for ever, so that it could never begin another. A new one takes its place.
-            .before_acquire(|connection, _| {
+            .before_acquire(move |connection, _| {
+                let kept = Arc::clone(&at_acquire);
                 Box::pin(async move {
                     connection.ping().await?;
-                    Ok(!connection.is_in_transaction())
+                    if connection.is_in_transaction() {
+                        return Ok(false);
+                    }
+                    kept.tell(connection).await?;
+                    Ok(true)
                 })
             })
-            .after_connect(|connection, _| {
+            .after_connect(move |connection, _| {
+                let kept = Arc::clone(&at_connect);
                 Box::pin(async move {
+                    kept.begin_anew();
                     // Who has the turn asks for itself: SQLite lets ever more time pass between two looks. It is asked to
                     // wait while the connection is made, since another process that ends may have the file locked.
                     sqlx::query("PRAGMA busy_timeout = 0")
@@ -185,6 +198,7 @@ impl Sqlite {
             writer,
             readers,
             turns,
+            kept,
             log,
             appended: Arc::default(),
             queued: Arc::new(watch::Sender::new(())),
@@ -194,8 +208,18 @@ impl Sqlite {
 
     /// A transaction that writes: it holds the only writing connection and SQLite's write lock (`BEGIN IMMEDIATE`).
     pub(crate) async fn write(&self) -> Result<SqliteTransaction<'static>, sqlx::Error> {
+        self.begin(Keep::AtOnce).await
+    }
+
+    /// A transaction that writes what is done again where a power cut undoes it: its commit does not wait for the disk.
+    pub(crate) async fn write_again(&self) -> Result<SqliteTransaction<'static>, sqlx::Error> {
+        self.begin(Keep::Later).await
+    }
+
+    async fn begin(&self, keep: Keep) -> Result<SqliteTransaction<'static>, sqlx::Error> {
         self.log.grows();
         let _turn = self.turns.next().await?;
+        self.kept.ask_for(keep);
         let begun = Instant::now();
         loop {
             match self.writer.begin_with("BEGIN IMMEDIATE").await {

@@ -123,7 +123,7 @@ impl Heard {
 mod tests {
     use super::*;
 
-    fn imported(numbers: std::ops::Range<i64>) -> Event {
+    fn imported(numbers: std::ops::Range<u32>) -> Event {
         Event::FlightsImported {
             flights: numbers
                 .map(|number| FlightId::new(20_000, number))

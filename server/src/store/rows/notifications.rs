@@ -94,6 +94,9 @@ impl TryFrom<MailRow> for Mail {
     }
 }
 
+/// Whether any webhook is called at all.
+pub(crate) const IS_ANY_ENABLED: &str = "SELECT EXISTS (SELECT 1 FROM webhooks WHERE enabled)";
+
 /// A webhook, its events as a JSON array.
 #[derive(sqlx::FromRow)]
 pub(crate) struct WebhookRow {

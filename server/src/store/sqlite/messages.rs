@@ -104,7 +104,7 @@ impl MessageStore for Sqlite {
             .iter()
             .map(|message| json!([message.consumer, message.message, message.payload]))
             .collect();
-        let mut tx = self.write().await?;
+        let mut tx = self.write_again().await?;
         sqlx::query(concat!(
             "INSERT INTO messages (consumer, message, payload, visible_at)
              SELECT value ->> 0, value ->> 1, value ->> 2, ",
@@ -137,7 +137,7 @@ impl MessageStore for Sqlite {
         if next.is_none() {
             return Ok(Vec::new());
         }
-        let mut tx = self.write().await?;
+        let mut tx = self.write_again().await?;
         let dead: Vec<ReceivedRow> = sqlx::query_as(concat!(
             "DELETE FROM messages WHERE consumer = ?1 AND deliveries >= ?2 AND visible_at <= ",
             now!(),
@@ -175,7 +175,7 @@ impl MessageStore for Sqlite {
     }
 
     async fn finish(&self, consumer: &str, received: &[Received]) -> Result<(), StoreError> {
-        let mut tx = self.write().await?;
+        let mut tx = self.write_again().await?;
         let done: Vec<i64> = sqlx::query_scalar(
             "DELETE FROM messages WHERE consumer = ?1
                AND (message, deliveries) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?2))
@@ -203,7 +203,7 @@ impl MessageStore for Sqlite {
         received: &[Received],
         time: Duration,
     ) -> Result<(), StoreError> {
-        let mut tx = self.write().await?;
+        let mut tx = self.write_again().await?;
         sqlx::query(concat!(
             "UPDATE messages SET visible_at = ?3 + ",
             now!(),
@@ -220,7 +220,7 @@ impl MessageStore for Sqlite {
     }
 
     async fn give_back(&self, consumer: &str, received: &[Received]) -> Result<(), StoreError> {
-        let mut tx = self.write().await?;
+        let mut tx = self.write_again().await?;
         sqlx::query(concat!(
             "UPDATE messages SET deliveries = deliveries - 1, visible_at = ",
             now!(),

@@ -135,7 +135,7 @@ impl Lanes for ProcessLanes {
             .map(|(lane, at)| (lane.number(), *at))
             .collect();
         let pairs = serde_json::to_string(&pairs).map_err(|e| sqlx::Error::Encode(e.into()))?;
-        let mut tx = self.database.write().await?;
+        let mut tx = self.database.write_again().await?;
         sqlx::query(
             "UPDATE outbox_lanes SET relayed = given.value ->> 1
              FROM json_each(?1) AS given

@@ -59,6 +59,32 @@ mod keeps_the_contract {
 }
 
 /// SQLite alone gives its lock to whoever asks first once it is free, and that is who has just given it back.
+/// What SQLite does at the commit of the transaction: 2 waits for the disk, 1 does not.
+async fn synchronous(tx: &mut sqlx::SqliteTransaction<'_>) -> i64 {
+    sqlx::query_scalar("PRAGMA synchronous")
+        .fetch_one(&mut **tx)
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn only_what_is_done_again_does_not_wait_for_the_disk() {
+    let fixture = OnDisk::new().await;
+    let database = fixture.database();
+    for _ in 0..2 {
+        for _ in 0..2 {
+            let mut tx = database.write_again().await.unwrap();
+            assert_eq!(synchronous(&mut tx).await, 1);
+            tx.commit().await.unwrap();
+        }
+        for _ in 0..2 {
+            let mut tx = database.write().await.unwrap();
+            assert_eq!(synchronous(&mut tx).await, 2);
+            tx.commit().await.unwrap();
+        }
+    }
+}
+
 #[tokio::test]
 async fn who_waits_to_write_comes_before_who_writes_again() {
     let fixture = OnDisk::new().await;

@@ -20,7 +20,7 @@ use crate::store::postgres::messages::first_time;
 use crate::store::postgres::{Postgres, audit};
 use crate::store::rows::instant::StoredInstant;
 use crate::store::rows::notifications::{
-    ClaimedDeliveryRow, DeliveryRow, WebhookRow, deliveries, state,
+    ClaimedDeliveryRow, DeliveryRow, IS_ANY_ENABLED, WebhookRow, deliveries, state,
 };
 
 /// The columns of a [`WebhookRow`].
@@ -175,6 +175,12 @@ impl WebhookStore for Postgres {
         let messages: Vec<Delivery> = batch.iter().map(|(message, _)| message.clone()).collect();
         let server = self.primary.serving();
         let queued = async {
+            let is_wanted: bool = sqlx::query_scalar(IS_ANY_ENABLED)
+                .fetch_one(&server.lookups)
+                .await?;
+            if !is_wanted {
+                return Ok(0);
+            }
             let mut tx = server.lookups.begin().await?;
             let new = first_time(&mut tx, &messages).await?;
             let (mut ids, mut kinds, mut bodies) = (Vec::new(), Vec::new(), Vec::new());

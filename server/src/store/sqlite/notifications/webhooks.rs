@@ -18,7 +18,7 @@ use crate::features::notifications::webhooks::store::{
 use crate::messages::consumer::Delivery;
 use crate::store::StoreError;
 use crate::store::rows::notifications::{
-    ClaimedDeliveryRow, DeliveryRow, WebhookRow, deliveries, state,
+    ClaimedDeliveryRow, DeliveryRow, IS_ANY_ENABLED, WebhookRow, deliveries, state,
 };
 use crate::store::sqlite::messages::first_time;
 use crate::store::sqlite::{Sqlite, audit};
@@ -176,6 +176,13 @@ impl WebhookStore for Sqlite {
     }
 
     async fn queue_deliveries(&self, batch: &[(Delivery, String)]) -> Result<u64, StoreError> {
+        // The writer is not bothered where nobody wants to know.
+        let is_wanted: bool = sqlx::query_scalar(IS_ANY_ENABLED)
+            .fetch_one(self.readers())
+            .await?;
+        if !is_wanted {
+            return Ok(0);
+        }
         let messages: Vec<Delivery> = batch.iter().map(|(message, _)| message.clone()).collect();
         let mut tx = self.write().await?;
         let new = first_time(&mut tx, &messages).await?;
