@@ -1,8 +1,10 @@
 //! Which mail server, if any.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use lettre::message::Mailbox;
+use lettre::transport::smtp::client::Certificate;
 use lettre::{AsyncSmtpTransport, Tokio1Executor};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -23,6 +25,8 @@ pub struct MailSettings {
     /// To whom answers go; empty: to `from`.
     #[serde(deserialize_with = "mailbox")]
     pub reply_to: String,
+    /// A file of certificates (PEM) by which the server's is verified; empty: those of the web.
+    pub ca_file: PathBuf,
     /// How long the server may take for one mail.
     #[serde(deserialize_with = "duration", serialize_with = "friendly")]
     pub timeout: Duration,
@@ -53,6 +57,7 @@ impl Default for MailSettings {
             url: String::new(),
             from: String::new(),
             reply_to: String::new(),
+            ca_file: PathBuf::new(),
             timeout: Duration::from_mins(1),
             retry_after: Duration::from_mins(1),
         }
@@ -79,9 +84,25 @@ impl MailSettings {
             url: self.url.clone(),
             from: mailbox("from", &self.from)?.ok_or(MailError::NoSender)?,
             reply_to: mailbox("reply_to", &self.reply_to)?,
+            authorities: self.authorities()?,
             timeout: self.timeout,
             retry_after: self.retry_after,
         }))
+    }
+
+    /// By whom the server's certificate is to be made, where that is said.
+    fn authorities(&self) -> Result<Option<Certificate>, MailError> {
+        if self.ca_file == Path::new("") {
+            return Ok(None);
+        }
+        let unusable = |message| MailError::Unusable {
+            key: "ca_file",
+            message: format!("{}: {message}", self.ca_file.display()),
+        };
+        let read = std::fs::read(&self.ca_file).map_err(|error| unusable(error.to_string()))?;
+        let certificates = Certificate::from_pem(&read);
+        let certificates = certificates.map_err(|_| unusable("no certificates".to_owned()))?;
+        Ok(Some(certificates))
     }
 
     /// The same, with passwords hidden.

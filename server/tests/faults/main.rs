@@ -21,6 +21,7 @@ mod ingest;
 mod log;
 mod lost_answer;
 mod mail;
+mod mail_access;
 mod messages_access;
 mod messages_broker;
 mod messages_kills;

@@ -8,8 +8,10 @@ use airside_common::text::printable;
 use async_trait::async_trait;
 use lettre::address::Envelope;
 use lettre::message::Mailbox;
-use lettre::transport::smtp::{self, PoolConfig};
+use lettre::transport::smtp::client::{Certificate, CertificateStore, Tls, TlsParameters};
+use lettre::transport::smtp::{self, AsyncSmtpTransportBuilder, PoolConfig};
 use lettre::{Address, AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
+use reqwest::Url;
 
 use super::store::{ClaimedMail, MailStore};
 use crate::config::MailError;
@@ -31,6 +33,8 @@ pub struct Mailing {
     pub from: Mailbox,
     /// To whom answers go, where it is somebody else.
     pub reply_to: Option<Mailbox>,
+    /// By whom the server's certificate is to be made; `None`: by one of those that browsers trust.
+    pub authorities: Option<Certificate>,
     /// How long the server may take for one mail.
     pub timeout: Duration,
     /// The first pause after a fault.
@@ -66,11 +70,7 @@ impl Sender {
         mailing: &Mailing,
         figures: Figures,
     ) -> Result<Self, MailError> {
-        let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(&mailing.url);
-        let transport = transport.map_err(|_| MailError::Unusable {
-            key: "url",
-            message: "it cannot be used".to_owned(),
-        })?;
+        let transport = transport(mailing)?;
         let most = u32::try_from(Self::AT_ONCE).unwrap_or(u32::MAX);
         Ok(Self {
             store,
@@ -128,6 +128,35 @@ impl Sender {
             Verdict::Again(pause)
         }
     }
+}
+
+/// How the server is reached, with TLS as its address says.
+fn transport(mailing: &Mailing) -> Result<AsyncSmtpTransportBuilder, MailError> {
+    let unusable = |key, message: &str| MailError::Unusable {
+        key,
+        message: message.to_owned(),
+    };
+    let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(&mailing.url);
+    let transport = transport.map_err(|_| unusable("url", "it cannot be used"))?;
+    let Some(authorities) = &mailing.authorities else {
+        return Ok(transport);
+    };
+    let url = mailing.url.parse::<Url>();
+    let url = url.map_err(|_| unusable("url", "it cannot be used"))?;
+    let host = url.host_str().unwrap_or_default();
+    let trusted = TlsParameters::builder(host.trim_matches(['[', ']']).to_owned())
+        .certificate_store(CertificateStore::None)
+        .add_root_certificate(authorities.clone())
+        .build()
+        .map_err(|error| unusable("ca_file", &error.to_string()))?;
+    let asked = url.query_pairs().find(|(key, _)| key == "tls");
+    let tls = match (url.scheme(), asked.as_ref().map(|(_, value)| &**value)) {
+        ("smtps", _) => Tls::Wrapper(trusted),
+        (_, Some("required")) => Tls::Required(trusted),
+        (_, Some("opportunistic")) => Tls::Opportunistic(trusted),
+        _ => return Err(unusable("ca_file", "mail.url asks for no TLS")),
+    };
+    Ok(transport.tls(tls))
 }
 
 /// Whether a mail will never be taken: refused for good (RFC 5321, 5yz), or of a kind that the server does not know. That a
