@@ -15,11 +15,11 @@ use crate::store::layer::Layer;
 use crate::store::operation::{Operation, Reference};
 use crate::store::screen::Loading;
 use crate::store::screen::booking::{BookingForm, Terms};
-use crate::store::screen::flights::clock;
 use crate::store::screen::results::{
     Details, Narrow, Narrowed, Results, offered_cabin, seats_left,
 };
 use crate::store::state::Tone;
+use crate::time_entry::clock;
 
 /// So many lines before the end the next page is asked for.
 const AHEAD: usize = 10;
