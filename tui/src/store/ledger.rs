@@ -550,7 +550,7 @@ impl Ledger {
             }
             // What is refused of a booking that is there leaves nothing to be corrected: it can be asked for again. What was
             // asked for behind it is a wish of its own.
-            OperationKind::Confirm | OperationKind::Cancel => {
+            OperationKind::Confirm | OperationKind::Rebook { .. } | OperationKind::Cancel => {
                 effects.push(LedgerEffect::Append(JournalRecord::Dropped {
                     key: operation.key.clone(),
                 }));

@@ -2,16 +2,18 @@
 
 use std::time::Duration;
 
-use airside_common::api::bookings::CreateBooking;
+use airside_common::api::bookings::{CreateBooking, RebookBooking};
 use airside_common::booking::{BookingStatus, OperationKey};
 use serde::{Deserialize, Serialize};
 
+use super::fold::Row;
 use super::{Consent, Durability, Entry, Ledger, LedgerEffect, Reach};
 use crate::store::journal::JournalRecord;
 use crate::store::moment::Moment;
 use crate::store::operation::{
     Operation, OperationKind, OperationState, Preview, Reference,
 };
+use crate::store::rebooking;
 
 /// What an agent wants.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +30,15 @@ pub enum Intent {
     Confirm {
         /// Which one; it may still be pending.
         target: Reference,
+    },
+    /// Changed flights are accepted, or others taken in their place.
+    Rebook {
+        /// Which one; the server has it.
+        target: Reference,
+        /// The body of the request.
+        body: RebookBooking,
+        /// The booking as it will be.
+        preview: Preview,
     },
     /// A booking is given back.
     Cancel {
@@ -54,6 +65,15 @@ pub enum SubmitError {
     /// It is not held, or its confirmation is under way.
     #[error("only a held booking can be confirmed")]
     NotHeld,
+    /// It waits for seats, and holds none that could be changed.
+    #[error("it waits for seats and holds none: make another booking")]
+    Waitlisted,
+    /// It is not made yet, so that nothing can have happened to it.
+    #[error("the server does not have it yet")]
+    NotMade,
+    /// What is asked for names segments by their positions, which another request is about to change.
+    #[error("it is being rebooked: wait for the answer")]
+    AlreadyRebooking,
 }
 
 impl Ledger {
@@ -88,6 +108,21 @@ impl Ledger {
                 }
                 let version = row.truth.map(|booking| booking.version);
                 (OperationKind::Confirm, target, version)
+            }
+            Intent::Rebook {
+                target,
+                body,
+                preview,
+            } => {
+                let target = self.resolve(&target);
+                let row = self.may_rebook(&target)?;
+                let version = row.truth.map(|booking| booking.version);
+                let kind = OperationKind::Rebook {
+                    body: Box::new(body),
+                    preview,
+                    seats: rebooking::seats_needed(row.passengers),
+                };
+                (kind, target, version)
             }
             Intent::Cancel { target } => {
                 let target = self.resolve(&target);
@@ -125,5 +160,26 @@ impl Ledger {
         Ok(vec![LedgerEffect::Append(JournalRecord::Submitted {
             operation: Box::new(operation),
         })])
+    }
+
+    /// A booking as it is shown, if its flights can be accepted or replaced.
+    pub fn may_rebook(&self, target: &Reference) -> Result<Row<'_>, SubmitError> {
+        let row = self.row(target).ok_or(SubmitError::UnknownBooking)?;
+        if row.truth.is_none() {
+            return Err(SubmitError::NotMade);
+        }
+        match row.status {
+            BookingStatus::Held | BookingStatus::Confirmed => {}
+            BookingStatus::Waitlisted => return Err(SubmitError::Waitlisted),
+            BookingStatus::Cancelled => return Err(SubmitError::AlreadyCancelled),
+        }
+        let rebooks = |e: &Entry| {
+            e.operation.target == row.reference
+                && matches!(e.operation.kind, OperationKind::Rebook { .. })
+        };
+        if self.own().any(rebooks) {
+            return Err(SubmitError::AlreadyRebooking);
+        }
+        Ok(row)
     }
 }

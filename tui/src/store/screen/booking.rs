@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use airside_common::ParseError;
 use airside_common::api::bookings::{
-    Contact, CreateBooking, NewSegment, Passenger, SeatChoice, Segment,
+    Contact, CreateBooking, NewSegment, Passenger, SeatChoice,
 };
 use airside_common::api::search::{FlightOffer, Itinerary};
-use airside_common::booking::{MOST_PASSENGERS, PassengerType, SegmentStatus};
+use airside_common::booking::{MOST_PASSENGERS, PassengerType};
 use airside_common::flight::{Cabin, SeatNumber};
 use airside_common::money::Money;
 use airside_common::time::CalendarDate;
@@ -18,6 +18,7 @@ use super::results::{common_cabins, fare};
 use crate::dates;
 use crate::store::form::{Field, Form};
 use crate::store::operation::{Draft, OperationKind, Preview};
+use crate::store::rebooking::booked;
 use crate::time_entry;
 
 /// On which terms a party is booked.
@@ -430,28 +431,11 @@ impl BookingForm {
                 .itinerary
                 .segments
                 .iter()
-                .map(|s| segment_of(s, cabin))
+                .map(|s| booked(s, cabin))
                 .collect(),
             total,
         };
         Some((body, preview))
-    }
-}
-
-fn segment_of(offer: &FlightOffer, cabin: Cabin) -> Segment {
-    Segment {
-        flight_id: offer.flight_id,
-        carrier: offer.carrier,
-        number: offer.number,
-        origin: offer.origin,
-        destination: offer.destination,
-        departure: offer.departure,
-        arrival: offer.arrival,
-        aircraft: offer.aircraft,
-        cabin,
-        status: SegmentStatus::Hk,
-        previous_departure: None,
-        previous_arrival: None,
     }
 }
 
