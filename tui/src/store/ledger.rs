@@ -23,9 +23,7 @@ use serde::{Deserialize, Serialize};
 use super::account::Account;
 use super::journal::{JournalRecord, Saved};
 use super::moment::Moment;
-use super::operation::{
-    Draft, DraftReason, Operation, OperationKind, OperationState, Reference,
-};
+use super::operation::{Draft, DraftReason, Operation, OperationKind, OperationState, Reference};
 use answer::{Answer, Setback, SetbackKind};
 use backoff::Jitter;
 pub use intent::{Intent, SubmitError};

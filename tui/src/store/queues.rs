@@ -105,17 +105,9 @@ impl QueueState {
         self.totals.iter().map(|queue| queue.waiting).sum()
     }
 
-    /// What a queue is called.
-    pub(crate) fn name_of(&self, number: u8) -> String {
-        let known = self.totals.iter().find(|queue| queue.number == number);
-        known.map_or_else(String::new, |queue| queue.name.clone())
-    }
-
     /// The entry in hand, if it is about this booking.
     pub(crate) fn in_hand_of(&self, locator: Locator) -> Option<&QueueItem> {
-        self.in_hand
-            .as_ref()
-            .filter(|item| item.locator == locator)
+        self.in_hand.as_ref().filter(|item| item.locator == locator)
     }
 }
 

@@ -1,9 +1,7 @@
 //! What becomes of a booking whose flights have changed: what the server is asked for, and what is shown until it has
 //! answered.
 
-use airside_common::api::bookings::{
-    NewSegment, Passenger, RebookBooking, RebookSegment, Segment,
-};
+use airside_common::api::bookings::{NewSegment, Passenger, RebookBooking, RebookSegment, Segment};
 use airside_common::api::search::FlightOffer;
 use airside_common::booking::SegmentStatus;
 use airside_common::flight::Cabin;
@@ -85,9 +83,7 @@ pub fn replace(
     after.insert(at + 1, booked(offer, cabin));
     let is_alone = after.iter().filter(|segment| lives(segment)).count() == 1;
     let fare = offer.cabins.iter().find(|c| c.cabin == cabin)?.fare;
-    let total = fare
-        .times(u32::try_from(seats).ok()?)
-        .filter(|_| is_alone);
+    let total = fare.times(u32::try_from(seats).ok()?).filter(|_| is_alone);
     Some(Replacement {
         body: RebookBooking {
             segments: vec![RebookSegment {
@@ -130,7 +126,11 @@ pub fn difference(before: Money, after: Money) -> Option<String> {
         return None;
     }
     let by = Money::from_minor((after.minor() - before.minor()).abs(), after.currency());
-    let sign = if after.minor() > before.minor() { '+' } else { '-' };
+    let sign = if after.minor() > before.minor() {
+        '+'
+    } else {
+        '-'
+    };
     Some(format!("{sign}{by}"))
 }
 

@@ -9,13 +9,13 @@ use ratatui::text::{Line, Span};
 use crate::dates;
 use crate::store::ledger::fold::{Pending, Row};
 use crate::store::operation::OperationKind;
+use crate::store::operation::Reference;
 use crate::store::screen::Loading;
 use crate::store::screen::bookings::{Bookings, History, Line as Entry, Record};
+use crate::store::screen::rebooking::SegmentChoice;
 use crate::store::state::State;
 use crate::theme::Meaning;
 use crate::widgets::form::{self, Shape};
-use crate::store::operation::Reference;
-use crate::store::screen::rebooking::SegmentChoice;
 use crate::widgets::frame::{self, inset, list_parts};
 use crate::widgets::popup;
 use crate::widgets::text::{cut, fit, fit_right, put, span};
@@ -221,7 +221,9 @@ pub(super) fn draw_record(state: &State, record: &Record, body: Rect, frame: &mu
         );
         return;
     };
-    let in_hand = row.locator.and_then(|locator| state.queues.in_hand_of(locator));
+    let in_hand = row
+        .locator
+        .and_then(|locator| state.queues.in_hand_of(locator));
     if let Some(item) = in_hand {
         // Above what scrolls: it is always in view.
         let bar = super::queues::in_hand(state, item, usize::from(area.width));
@@ -423,12 +425,7 @@ fn was(state: &State, segment: &Segment) -> Option<Line<'static>> {
     )))
 }
 
-fn segment_line(
-    state: &State,
-    at: usize,
-    segment: &Segment,
-    standing: Standing,
-) -> Line<'static> {
+fn segment_line(state: &State, at: usize, segment: &Segment, standing: Standing) -> Line<'static> {
     let theme = state.theme;
     let flight = format!("{}{}", segment.carrier, segment.number);
     let given_up = segment.status == SegmentStatus::Xx;

@@ -122,7 +122,10 @@ pub(super) fn draw_one(state: &State, view: &QueueView, body: Rect, frame: &mut 
             span(format!("{sign} "), style(Meaning::Key)),
             span(fit(reason_words(item.reason), 17), style(Meaning::Normal)),
             span(fit(&item.locator.to_string(), 8), style(Meaning::Title)),
-            span(fit(&at_of(state, item.placed_at), 13), style(Meaning::Muted)),
+            span(
+                fit(&at_of(state, item.placed_at), 13),
+                style(Meaning::Muted),
+            ),
             span(fit(&standing, 19) + " ", style(meaning)),
             span(cut(said, remark), style(Meaning::Normal)),
         ];
@@ -215,6 +218,9 @@ pub(super) fn draw_form(state: &State, form: &QueueForm, body: Rect, frame: &mut
         None => return,
     };
     let last = lines(area, height.saturating_sub(1), 1);
-    let text = Line::from(span(cut(&text, usize::from(area.width)), theme.style(meaning)));
+    let text = Line::from(span(
+        cut(&text, usize::from(area.width)),
+        theme.style(meaning),
+    ));
     put(frame.buffer_mut(), last, 0, &text);
 }

@@ -10,9 +10,7 @@ use super::fold::Row;
 use super::{Consent, Durability, Entry, Ledger, LedgerEffect, Reach};
 use crate::store::journal::JournalRecord;
 use crate::store::moment::Moment;
-use crate::store::operation::{
-    Operation, OperationKind, OperationState, Preview, Reference,
-};
+use crate::store::operation::{Operation, OperationKind, OperationState, Preview, Reference};
 use crate::store::rebooking;
 
 /// What an agent wants.

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use airside_common::api::events::QueueChanged;
 use airside_common::api::problem::Code;
 use airside_common::api::queues::{
     PlaceItem, QueueItem, QueueItemPage, QueueItemState, QueueTotals, TakenItem,
 };
-use airside_common::api::events::QueueChanged;
 use airside_common::locator::Locator;
 use airside_common::queue::{QueueItemId, QueueNumber};
 
@@ -180,8 +180,9 @@ impl Step<'_> {
         }
         if let Some(item) = &self.state.queues.in_hand {
             let (locator, number) = (item.locator, item.queue);
-            let words =
-                format!("{locator} of queue {number} is in hand: finish it, put it off or leave it");
+            let words = format!(
+                "{locator} of queue {number} is in hand: finish it, put it off or leave it"
+            );
             self.state.tell(Tone::Info, words);
             return;
         }
@@ -396,7 +397,8 @@ impl Step<'_> {
     }
 
     fn delayed(&mut self, id: QueueItemId, result: Result<Box<QueueItem>, Failure>) {
-        let of_it = |form: &QueueForm| matches!(form.about, About::Delay { id: other, .. } if other == id);
+        let of_it =
+            |form: &QueueForm| matches!(form.about, About::Delay { id: other, .. } if other == id);
         match result {
             Ok(item) => {
                 self.reached();

@@ -182,17 +182,19 @@ impl Step<'_> {
         }
         let new = rebooking::booked(offer, cabin);
         let mut lines = vec![
-            format!("   {}  {}", timed(old), old.status.code()),
-            format!("→  {}", timed(&new)),
+            format!("{} {}", timed(old), old.status.code()),
+            format!("→ {}", timed(&new)),
         ];
         match (made.preview.total, fare(itinerary, cabin)) {
             (Some(total), _) => {
                 let by = difference(truth.total, total);
                 let by = by.unwrap_or_else(|| "the same".to_owned());
-                lines.push(format!("Total {} → {total}  ({by})", truth.total));
+                lines.push(format!("Total {} → {total} ({by})", truth.total));
             }
             (None, Some(fare)) => {
-                let all = u32::try_from(seats).ok().and_then(|seats| fare.times(seats));
+                let all = u32::try_from(seats)
+                    .ok()
+                    .and_then(|seats| fare.times(seats));
                 let all = all.map_or_else(String::new, |all| all.to_string());
                 lines.push(format!(
                     "It costs {all}; the other flights stay at what they cost. Total so far: {}",
@@ -259,9 +261,7 @@ impl Step<'_> {
         }
         let reference = Reference::Known(locator);
         let ledger = &self.state.ledger;
-        let of_it = |layer: &Layer| {
-            matches!(layer, Layer::Record(record) if ledger.resolve(&record.reference) == reference)
-        };
+        let of_it = |layer: &Layer| matches!(layer, Layer::Record(record) if ledger.resolve(&record.reference) == reference);
         let open = self.state.layers.iter().position(of_it);
         let layer = match open {
             Some(at) => self.state.layers.remove(at),

@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 
 use airside_common::ParseError;
-use airside_common::api::bookings::{
-    Contact, CreateBooking, NewSegment, Passenger, SeatChoice,
-};
+use airside_common::api::bookings::{Contact, CreateBooking, NewSegment, Passenger, SeatChoice};
 use airside_common::api::search::{FlightOffer, Itinerary};
 use airside_common::booking::{MOST_PASSENGERS, PassengerType};
 use airside_common::flight::{Cabin, SeatNumber};
