@@ -168,7 +168,7 @@ pub(super) fn in_hand(state: &State, item: &QueueItem, columns: usize) -> Line<'
         .booking(item.locator)
         .is_some_and(|booking| is_settled(item.reason, booking));
     let (meaning, stands) = match item.taken_until {
-        _ if settled => (Meaning::Good, "settled".to_owned()),
+        _ if settled => (Meaning::Good, "settled, done by itself".to_owned()),
         Some(until) if until.0 <= state.now.wall => (
             Meaning::Error,
             "given back: somebody else may take it".to_owned(),

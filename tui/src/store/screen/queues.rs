@@ -92,14 +92,14 @@ impl QueueForm {
                 locator: item.locator,
             },
             vec![
-                Field::text("minutes", "Minutes", 0, 8, "").hint("30"),
-                Field::text("until", "or until", 1, 16, "").hint("27nov 1800"),
+                Field::text("minutes", "Minutes", 0, 8, "").hint("such as 30"),
+                Field::text("until", "or until", 1, 16, "").hint("1800, 27nov 1800"),
             ],
         )
     }
 
     pub(crate) fn place(locator: Locator) -> Self {
-        let remark = Field::text("remark", "Remark", 0, 34, "").hint("may stay empty");
+        let remark = Field::text("remark", "Remark", 0, 30, "").hint("optional");
         Self::new(About::Place { locator }, vec![remark])
     }
 

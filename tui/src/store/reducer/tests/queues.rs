@@ -10,7 +10,7 @@ use airside_common::queue::QueueReason;
 use airside_common::time::Instant;
 use rstest::rstest;
 
-use crate::store::action::{Event, Failure, Live, News};
+use crate::store::action::{Event, Live, News};
 use crate::store::effect::Effect;
 use crate::store::ledger::LedgerEffect;
 use crate::store::queues::{QueueAnswer, QueueCall};
@@ -35,7 +35,7 @@ fn own(queue: u8) -> Event {
 
 fn calls(effects: &[Effect]) -> Vec<&QueueCall> {
     let call = |effect| match effect {
-        &Effect::Queue(ref call) => Some(call),
+        Effect::Queue(call) => Some(call),
         _ => None,
     };
     effects.iter().filter_map(call).collect()
@@ -48,11 +48,11 @@ fn with_new_times(n: usize) -> Booking {
     booking
 }
 
-fn page(items: Vec<QueueItem>) -> Result<QueueItemPage, Failure> {
-    Ok(QueueItemPage {
+fn page(items: Vec<QueueItem>) -> QueueItemPage {
+    QueueItemPage {
         items,
         next_cursor: None,
-    })
+    }
 }
 
 /// The queues, of which three bookings wait on that of schedule changes, with the cursor there.
@@ -70,7 +70,7 @@ fn queue_open() -> Desk {
     desk.types("<enter>");
     desk.queues(QueueAnswer::Items {
         request: desk.state.requests,
-        result: page(vec![queue_item(1), queue_item(2)]),
+        result: Ok(page(vec![queue_item(1), queue_item(2)])),
     });
     desk
 }
@@ -196,7 +196,7 @@ fn a_queue_shows_its_entries_and_follows_its_changes() {
     };
     let effects = desk.queues(QueueAnswer::Items {
         request: desk.state.requests,
-        result: page(vec![other]),
+        result: Ok(page(vec![other])),
     });
     assert!(matches!(calls(&effects)[..], [QueueCall::Items { .. }]));
     let screen = desk.screen(80, 24);
@@ -232,7 +232,7 @@ fn what_the_agent_has_taken_is_in_hand_again_by_looking_at_it() {
     };
     desk.queues(QueueAnswer::Items {
         request: desk.state.requests,
-        result: page(vec![others, in_hand(1)]),
+        result: Ok(page(vec![others, in_hand(1)])),
     });
     desk.types("<enter>");
     assert_eq!(desk.state.queues.in_hand, None);
