@@ -60,6 +60,10 @@ pub enum Command {
     Show(cli::show::Show),
     /// Confirm a held booking.
     Confirm(cli::confirm::Confirm),
+    /// Accept what happened to the flights of a booking.
+    Rebook(cli::rebook::Rebook),
+    /// Show how much lies on the office's queues.
+    Queues(cli::queues::Queues),
     /// Give a booking back.
     Cancel(cli::cancel::Cancel),
     /// Upload a file of flights (admins).

@@ -9,6 +9,8 @@ pub mod cancel;
 pub mod confirm;
 pub mod login;
 pub mod print;
+pub mod queues;
+pub mod rebook;
 pub mod search;
 pub mod settle;
 pub mod show;
@@ -139,6 +141,8 @@ pub async fn run(command: Command, place: Place) -> ExitCode {
         Command::Bookings(bookings) => bookings.form,
         Command::Show(show) => show.form,
         Command::Confirm(confirm) => confirm.form,
+        Command::Rebook(rebook) => rebook.form,
+        Command::Queues(queues) => queues.form,
         Command::Cancel(cancel) => cancel.form,
         Command::Upload(upload) => upload.form,
         Command::Login(login) => login.form,
@@ -170,6 +174,8 @@ async fn dispatch(command: Command, at: &Workplace) -> Result<String, CliError> 
         Command::Bookings(bookings) => bookings.run(at).await,
         Command::Show(show) => show.run(at).await,
         Command::Confirm(confirm) => confirm.run(at).await,
+        Command::Rebook(rebook) => rebook.run(at).await,
+        Command::Queues(queues) => queues.run(at).await,
         Command::Cancel(cancel) => cancel.run(at).await,
         Command::Upload(upload) => upload.run(at).await,
         Command::Completions { shell } => Ok(completions(shell)),

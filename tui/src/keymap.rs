@@ -32,6 +32,7 @@ pub(crate) enum Command {
     Help,
     Search,
     Bookings,
+    Queues,
     Flights,
     Uploads,
     Messages,
@@ -57,6 +58,14 @@ pub(crate) enum Command {
     Clear,
     Errors,
     Save,
+    AcceptChanges,
+    Rebook,
+    Take,
+    Done,
+    DoneOnly,
+    PutOff,
+    Leave,
+    Place,
 }
 
 /// Where a key is pressed.
@@ -77,6 +86,13 @@ pub(crate) enum Context {
     Seats,
     Bookings,
     Record,
+    /// A booking whose entry of a queue is in hand.
+    InHand,
+    /// Where a flight is looked for that takes the place of another.
+    Replacing,
+    Segments,
+    Queues,
+    Queue,
     Flights,
     Uploads,
     Upload,

@@ -13,6 +13,7 @@ pub(crate) mod keymap;
 pub(crate) mod settings;
 pub(crate) mod terminal;
 pub(crate) mod theme;
+pub(crate) mod time_entry;
 #[cfg(test)]
 pub(crate) mod trial;
 pub(crate) mod views;

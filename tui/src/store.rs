@@ -5,6 +5,7 @@ pub mod journal;
 pub mod ledger;
 pub mod moment;
 pub mod operation;
+pub mod rebooking;
 
 pub(crate) mod action;
 pub(crate) mod airports;
@@ -14,6 +15,7 @@ pub(crate) mod inspector;
 pub(crate) mod layer;
 pub(crate) mod list;
 pub(crate) mod live;
+pub(crate) mod queues;
 pub(crate) mod reducer;
 pub(crate) mod screen;
 pub(crate) mod state;

@@ -4,6 +4,7 @@ mod booking;
 mod bookings;
 mod flights;
 mod login;
+mod queues;
 mod reading;
 mod results;
 mod search;
@@ -73,6 +74,10 @@ fn draw_layer(state: &State, layer: &Layer, body: Rect, frame: &mut Frame<'_>) {
         Layer::Seats(picker) => seats::draw(state, picker, body, frame),
         Layer::Bookings(bookings) => bookings::draw(state, bookings, body, frame),
         Layer::Record(record) => bookings::draw_record(state, record, body, frame),
+        Layer::Segments(choice) => bookings::draw_segments(state, choice, body, frame),
+        Layer::Queues(queues) => queues::draw(state, queues, body, frame),
+        Layer::Queue(view) => queues::draw_one(state, view, body, frame),
+        Layer::QueueForm(form) => queues::draw_form(state, form, body, frame),
         Layer::Flights(flights) => flights::draw(state, flights, body, frame),
         Layer::FlightForm(flight) => flights::draw_form(state, flight, body, frame),
         Layer::Uploads(list) => uploads::draw(state, list, body, frame),
@@ -124,6 +129,7 @@ pub(crate) fn form_area(layer: &Layer, body: Rect) -> Rect {
     match layer {
         Layer::Login(_) => lines(inset(body, 4), login::FORM_AT, body.height),
         Layer::Booking(booking) => booking::form_area(booking, body),
+        Layer::QueueForm(form) => queues::form_area(form, body),
         Layer::Narrow(narrow) => {
             let height = u16::try_from(narrow.form.fields.len()).unwrap_or(5) + 2;
             popup::inside(body, NARROW, height)
@@ -151,6 +157,10 @@ fn too_small(theme: Theme, area: Rect, frame: &mut Frame<'_>) {
 fn bar(state: &State, area: Rect, frame: &mut Frame<'_>) {
     let name = state.layers.last().map_or("", Layer::name);
     let mut right = Vec::new();
+    let waiting = state.queues.waiting();
+    if waiting > 0 && state.session.is_some() {
+        right.push(format!("Q {waiting}"));
+    }
     let pending = state.ledger.operations().count();
     if pending > 0 {
         right.push(format!("{pending} pending"));

@@ -12,7 +12,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use airside_common::api::problem::{Code, Problem};
-use airside_common::booking::BookingStatus;
+use airside_common::booking::{BookingStatus, SegmentStatus};
 use rstest::rstest;
 use serde_json::{Value, json};
 use support::{booking, key};
@@ -206,4 +206,63 @@ async fn completions_name_the_commands() {
     )
     .await;
     assert!(String::from_utf8_lossy(&output.stdout).contains("bookings"));
+}
+
+#[tokio::test]
+async fn a_script_reads_the_queues_and_accepts_what_happened() {
+    let state = tempfile::tempdir().unwrap();
+    let server = server().await;
+    let mut changed = booking(1, None);
+    changed.version = 4;
+    changed.segments[0].status = SegmentStatus::Tk;
+    let mut accepted = changed.clone();
+    accepted.version = 5;
+    accepted.segments[0].status = SegmentStatus::Hk;
+    let of_it = format!("/v1/bookings/{}", changed.locator);
+    Mock::given(path(of_it.clone()))
+        .respond_with(ResponseTemplate::new(200).set_body_json(&changed))
+        .up_to_n_times(1)
+        .mount(&server)
+        .await;
+    Mock::given(path(of_it.clone()))
+        .respond_with(ResponseTemplate::new(200).set_body_json(&accepted))
+        .mount(&server)
+        .await;
+    Mock::given(path(format!("{of_it}/rebook")))
+        .and(header("if-match", "\"4\""))
+        .and(header("idempotency-key", "key-9"))
+        .and(body_partial_json(json!({ "segments": [{ "segment": 1 }] })))
+        .respond_with(ResponseTemplate::new(200).set_body_json(&accepted))
+        .expect(1)
+        .mount(&server)
+        .await;
+    let totals = json!({ "next_cursor": null, "items": [
+        { "number": 7, "name": "schedule changes", "waiting": 3, "in_hand": 1, "delayed": 0 },
+    ] });
+    Mock::given(path("/v1/queues"))
+        .respond_with(ResponseTemplate::new(200).set_body_json(totals))
+        .mount(&server)
+        .await;
+    airside(state.path(), &server.uri(), &["login", "demo"], "secret\n").await;
+    let run = async |arguments: &[&str]| airside(state.path(), &server.uri(), arguments, "").await;
+    let queues = run(&["queues"]).await;
+    assert_eq!(queues.status.code(), Some(0), "{queues:?}");
+    let text = String::from_utf8_lossy(&queues.stdout).into_owned();
+    assert!(
+        text.contains(" 7  schedule changes") && text.contains("3 waiting"),
+        "{text}"
+    );
+    let queues: Value = serde_json::from_slice(&run(&["queues", "--json"]).await.stdout).unwrap();
+    assert_eq!(queues["items"][0]["in_hand"], 1);
+
+    let locator = changed.locator.to_string();
+    let missing = run(&["rebook", &locator]).await;
+    assert_eq!(missing.status.code(), Some(2), "{missing:?}");
+    let rebook = ["rebook", &locator, "--accept", "--key", "key-9"];
+    let rebooked = run(&rebook).await;
+    assert_eq!(rebooked.status.code(), Some(0), "{rebooked:?}");
+    assert!(String::from_utf8_lossy(&rebooked.stdout).contains("HK"));
+    let nothing = run(&rebook).await;
+    assert_eq!(nothing.status.code(), Some(3), "{nothing:?}");
+    assert!(String::from_utf8_lossy(&nothing.stderr).contains("nothing has changed"));
 }

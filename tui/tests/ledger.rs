@@ -12,7 +12,7 @@ use std::time::Duration;
 use airside_common::api::bookings::Booking;
 use airside_common::api::events::BookingChanged;
 use airside_common::api::problem::{Code, Problem};
-use airside_common::booking::BookingStatus;
+use airside_common::booking::{BookingStatus, SegmentStatus};
 use airside_common::flight::Cabin;
 use airside_common::user::UserId;
 use airside_tui::store::account::{Account, ServerId};
@@ -23,6 +23,7 @@ use airside_tui::store::ledger::fold::{NO_LOCATOR, Pending};
 use airside_tui::store::ledger::{Intent, Ledger, LedgerEffect, SubmitError, WithdrawError};
 use airside_tui::store::moment::Moment;
 use airside_tui::store::operation::{DraftReason, Operation, OperationKind, Preview, Reference};
+use airside_tui::store::rebooking::{acceptance, accepted};
 use jiff::{SignedDuration, Timestamp};
 use support::{account, booking, key, locator, request};
 
@@ -440,4 +441,95 @@ fn a_journal_of_before_there_were_holds_is_read() {
         (body.hold, body.time_limit, body.waitlist),
         (None, None, None)
     );
+}
+
+/// The booking of version 2, with a flight that has other times.
+fn changed() -> Booking {
+    let mut changed = booking(1, None);
+    changed.version = 2;
+    changed.segments[0].status = SegmentStatus::Tk;
+    changed
+}
+
+fn accept(booking: &Booking) -> Intent {
+    Intent::Rebook {
+        target: Reference::Known(booking.locator),
+        body: acceptance(&booking.segments).unwrap(),
+        preview: Preview {
+            segments: accepted(&booking.segments),
+            total: Some(booking.total),
+        },
+    }
+}
+
+#[test]
+fn a_rebooking_shows_at_once_and_is_laid_over_nothing_newer() {
+    let mut ledger = logged_in();
+    ledger.fetched(vec![changed()], at(0));
+    let target = Reference::Known(locator(1));
+    let status = |ledger: &Ledger| ledger.row(&target).unwrap().segments[0].status;
+    ledger.submit(key(2), accept(&changed()), at(1)).unwrap();
+    assert_eq!(status(&ledger), SegmentStatus::Hk);
+    assert!(ledger.row(&target).unwrap().pending.is_some());
+    // Positions would be those of the booking before.
+    let again = ledger.submit(key(3), accept(&changed()), at(1));
+    assert_eq!(again, Err(SubmitError::AlreadyRebooking));
+    let operation = sent(&ledger.journalled(&key(2), at(1))).remove(0);
+    assert_eq!(operation.base_version, Some(2));
+    // Somebody else was faster: what happened since is not hidden.
+    let mut newer = changed();
+    newer.version = 3;
+    newer.segments[0].status = SegmentStatus::Un;
+    ledger.fetched(vec![newer], at(2));
+    assert_eq!(status(&ledger), SegmentStatus::Un);
+    let stale = Problem::new(Code::StaleVersion, "changed meanwhile");
+    let step = ledger.answered(&key(2), Answer::Refused(stale), at(3), Jitter::NONE);
+    assert!(step.effects.contains(&LedgerEffect::Fetch(locator(1))));
+    let row = ledger.row(&target).unwrap();
+    assert_eq!(row.pending, None);
+    assert_eq!(ledger.drafts().count(), 0);
+}
+
+#[test]
+fn what_cannot_be_rebooked_is_told() {
+    let mut waits = changed();
+    waits.status = BookingStatus::Waitlisted;
+    let mut gone = changed();
+    gone.status = BookingStatus::Cancelled;
+    for (booking, why) in [
+        (waits, SubmitError::Waitlisted),
+        (gone, SubmitError::AlreadyCancelled),
+    ] {
+        let mut ledger = logged_in();
+        ledger.fetched(vec![booking.clone()], at(0));
+        assert_eq!(
+            ledger.submit(key(2), accept(&booking), at(1)),
+            Err(why),
+            "{why}"
+        );
+    }
+    let mut ledger = logged_in();
+    ledger.submit(key(1), create(), at(1)).unwrap();
+    let target = Reference::Pending(key(1));
+    assert_eq!(ledger.may_rebook(&target), Err(SubmitError::NotMade));
+}
+
+/// A lost answer and a restart neither lose nor double it: it is sent again under its key and version.
+#[test]
+fn a_rebooking_outlives_a_restart() {
+    let mut ledger = logged_in();
+    ledger.fetched(vec![changed()], at(0));
+    let effects = ledger.submit(key(2), accept(&changed()), at(1)).unwrap();
+    let [LedgerEffect::Append(record)] = effects.as_slice() else {
+        panic!("{effects:?}");
+    };
+    let line = serde_json::to_string(record).unwrap();
+    let saved = Saved::replay([serde_json::from_str(&line).unwrap()]);
+    let mut ledger = Ledger::restore(saved);
+    let operation = sent(&ledger.log_in(account(), at(9))).remove(0);
+    assert_eq!((operation.key, operation.base_version), (key(2), Some(2)));
+    let OperationKind::Rebook { body, .. } = operation.kind else {
+        panic!("it rebooks");
+    };
+    assert_eq!(body.segments[0].segment, 1);
 }

@@ -12,10 +12,10 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::Write;
 use std::time::Duration;
 
-use airside_common::api::bookings::Booking;
+use airside_common::api::bookings::{Booking, Segment};
 use airside_common::api::events::BookingChanged;
 use airside_common::api::problem::{Code, Problem};
-use airside_common::booking::{BookingStatus, OperationKey};
+use airside_common::booking::{BookingStatus, OperationKey, SegmentStatus};
 use airside_common::locator::Locator;
 use airside_tui::effects::disk::{Journal, Opened};
 use airside_tui::store::journal::JournalRecord;
@@ -24,6 +24,7 @@ use airside_tui::store::ledger::backoff::Jitter;
 use airside_tui::store::ledger::{Intent, Ledger, LedgerEffect};
 use airside_tui::store::moment::Moment;
 use airside_tui::store::operation::{Operation, OperationKind, Preview, Reference};
+use airside_tui::store::rebooking::{acceptance, accepted};
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use support::{account, booking, key, request};
@@ -50,8 +51,11 @@ impl Server {
             (OperationKind::Confirm, Reference::Known(locator)) => {
                 self.confirm(operation, *locator)
             }
+            (OperationKind::Rebook { .. }, Reference::Known(locator)) => {
+                self.rebook(operation, *locator)
+            }
             (OperationKind::Cancel, Reference::Known(locator)) => self.cancel(operation, *locator),
-            (OperationKind::Confirm | OperationKind::Cancel, Reference::Pending(_)) => {
+            (_, Reference::Pending(_)) => {
                 panic!("a change of a booking that is not made was sent")
             }
         };
@@ -83,6 +87,35 @@ impl Server {
         match self.bookings.get(&locator).map(|found| found.status) {
             Some(BookingStatus::Held) => self.change(operation, locator, BookingStatus::Confirmed),
             _ => Answer::Refused(Problem::new(Code::TimeLimitPassed, "not held any more")),
+        }
+    }
+
+    fn rebook(&mut self, operation: &Operation, locator: Locator) -> Answer {
+        let Some(found) = self.bookings.get_mut(&locator) else {
+            return Answer::Refused(Problem::new(Code::NotFound, "no such booking"));
+        };
+        if operation.base_version != Some(found.version) {
+            return Answer::Refused(Problem::new(Code::StaleVersion, "changed meanwhile"));
+        }
+        if found.status == BookingStatus::Cancelled {
+            return Answer::Refused(Problem::new(Code::Conflict, "is cancelled"));
+        }
+        found.version += 1;
+        found.segments = accepted(&found.segments);
+        let changed = found.clone();
+        self.tell(&changed, Some(&operation.key));
+        Answer::Done(Box::new(changed))
+    }
+
+    /// The flight of a booking has other times.
+    fn move_flight(&mut self, at: usize) {
+        let count = self.bookings.len();
+        let living = self.bookings.values_mut().nth(at % count.max(1));
+        if let Some(found) = living.filter(|b| b.status != BookingStatus::Cancelled) {
+            found.version += 1;
+            found.segments[0].status = SegmentStatus::Tk;
+            let moved = found.clone();
+            self.tell(&moved, None);
         }
     }
 
@@ -138,6 +171,10 @@ enum Act {
     Hold,
     Confirm(usize),
     Cancel(usize),
+    /// What happened to the flight is accepted.
+    Accept(usize),
+    /// The flight of a booking moves.
+    Move(usize),
     /// The server ends a hold.
     Expire(usize),
     /// The next journal record reaches the disk.
@@ -166,6 +203,8 @@ fn act() -> impl Strategy<Value = Act> {
         2 => any::<usize>().prop_map(Act::Confirm),
         1 => any::<usize>().prop_map(Act::Expire),
         2 => any::<usize>().prop_map(Act::Cancel),
+        2 => any::<usize>().prop_map(Act::Accept),
+        2 => any::<usize>().prop_map(Act::Move),
         5 => Just(Act::Flush),
         4 => any::<usize>().prop_map(Act::Deliver),
         1 => any::<usize>().prop_map(Act::DeliverTwice),
@@ -271,6 +310,24 @@ impl World {
         (!rows.is_empty()).then(|| rows.swap_remove(at % rows.len()).reference)
     }
 
+    fn accept(&mut self, at: usize) {
+        let Some(target) = self.reference(at) else {
+            return;
+        };
+        let row = self.ledger.row(&target).unwrap();
+        if let Some(body) = acceptance(row.segments) {
+            let preview = Preview {
+                segments: accepted(row.segments),
+                total: row.total,
+            };
+            self.submit(Intent::Rebook {
+                target,
+                body,
+                preview,
+            });
+        }
+    }
+
     fn flush(&mut self) {
         let Some(record) = self.to_write.pop_front() else {
             return;
@@ -325,6 +382,8 @@ impl World {
                     self.submit(Intent::Cancel { target });
                 }
             }
+            Act::Accept(at) => self.accept(at),
+            Act::Move(at) => self.server.move_flight(at),
             Act::Expire(at) => self.server.expire(at),
             Act::Flush => self.flush(),
             Act::Deliver(at) => {
@@ -457,17 +516,23 @@ impl World {
             0,
             "something waits for ever"
         );
-        let shown: BTreeMap<Locator, (BookingStatus, bool)> = self
+        let shown: BTreeMap<Locator, (BookingStatus, bool, Vec<Segment>)> = self
             .ledger
             .rows()
             .iter()
-            .map(|row| (row.locator.unwrap(), (row.status, row.pending.is_some())))
+            .map(|row| {
+                let stands = (row.status, row.pending.is_some(), row.segments.to_vec());
+                (row.locator.unwrap(), stands)
+            })
             .collect();
-        let there: BTreeMap<Locator, (BookingStatus, bool)> = self
+        let there: BTreeMap<Locator, (BookingStatus, bool, Vec<Segment>)> = self
             .server
             .bookings
             .values()
-            .map(|booking| (booking.locator, (booking.status, false)))
+            .map(|booking| {
+                let stands = (booking.status, false, booking.segments.clone());
+                (booking.locator, stands)
+            })
             .collect();
         assert_eq!(shown, there);
         // Every wish that reached the disk had its end: done by the server, refused by it, or kept as a draft.

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use airside_common::api::bookings::{Booking, BookingPage, HistoryPage, Segment};
+use airside_common::api::queues::QueueTotals;
 use airside_common::api::search::{FlightOffer, Itinerary, ItineraryPage, ItineraryQuery};
 use airside_common::booking::PassengerType;
 use airside_common::text::printable;
@@ -147,6 +148,25 @@ pub(super) fn history(page: &HistoryPage) -> String {
             format_args!(
                 "{}  {}  {}  {}  {}",
                 entry.version, entry.at, entry.by, entry.action, entry.detail
+            ),
+        );
+    }
+    out
+}
+
+/// A line a queue.
+pub(super) fn queues(totals: &QueueTotals) -> String {
+    let mut out = String::new();
+    for queue in &totals.items {
+        line(
+            &mut out,
+            format_args!(
+                "{:>2}  {:<18} {:>5} waiting  {:>5} in hand  {:>5} put off",
+                queue.number,
+                printable(&queue.name),
+                queue.waiting,
+                queue.in_hand,
+                queue.delayed
             ),
         );
     }

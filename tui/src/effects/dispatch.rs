@@ -7,6 +7,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::disk::JournalWriter;
 use super::folders::Folders;
 use super::http::calls::UploadQuery;
+use super::http::queues;
 use super::http::uploads::lines_of;
 use super::http::{Api, ApiError, answer_of};
 use super::last_server;
@@ -224,6 +225,7 @@ impl Dispatch {
                             .map_err(Failure::from),
                     }
                 }
+                Effect::Queue(call) => Event::Queue(Box::new(queues::answer(&api, call).await)),
                 Effect::SaveFindings { id, kind } => {
                     let name = format!("{id}.{}.csv", kind.word());
                     let saved = async {

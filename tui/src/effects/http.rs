@@ -7,6 +7,7 @@ pub mod calls;
 mod intake;
 mod messages;
 mod query;
+pub(crate) mod queues;
 pub(crate) mod stream;
 pub(crate) mod uploads;
 

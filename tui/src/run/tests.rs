@@ -5,3 +5,4 @@ mod agent;
 mod console;
 mod live;
 mod network;
+mod queues;

@@ -3,7 +3,7 @@
 use airside_common::airport::Airport;
 use airside_common::api::auth::Me;
 use airside_common::api::bookings::{Booking, BookingPage, HistoryEntry};
-use airside_common::api::events::{BookingChanged, SeatsChanged};
+use airside_common::api::events::{BookingChanged, QueueChanged, SeatsChanged};
 use airside_common::api::flights::{Flight, FlightPage, SeatMap};
 use airside_common::api::problem::{Code, Problem};
 use airside_common::api::search::ItineraryPage;
@@ -20,6 +20,7 @@ use super::account::{Account, ServerId};
 use super::journal::Saved;
 use super::ledger::answer::Answer;
 use super::moment::Moment;
+use super::queues::QueueAnswer;
 use super::screen::uploads::FindingLine;
 use crate::effects::http::ApiError;
 use crate::effects::paths::Completion;
@@ -109,6 +110,8 @@ pub(crate) enum Event {
         of: (UploadId, FindingKind),
         result: Result<Vec<FindingLine>, Failure>,
     },
+    /// What the office's queues say.
+    Queue(Box<QueueAnswer>),
     /// What was found in a file is in a file here.
     FindingsSaved(Result<String, Failure>),
 }
@@ -128,6 +131,7 @@ pub(crate) enum Live {
 pub(crate) enum News {
     Booking(BookingChanged),
     Seats(SeatsChanged),
+    Queue(QueueChanged),
     /// Events may be missing.
     Reset,
 }

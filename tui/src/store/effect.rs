@@ -11,6 +11,7 @@ use airside_common::locator::Locator;
 use airside_common::upload::UploadId;
 
 use super::ledger::LedgerEffect;
+use super::queues::QueueCall;
 use crate::effects::http::calls::{BookingFilter, FlightFilter, UploadQuery};
 use crate::effects::server_url::ServerUrl;
 use crate::settings::Mouse;
@@ -83,6 +84,8 @@ pub(crate) enum Effect {
         id: UploadId,
         kind: FindingKind,
     },
+    /// Ask something of the office's queues.
+    Queue(QueueCall),
     /// Put a text on the clipboard.
     Copy(String),
     /// Listen to the mouse, or leave it to the terminal.

@@ -3,12 +3,14 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use airside_common::api::queues::TakenItem;
 use crossterm::event::{KeyCode, KeyModifiers};
 
 use super::action::{Action, Event, Live, News};
 use super::effect::Effect;
 use super::layer::Layer;
 use super::ledger::LedgerEffect;
+use super::queues::QueueAnswer;
 use super::state::State;
 
 /// How many actions are kept.
@@ -151,6 +153,9 @@ pub(crate) fn action_text(action: &Action, state: &State) -> String {
                 "Live({} {} v{})",
                 changed.kind, changed.locator, changed.version
             ),
+            Live::News(News::Queue(changed)) => {
+                format!("Live({} {})", changed.kind, changed.queue)
+            }
             Live::News(News::Seats(seats)) => {
                 format!("Live({} {})", seats.kind, seats.flight_id)
             }
@@ -186,7 +191,37 @@ pub(crate) fn action_text(action: &Action, state: &State) -> String {
             kind.word(),
             told(result, |lines| lines.len().to_string())
         ),
+        Event::Queue(answer) => format!("Queue({})", queue_text(answer)),
         Event::FindingsSaved(result) => format!("FindingsSaved({})", told(result, String::clone)),
+    }
+}
+
+fn queue_text(answer: &QueueAnswer) -> String {
+    match answer {
+        QueueAnswer::Totals { request, result } => format!(
+            "totals #{request}, {}",
+            told(result, |totals| totals.items.len().to_string())
+        ),
+        QueueAnswer::Items { request, result } => format!(
+            "items #{request}, {}",
+            told(result, |page| page.items.len().to_string())
+        ),
+        QueueAnswer::Taken { queue, result } => {
+            let taken = |taken: &Option<Box<TakenItem>>| {
+                let locator = taken.as_ref().map(|taken| taken.item.locator.to_string());
+                locator.unwrap_or_else(|| "nothing".to_owned())
+            };
+            format!("taken of {queue}, {}", told(result, taken))
+        }
+        QueueAnswer::Finished { id, result } => {
+            format!("done {id}, {}", told(result, |i| i.locator.to_string()))
+        }
+        QueueAnswer::Delayed { id, result } => {
+            format!("put off {id}, {}", told(result, |i| i.due_at.to_string()))
+        }
+        QueueAnswer::Placed { locator, result } => {
+            format!("placed {locator}, {}", told(result, |i| i.id.to_string()))
+        }
     }
 }
 
@@ -258,6 +293,15 @@ pub(crate) fn facts(state: &State) -> Vec<(String, String)> {
             format!("{:?}", operation.state),
         )
     }));
+    facts.push(("queues".to_owned(), state.queues.waiting().to_string()));
+    facts.push((
+        "in hand".to_owned(),
+        state
+            .queues
+            .in_hand
+            .as_ref()
+            .map_or_else(String::new, |item| item.locator.to_string()),
+    ));
     facts.push((
         "drafts".to_owned(),
         state.ledger.drafts().count().to_string(),

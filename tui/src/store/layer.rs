@@ -8,7 +8,9 @@ use super::screen::bookings::{Bookings, Record};
 use super::screen::flights::{FlightForm, Flights};
 use super::screen::login::Login;
 use super::screen::question::Question;
+use super::screen::queues::{QueueForm, QueueView, Queues};
 use super::screen::reading::Reading;
+use super::screen::rebooking::{Purpose, SegmentChoice};
 use super::screen::results::{Details, Narrow, Results};
 use super::screen::search::Search;
 use super::screen::seats::SeatPicker;
@@ -26,6 +28,10 @@ pub(crate) enum Layer {
     Seats(Box<SeatPicker>),
     Bookings(Box<Bookings>),
     Record(Box<Record>),
+    Segments(Box<SegmentChoice>),
+    Queues(Queues),
+    Queue(Box<QueueView>),
+    QueueForm(Box<QueueForm>),
     Flights(Box<Flights>),
     FlightForm(Box<FlightForm>),
     Uploads(Box<Uploads>),
@@ -51,6 +57,10 @@ impl Layer {
             Self::Seats(_) => "Seats",
             Self::Bookings(_) => "Bookings",
             Self::Record(_) => "Booking",
+            Self::Segments(_) => "Which flight?",
+            Self::Queues(_) => "Queues",
+            Self::Queue(_) => "Queue",
+            Self::QueueForm(_) => "Queue entry",
             Self::Flights(_) => "Flights",
             Self::FlightForm(_) => "New flight",
             Self::Uploads(_) => "Uploads",
@@ -66,7 +76,14 @@ impl Layer {
 
     /// Whether it leaves the layers below in view.
     pub(crate) fn is_popup(&self) -> bool {
-        matches!(self, Self::Question(_) | Self::Narrow(_) | Self::Details(_))
+        matches!(
+            self,
+            Self::Question(_)
+                | Self::Narrow(_)
+                | Self::Details(_)
+                | Self::Segments(_)
+                | Self::QueueForm(_)
+        )
     }
 
     /// Where keys are pressed while it has the focus.
@@ -74,14 +91,25 @@ impl Layer {
         match self {
             Self::Login(_) => vec![Context::Login, Context::Form],
             Self::Search(_) => vec![Context::Search, Context::Form],
+            Self::Results(results) if results.purpose != Purpose::Book => {
+                vec![Context::Replacing, Context::Results, Context::List]
+            }
             Self::Results(_) => vec![Context::Results, Context::List],
+            Self::Details(details) if details.purpose != Purpose::Book => {
+                vec![Context::Replacing, Context::Details, Context::List]
+            }
             Self::Details(_) => vec![Context::Details, Context::List],
-            Self::Narrow(_) | Self::FlightForm(_) | Self::UploadForm(_) => vec![Context::Form],
+            Self::Narrow(_) | Self::FlightForm(_) | Self::UploadForm(_) | Self::QueueForm(_) => {
+                vec![Context::Form]
+            }
             Self::Booking(_) => vec![Context::Booking, Context::Form],
             Self::Seats(_) => vec![Context::Seats],
             Self::Bookings(bookings) if bookings.typing() => vec![Context::Form],
             Self::Bookings(_) => vec![Context::Bookings, Context::List],
             Self::Record(_) => vec![Context::Record, Context::List],
+            Self::Segments(_) => vec![Context::Segments, Context::List],
+            Self::Queues(_) => vec![Context::Queues, Context::List],
+            Self::Queue(_) => vec![Context::Queue, Context::List],
             Self::Flights(_) => vec![Context::Flights, Context::List],
             Self::Uploads(_) => vec![Context::Uploads, Context::List],
             Self::Upload(_) => vec![Context::Upload, Context::List],
@@ -102,6 +130,7 @@ impl Layer {
             Self::Booking(booking) => Some(&booking.form),
             Self::FlightForm(flight) => Some(&flight.form),
             Self::UploadForm(upload) => Some(&upload.form),
+            Self::QueueForm(queue) => Some(&queue.form),
             Self::Bookings(bookings) => bookings.filtering.as_ref(),
             _ => None,
         }
@@ -116,6 +145,7 @@ impl Layer {
             Self::Booking(booking) => Some(&mut booking.form),
             Self::FlightForm(flight) => Some(&mut flight.form),
             Self::UploadForm(upload) => Some(&mut upload.form),
+            Self::QueueForm(queue) => Some(&mut queue.form),
             Self::Bookings(bookings) => bookings.filtering.as_mut(),
             _ => None,
         }
@@ -163,6 +193,17 @@ impl Layer {
             }
             Self::Record(record) => {
                 facts.push(("reference".to_owned(), format!("{:?}", record.reference)));
+            }
+            Self::Segments(choice) => {
+                facts.push(("cursor".to_owned(), choice.list.at.to_string()));
+            }
+            Self::Queues(queues) => {
+                facts.push(("cursor".to_owned(), queues.list.at.to_string()));
+            }
+            Self::Queue(queue) => {
+                facts.push(("cursor".to_owned(), queue.list.at.to_string()));
+                facts.push(("items".to_owned(), queue.items.len().to_string()));
+                facts.push(("loading".to_owned(), format!("{:?}", queue.loading)));
             }
             Self::Flights(flights) => {
                 facts.push(("cursor".to_owned(), flights.list.at.to_string()));

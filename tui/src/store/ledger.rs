@@ -7,14 +7,15 @@
 pub mod answer;
 pub mod backoff;
 pub mod fold;
+pub mod intent;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use airside_common::api::bookings::{Booking, CreateBooking};
+use airside_common::api::bookings::Booking;
 use airside_common::api::events::BookingChanged;
 use airside_common::api::problem::{Code, Problem};
-use airside_common::booking::{BookingStatus, OperationKey};
+use airside_common::booking::OperationKey;
 use airside_common::locator::Locator;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
@@ -22,11 +23,10 @@ use serde::{Deserialize, Serialize};
 use super::account::Account;
 use super::journal::{JournalRecord, Saved};
 use super::moment::Moment;
-use super::operation::{
-    Draft, DraftReason, Operation, OperationKind, OperationState, Preview, Reference,
-};
+use super::operation::{Draft, DraftReason, Operation, OperationKind, OperationState, Reference};
 use answer::{Answer, Setback, SetbackKind};
 use backoff::Jitter;
+pub use intent::{Intent, SubmitError};
 
 /// An operation older than this asks first: the agent may long have done it in another way.
 pub const ASKS_AFTER: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -45,49 +45,6 @@ pub enum LedgerEffect {
     Send(Box<Operation>),
     /// Read a booking, of which something newer is known to exist; it goes to [`Ledger::fetched`].
     Fetch(Locator),
-}
-
-/// What an agent wants.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Intent {
-    /// A new booking.
-    Create {
-        /// The body of the request.
-        body: CreateBooking,
-        /// What is shown until the server has answered.
-        preview: Preview,
-    },
-    /// A held booking is confirmed.
-    Confirm {
-        /// Which one; it may still be pending.
-        target: Reference,
-    },
-    /// A booking is given back.
-    Cancel {
-        /// Which one; it may still be pending.
-        target: Reference,
-    },
-}
-
-/// Why an intent was not taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum SubmitError {
-    /// Nobody is logged in, so that it is nobody's.
-    #[error("log in first")]
-    NotLoggedIn,
-    /// The key is in use already.
-    #[error("this was asked for already")]
-    AlreadyAsked,
-    /// The booking is not known here.
-    #[error("the booking is not known here")]
-    UnknownBooking,
-    /// The booking is cancelled, or its cancellation is under way.
-    #[error("the booking is cancelled already")]
-    AlreadyCancelled,
-    /// It is not held, or its confirmation is under way.
-    #[error("only a held booking can be confirmed")]
-    NotHeld,
 }
 
 /// Why an operation cannot be taken back.
@@ -253,76 +210,6 @@ impl Ledger {
     /// The account that is logged in.
     pub fn account(&self) -> Option<&Account> {
         self.account.as_ref()
-    }
-
-    /// Takes an intent under a new key: it shows at once, and the effects write it down.
-    pub fn submit(
-        &mut self,
-        key: OperationKey,
-        intent: Intent,
-        moment: Moment,
-    ) -> Result<Vec<LedgerEffect>, SubmitError> {
-        let account = self.account.clone().ok_or(SubmitError::NotLoggedIn)?;
-        let used = self.entries.iter().any(|e| e.operation.key == key)
-            || self.aliases.contains_key(&key)
-            || self.drafts.iter().any(|d| d.operation.key == key);
-        if used {
-            return Err(SubmitError::AlreadyAsked);
-        }
-        let (kind, target, base_version) = match intent {
-            Intent::Create { body, preview } => (
-                OperationKind::Create {
-                    body: Box::new(body),
-                    preview,
-                },
-                Reference::Pending(key.clone()),
-                None,
-            ),
-            Intent::Confirm { target } => {
-                let target = self.resolve(&target);
-                let row = self.row(&target).ok_or(SubmitError::UnknownBooking)?;
-                if row.status != BookingStatus::Held {
-                    return Err(SubmitError::NotHeld);
-                }
-                let version = row.truth.map(|booking| booking.version);
-                (OperationKind::Confirm, target, version)
-            }
-            Intent::Cancel { target } => {
-                let target = self.resolve(&target);
-                let row = self.row(&target).ok_or(SubmitError::UnknownBooking)?;
-                if row.status == BookingStatus::Cancelled {
-                    return Err(SubmitError::AlreadyCancelled);
-                }
-                let version = row.truth.map(|booking| booking.version);
-                (OperationKind::Cancel, target, version)
-            }
-        };
-        let before = self
-            .own()
-            .rev()
-            .find(|e| e.blind.is_none() && e.operation.target == target);
-        let operation = Operation {
-            depends_on: before.map(|e| e.operation.key.clone()),
-            key,
-            account,
-            kind,
-            target,
-            base_version,
-            created_at: moment.wall,
-            state: OperationState::Queued,
-        };
-        self.entries.push(Entry {
-            operation: operation.clone(),
-            durability: Durability::Writing,
-            consent: Consent::NotNeeded,
-            reach: Reach::Impossible,
-            failed: 0,
-            not_before: Duration::ZERO,
-            blind: None,
-        });
-        Ok(vec![LedgerEffect::Append(JournalRecord::Submitted {
-            operation: Box::new(operation),
-        })])
     }
 
     /// An operation's record is on the disk: it may be sent.
@@ -661,7 +548,7 @@ impl Ledger {
             }
             // What is refused of a booking that is there leaves nothing to be corrected: it can be asked for again. What was
             // asked for behind it is a wish of its own.
-            OperationKind::Confirm | OperationKind::Cancel => {
+            OperationKind::Confirm | OperationKind::Rebook { .. } | OperationKind::Cancel => {
                 effects.push(LedgerEffect::Append(JournalRecord::Dropped {
                     key: operation.key.clone(),
                 }));

@@ -58,6 +58,11 @@ impl LiveState {
         self.reading.insert(locator);
     }
 
+    /// Whether a booking is being read.
+    pub(crate) fn is_reading(&self, locator: Locator) -> bool {
+        self.reading.contains(&locator)
+    }
+
     /// A booking was read.
     pub(crate) fn has_read(&mut self, locator: Locator) {
         self.reading.remove(&locator);

@@ -1,6 +1,6 @@
 //! What an agent asked for and the server has not answered yet.
 
-use airside_common::api::bookings::{CreateBooking, Segment};
+use airside_common::api::bookings::{CreateBooking, NewSegment, RebookBooking, Segment};
 use airside_common::api::problem::Problem;
 use airside_common::booking::{BookingStatus, OperationKey};
 use airside_common::locator::Locator;
@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::account::Account;
+use super::rebooking;
 
 /// A booking as screens hold it: by the operation that makes it, or by its locator. Resolved through
 /// [`Ledger::resolve`](super::ledger::Ledger::resolve), a pending reference leads to the booking once it is made.
@@ -43,6 +44,15 @@ pub enum OperationKind {
     },
     /// A held booking is confirmed.
     Confirm,
+    /// Changed flights are accepted, or others taken in their place.
+    Rebook {
+        /// The body of the request.
+        body: Box<RebookBooking>,
+        /// What is shown meanwhile: the segments as they will be.
+        preview: Preview,
+        /// Seats that the party needs on each flight.
+        seats: usize,
+    },
     /// All of a booking is given back.
     Cancel,
 }
@@ -81,10 +91,10 @@ pub struct Operation {
 }
 
 impl Operation {
-    /// What the booking will be once it is confirmed; `None` for a new one.
+    /// The status that the booking will have once it is confirmed; `None` where it says nothing of it.
     pub fn becomes(&self) -> Option<BookingStatus> {
         match self.kind {
-            OperationKind::Create { .. } => None,
+            OperationKind::Create { .. } | OperationKind::Rebook { .. } => None,
             OperationKind::Confirm => Some(BookingStatus::Confirmed),
             OperationKind::Cancel => Some(BookingStatus::Cancelled),
         }
@@ -96,20 +106,18 @@ impl Operation {
         flight: airside_common::flight::FlightId,
         cabin: airside_common::flight::Cabin,
     ) -> usize {
-        let OperationKind::Create { body, .. } = &self.kind else {
-            return 0;
-        };
-        let segments = body
-            .segments
-            .iter()
-            .filter(|s| s.flight_id == flight && s.cabin == cabin)
-            .count();
-        let party = body
-            .passengers
-            .iter()
-            .filter(|p| p.kind.takes_seat())
-            .count();
-        segments * party
+        let is_on = |s: &&NewSegment| s.flight_id == flight && s.cabin == cabin;
+        match &self.kind {
+            OperationKind::Create { body, .. } => {
+                let party = rebooking::seats_needed(&body.passengers);
+                body.segments.iter().filter(is_on).count() * party
+            }
+            OperationKind::Rebook { body, seats, .. } => {
+                let taken = body.segments.iter().filter_map(|s| s.replacement.as_ref());
+                taken.filter(is_on).count() * seats
+            }
+            OperationKind::Confirm | OperationKind::Cancel => 0,
+        }
     }
 }
 

@@ -8,6 +8,8 @@ mod keys;
 mod live;
 mod login;
 mod pointer;
+mod queues;
+mod rebooking;
 mod results;
 mod search;
 mod seats;
@@ -102,6 +104,7 @@ impl Step<'_> {
             Event::UploadCancelled(result) => self.upload_cancelled(result),
             Event::PathCompleted(found) => self.path_completed(found),
             Event::Findings { of, result } => self.findings_read(of, &result),
+            Event::Queue(answer) => self.queue_answered(*answer),
             Event::FindingsSaved(result) => self.findings_saved(result),
         }
     }
@@ -150,6 +153,7 @@ impl Step<'_> {
     /// Lists that show the ledger's rows follow them.
     fn keep_in_view(&mut self) {
         let height = self.state.list_height();
+        let totals = self.state.queues.totals.len();
         let (ledger, layers) = (&self.state.ledger, &mut self.state.layers);
         for layer in layers {
             match layer {
@@ -157,6 +161,14 @@ impl Step<'_> {
                 Layer::Results(results) => {
                     let at = results.list.at;
                     results.list.go(at, results.items.len(), height);
+                }
+                Layer::Queues(queues) => {
+                    let at = queues.list.at;
+                    queues.list.go(at, totals, height);
+                }
+                Layer::Queue(view) => {
+                    let at = view.list.at;
+                    view.list.go(at, view.items.len(), height);
                 }
                 Layer::Flights(flights) => {
                     let at = flights.list.at;

@@ -5,17 +5,20 @@ pub(crate) mod bookings;
 pub(crate) mod flights;
 pub(crate) mod login;
 pub(crate) mod question;
+pub(crate) mod queues;
 pub(crate) mod reading;
+pub(crate) mod rebooking;
 pub(crate) mod results;
 pub(crate) mod search;
 pub(crate) mod seats;
 pub(crate) mod uploads;
 
 /// Whether an answer is awaited.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Loading {
     /// The request's number.
     Awaited(u64),
+    #[default]
     No,
 }
 

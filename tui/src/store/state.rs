@@ -15,6 +15,8 @@ use super::layer::Layer;
 use super::ledger::Ledger;
 use super::live::LiveState;
 use super::moment::Moment;
+use super::operation::Reference;
+use super::queues::QueueState;
 use super::screen::login::Login;
 use crate::keymap::{Context, Entry, Keymap};
 use crate::settings::{Mouse, Settings};
@@ -64,6 +66,7 @@ pub(crate) struct State {
     pub(crate) server: String,
     pub(crate) connection: Connection,
     pub(crate) live: LiveState,
+    pub(crate) queues: QueueState,
     pub(crate) airports: Airports,
     pub(crate) messages: VecDeque<Message>,
     /// Whether the newest message still stands in its line.
@@ -98,6 +101,7 @@ impl State {
             server: String::new(),
             connection: Connection::Untried,
             live: LiveState::default(),
+            queues: QueueState::default(),
             airports: Airports::default(),
             messages: VecDeque::new(),
             notice: false,
@@ -160,6 +164,12 @@ impl State {
     /// Where keys are pressed when a layer has the focus.
     pub(crate) fn contexts_of(&self, layer: Option<&Layer>) -> Vec<Context> {
         let mut contexts = layer.map(Layer::contexts).unwrap_or_default();
+        if let Some(Layer::Record(record)) = layer
+            && let Reference::Known(locator) = self.ledger.resolve(&record.reference)
+            && self.queues.in_hand_of(locator).is_some()
+        {
+            contexts.push(Context::InHand);
+        }
         if self.session.is_some() && !matches!(layer, Some(Layer::Login(_))) {
             contexts.push(Context::Inside);
             if self.is_admin() {

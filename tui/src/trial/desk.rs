@@ -5,6 +5,7 @@ use std::time::Duration;
 use airside_common::api::bookings::{Booking, BookingPage};
 use airside_common::api::flights::FlightPage;
 use airside_common::api::problem::Problem;
+use airside_common::api::queues::{QueueItem, TakenItem};
 use airside_common::api::search::{Itinerary, ItineraryPage};
 use airside_common::booking::OperationKey;
 use airside_common::time::Instant;
@@ -17,7 +18,7 @@ use ratatui::buffer::Buffer;
 use uuid::Uuid;
 
 use super::keys::keys;
-use super::specimens::{airports, noon, opened, session, settings};
+use super::specimens::{airports, noon, opened, queue_totals, session, settings};
 use crate::settings::Settings;
 use crate::store::action::{Action, Event, Failure};
 use crate::store::effect::Effect;
@@ -28,6 +29,7 @@ use crate::store::ledger::LedgerEffect;
 use crate::store::ledger::answer::{Answer, Setback, SetbackKind};
 use crate::store::moment::Moment;
 use crate::store::operation::Operation;
+use crate::store::queues::QueueAnswer;
 use crate::store::reducer::reduce;
 use crate::store::state::{State, Tone};
 use crate::views;
@@ -181,6 +183,28 @@ impl Desk {
                 items,
                 next_cursor: None,
             }),
+        })
+    }
+
+    /// The queues answer.
+    pub(crate) fn queues(&mut self, answer: QueueAnswer) -> Vec<Effect> {
+        self.happens(Event::Queue(Box::new(answer)))
+    }
+
+    /// So many entries wait on the queue of schedule changes.
+    pub(crate) fn waits_on_queues(&mut self, waiting: u64) -> Vec<Effect> {
+        self.queues(QueueAnswer::Totals {
+            request: self.state.requests,
+            result: Ok(queue_totals(waiting)),
+        })
+    }
+
+    /// The next entry of the queue of schedule changes is given to the agent, who has asked for it.
+    pub(crate) fn is_given(&mut self, item: QueueItem, booking: Booking) -> Vec<Effect> {
+        let taken = TakenItem { item, booking };
+        self.queues(QueueAnswer::Taken {
+            queue: 7,
+            result: Ok(Some(Box::new(taken))),
         })
     }
 

@@ -5,12 +5,14 @@ use airside_common::api::auth::Me;
 use airside_common::api::bookings::{Booking, Contact, Passenger, Segment};
 use airside_common::api::flights::{CabinState, Flight, Seat, SeatMap, SeatRow, SeatState};
 use airside_common::api::problem::{Code, FieldError, Problem};
+use airside_common::api::queues::{QueueItem, QueueItemState, QueueTotal, QueueTotals};
 use airside_common::api::search::{CabinOffer, FlightOffer, Itinerary};
 use airside_common::api::uploads::{Difference, Upload};
 use airside_common::booking::{BookingStatus, OperationKey, PassengerType, SegmentStatus};
 use airside_common::flight::{Cabin, FlightId, FlightNumber, FlightStatus, SeatNumber};
 use airside_common::locator::Locator;
 use airside_common::money::{Currency, Money};
+use airside_common::queue::{QueueItemId, QueueNumber, QueueReason};
 use airside_common::time::{Instant, OffsetTime};
 use airside_common::upload::{UploadId, UploadStatus};
 use airside_common::user::{Role, UserId};
@@ -387,5 +389,63 @@ pub(crate) fn dry_run(n: u128) -> Upload {
             ),
         ],
         ..upload(n)
+    }
+}
+
+/// A flight that leaves forty minutes earlier than the party had agreed to.
+pub(crate) fn moved(segment: &mut Segment) {
+    segment.status = SegmentStatus::Tk;
+    segment.previous_departure = Some(segment.departure);
+    segment.previous_arrival = Some(segment.arrival);
+    let by = jiff::SignedDuration::from_mins(-40);
+    for time in [&mut segment.departure, &mut segment.arrival] {
+        *time = OffsetTime::new(time.instant() + by, time.offset());
+    }
+}
+
+/// The queues of an office, of which two are not empty.
+pub(crate) fn queue_totals(waiting: u64) -> QueueTotals {
+    let of = |queue: QueueNumber| QueueTotal {
+        number: queue.get(),
+        name: queue.name().to_owned(),
+        waiting: if queue == QueueNumber::Changed {
+            waiting
+        } else {
+            0
+        },
+        in_hand: u64::from(queue == QueueNumber::Changed),
+        delayed: u64::from(queue == QueueNumber::General),
+    };
+    QueueTotals {
+        items: QueueNumber::ALL.map(of).to_vec(),
+        next_cursor: None,
+    }
+}
+
+/// An entry of the queue of schedule changes that waits.
+pub(crate) fn queue_item(n: usize) -> QueueItem {
+    QueueItem {
+        id: QueueItemId::from_raw(i64::try_from(n).unwrap()),
+        queue: 7,
+        reason: QueueReason::ScheduleChanged,
+        locator: locator(n),
+        office: "NYC1A0001".parse().unwrap(),
+        remark: None,
+        state: QueueItemState::Waiting,
+        placed_at: Instant(noon()),
+        placed_by: "system".parse().unwrap(),
+        due_at: Instant(noon()),
+        taken_by: None,
+        taken_until: None,
+    }
+}
+
+/// The entry in the agent's hand.
+pub(crate) fn in_hand(n: usize) -> QueueItem {
+    QueueItem {
+        state: QueueItemState::InHand,
+        taken_by: Some("demo".parse().unwrap()),
+        taken_until: Some(Instant(noon() + jiff::SignedDuration::from_mins(10))),
+        ..queue_item(n)
     }
 }

@@ -9,12 +9,15 @@ use ratatui::text::{Line, Span};
 use crate::dates;
 use crate::store::ledger::fold::{Pending, Row};
 use crate::store::operation::OperationKind;
+use crate::store::operation::Reference;
 use crate::store::screen::Loading;
 use crate::store::screen::bookings::{Bookings, History, Line as Entry, Record};
+use crate::store::screen::rebooking::SegmentChoice;
 use crate::store::state::State;
 use crate::theme::Meaning;
 use crate::widgets::form::{self, Shape};
-use crate::widgets::frame::{inset, list_parts};
+use crate::widgets::frame::{self, inset, list_parts};
+use crate::widgets::popup;
 use crate::widgets::text::{cut, fit, fit_right, put, span};
 
 pub(super) fn draw(state: &State, bookings: &Bookings, body: Rect, frame: &mut Frame<'_>) {
@@ -177,14 +180,15 @@ fn columns(width: usize) -> (usize, usize) {
 /// A row's status in a word.
 fn status_of(row: &Row<'_>) -> (&'static str, Meaning) {
     let cancels = row.status == BookingStatus::Cancelled;
-    let confirms = row
-        .operation
-        .is_some_and(|operation| operation.kind == OperationKind::Confirm);
+    let kind = row.operation.map(|operation| &operation.kind);
+    let confirms = kind == Some(&OperationKind::Confirm);
+    let rebooks = matches!(kind, Some(OperationKind::Rebook { .. }));
     match row.pending {
         Some(Pending::AsksFirst) => ("asks", Meaning::Warning),
         Some(Pending::Unanswered) => ("unanswered", Meaning::Pending),
         Some(_) if cancels => ("cancelling", Meaning::Pending),
         Some(_) if confirms => ("confirming", Meaning::Pending),
+        Some(_) if rebooks => ("rebooking", Meaning::Pending),
         Some(_) => ("pending", Meaning::Pending),
         None if cancels => ("cancelled", Meaning::Muted),
         None => (
@@ -200,9 +204,15 @@ fn status_of(row: &Row<'_>) -> (&'static str, Meaning) {
 
 pub(super) fn draw_record(state: &State, record: &Record, body: Rect, frame: &mut Frame<'_>) {
     let theme = state.theme;
-    let area = inset(body, 2);
+    let mut area = inset(body, 2);
     let Some(row) = state.ledger.row(&record.reference) else {
-        let text = "The booking is no longer there.";
+        let is_reading = matches!(&record.reference, Reference::Known(locator)
+            if state.live.is_reading(*locator));
+        let text = if is_reading {
+            "Reading …"
+        } else {
+            "The booking is no longer there."
+        };
         put(
             frame.buffer_mut(),
             area,
@@ -211,6 +221,15 @@ pub(super) fn draw_record(state: &State, record: &Record, body: Rect, frame: &mu
         );
         return;
     };
+    let in_hand = row
+        .locator
+        .and_then(|locator| state.queues.in_hand_of(locator));
+    if let Some(item) = in_hand {
+        // Above what scrolls: it is always in view.
+        let bar = super::queues::in_hand(state, item, usize::from(area.width));
+        put(frame.buffer_mut(), area, 0, &bar);
+        area = frame::lines(area, 1, area.height);
+    }
     let lines = record_lines(state, &row, record);
     super::scrolled(&lines, record.scroll, area, frame);
 }
@@ -243,7 +262,9 @@ fn record_lines(state: &State, row: &Row<'_>, record: &Record) -> Vec<Line<'stat
         Line::default(),
     ];
     for (at, segment) in row.segments.iter().enumerate() {
-        lines.push(segment_line(state, at, segment, row.pending.is_some()));
+        let pending = is_pending(row, at, segment);
+        lines.push(segment_line(state, at, segment, pending));
+        lines.extend(was(state, segment));
     }
     lines.push(Line::default());
     for (at, passenger) in row.passengers.iter().enumerate() {
@@ -352,26 +373,103 @@ fn record_lines(state: &State, row: &Row<'_>, record: &Record) -> Vec<Line<'stat
     lines
 }
 
-/// The times that the party knew, where the flight has others now.
-fn was(segment: &Segment) -> Option<String> {
-    let (departure, arrival) = segment.previous_departure.zip(segment.previous_arrival)?;
-    let (departure, arrival) = (dates::clock(departure), dates::clock(arrival));
-    Some(format!("   was {departure} {arrival}"))
+/// Whether a segment is not yet as it is shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// It is what the server said.
+    Known,
+    /// What it becomes is known before the server has said it.
+    Expected,
+    /// What it becomes, the server will say.
+    Pending,
 }
 
-fn segment_line(state: &State, at: usize, segment: &Segment, pending: bool) -> Line<'static> {
+fn is_pending(row: &Row<'_>, at: usize, segment: &Segment) -> Standing {
+    let rebooks = |kind: &OperationKind| matches!(kind, OperationKind::Rebook { .. });
+    match (row.operation, row.truth) {
+        (Some(operation), Some(truth)) if rebooks(&operation.kind) => {
+            if truth.segments.get(at) == Some(segment) {
+                Standing::Known
+            } else {
+                Standing::Expected
+            }
+        }
+        _ if row.pending.is_some() => Standing::Pending,
+        _ => Standing::Known,
+    }
+}
+
+/// Columns of a segment's line before its times.
+const BEFORE_TIMES: usize = 33;
+
+/// A line with the times that the party knew, below those that the flight has now.
+fn was(state: &State, segment: &Segment) -> Option<Line<'static>> {
+    let (departure, arrival) = segment.previous_departure.zip(segment.previous_arrival)?;
+    let moved = departure.date() != segment.departure.date();
+    let day = if moved {
+        dates::with_weekday(departure.date())
+    } else {
+        String::new()
+    };
+    let style = state.theme.style(Meaning::Muted);
+    Some(Line::from(span(
+        format!(
+            "{}{}{} {}{}",
+            fit("    was", 14),
+            fit(&day, BEFORE_TIMES - 14),
+            dates::clock(departure),
+            dates::clock(arrival),
+            dates::day_change(departure, arrival)
+        ),
+        style,
+    )))
+}
+
+fn segment_line(state: &State, at: usize, segment: &Segment, standing: Standing) -> Line<'static> {
     let theme = state.theme;
     let flight = format!("{}{}", segment.carrier, segment.number);
+    let given_up = segment.status == SegmentStatus::Xx;
+    let normal = if given_up {
+        Meaning::Muted
+    } else {
+        Meaning::Normal
+    };
+    let meaning = match segment.status {
+        _ if standing != Standing::Known => Meaning::Pending,
+        SegmentStatus::Un => Meaning::Error,
+        SegmentStatus::Hl | SegmentStatus::Tk => Meaning::Warning,
+        SegmentStatus::Xx => Meaning::Muted,
+        SegmentStatus::Hk => Meaning::Good,
+    };
+    let aside = match segment.status {
+        SegmentStatus::Un => "   flight cancelled".to_owned(),
+        SegmentStatus::Xx => "   given up".to_owned(),
+        SegmentStatus::Tk => "   new times".to_owned(),
+        _ => format!("   {}  {}", segment.cabin, segment.aircraft),
+    };
     Line::from(vec![
         span(format!("{:>2}  ", at + 1), theme.style(Meaning::Muted)),
-        span(fit(&flight, 7), theme.style(Meaning::Figure)),
+        span(
+            fit(&flight, 7),
+            theme.style(if given_up {
+                Meaning::Muted
+            } else {
+                Meaning::Figure
+            }),
+        ),
         span(
             format!(
-                "{}  {}  {}-{}  {} {}   ",
+                "{}  {}  {}-{}  ",
                 segment.cabin.letter(),
                 dates::with_weekday(segment.departure.date()),
                 segment.origin,
                 segment.destination,
+            ),
+            theme.style(normal),
+        ),
+        span(
+            format!(
+                "{} {}   ",
                 dates::clock(segment.departure),
                 fit(
                     &format!(
@@ -382,29 +480,55 @@ fn segment_line(state: &State, at: usize, segment: &Segment, pending: bool) -> L
                     7
                 ),
             ),
-            theme.style(Meaning::Normal),
+            theme.style(if segment.status == SegmentStatus::Tk {
+                Meaning::Warning
+            } else {
+                normal
+            }),
         ),
         span(
-            if pending {
+            if standing == Standing::Pending {
                 "··".to_owned()
             } else {
                 segment.status.code().to_owned()
             },
+            theme.style(meaning),
+        ),
+        span(
+            aside,
             theme.style(match segment.status {
-                _ if pending => Meaning::Pending,
-                SegmentStatus::Hl | SegmentStatus::Tk | SegmentStatus::Un => Meaning::Warning,
-                SegmentStatus::Xx => Meaning::Muted,
-                SegmentStatus::Hk => Meaning::Good,
+                SegmentStatus::Tk | SegmentStatus::Un => meaning,
+                _ => Meaning::Muted,
             }),
         ),
-        was(segment).map_or_else(
-            || {
-                span(
-                    format!("   {}  {}", segment.cabin, segment.aircraft),
-                    theme.style(Meaning::Muted),
-                )
-            },
-            |was| span(was, theme.style(Meaning::Warning)),
-        ),
     ])
+}
+
+/// Columns of the box in which a flight is chosen.
+const CHOICE: u16 = 40;
+
+/// Which flight of a booking is to be replaced.
+pub(super) fn draw_segments(
+    state: &State,
+    choice: &SegmentChoice,
+    body: Rect,
+    frame: &mut Frame<'_>,
+) {
+    let height = u16::try_from(choice.segments.len()).unwrap_or(u16::MAX);
+    let title = format!("Rebook which flight of {}?", choice.locator);
+    let inside = popup::draw(&title, state.theme, body, (CHOICE, height), frame);
+    for (line, (at, segment)) in
+        (0..inside.height).zip(choice.segments.iter().enumerate().skip(choice.list.top))
+    {
+        let (sign, selected) = super::cursor_of(state, at == choice.list.at);
+        let style = selected.unwrap_or_else(|| state.theme.style(Meaning::Normal));
+        let text = format!("{sign}{:>2}  {}", segment.at + 1, segment.words);
+        let text = fit(&text, usize::from(inside.width));
+        put(
+            frame.buffer_mut(),
+            inside,
+            line,
+            &Line::from(span(text, style)),
+        );
+    }
 }

@@ -9,6 +9,7 @@ use ratatui::text::{Line, Span};
 
 use crate::dates;
 use crate::store::screen::Loading;
+use crate::store::screen::rebooking::Purpose;
 use crate::store::screen::results::{
     Details, Results, common_cabins, fare, offered_cabin, seats_left,
 };
@@ -126,6 +127,14 @@ fn title(state: &State, results: &Results, width: u16) -> Line<'static> {
     let day = format!("  {}", dates::full(query.date.0));
     let rest = format!("   {}", words.join(", "));
     let room = usize::from(width).saturating_sub(day.len());
+    if let Purpose::Replace(replaced) = &results.purpose {
+        let instead = format!("  {}: instead of {}", replaced.locator, replaced.words);
+        return Line::from(vec![
+            span(cut(&instead, room), theme.style(Meaning::Title)),
+            span(day, theme.style(Meaning::Figure)),
+            span(rest, theme.style(Meaning::Muted)),
+        ]);
+    }
     Line::from(vec![
         span(cut(&route, room), theme.style(Meaning::Title)),
         span(day, theme.style(Meaning::Figure)),

@@ -6,6 +6,7 @@ use ratatui::text::Line;
 
 use crate::dates;
 use crate::store::form::Value;
+use crate::store::screen::rebooking::Purpose;
 use crate::store::screen::search::Search;
 use crate::store::state::State;
 use crate::theme::Meaning;
@@ -24,11 +25,17 @@ pub(super) fn draw(state: &State, search: &Search, body: Rect, frame: &mut Frame
     {
         field.hint = format!("{}   {}", dates::full(date), field.hint);
     }
+    let title = match &search.purpose {
+        Purpose::Book => "Where to?".to_owned(),
+        Purpose::Replace(replaced) => {
+            format!("{}: instead of {}", replaced.locator, replaced.words)
+        }
+    };
     put(
         frame.buffer_mut(),
         lines(inset(body, 4), 0, 1),
         0,
-        &Line::from(span("Where to?", theme.style(Meaning::Title))),
+        &Line::from(span(title, theme.style(Meaning::Title))),
     );
     form::draw(&form, theme, area, Shape::Lines, frame);
 }

@@ -3,7 +3,9 @@
 use airside_common::airport::{AirportCode, CarrierCode};
 use airside_common::api::audit::AuditPage;
 use airside_common::api::auth::Me;
-use airside_common::api::bookings::{Booking, BookingPage, CreateBooking, HistoryPage};
+use airside_common::api::bookings::{
+    Booking, BookingPage, CreateBooking, HistoryPage, RebookBooking,
+};
 use airside_common::api::flights::{
     AirportPage, CreateFlight, Flight, FlightPage, PatchFlight, SeatMap,
 };
@@ -157,6 +159,21 @@ impl Api {
         self.call(&call).await
     }
 
+    /// Accepts what happened to flights or takes others, if the booking has this version, under a key.
+    pub async fn rebook_booking(
+        &self,
+        key: &OperationKey,
+        locator: Locator,
+        version: u64,
+        body: &RebookBooking,
+    ) -> Result<Booking, ApiError> {
+        let call = Call::new(Method::POST, format!("/v1/bookings/{locator}/rebook"))
+            .key(key)
+            .if_match(version)
+            .body(body)?;
+        self.call(&call).await
+    }
+
     /// Gives a booking back, if it has this version, under a key.
     pub async fn cancel_booking(
         &self,
@@ -183,8 +200,16 @@ impl Api {
                 self.confirm_booking(&operation.key, *locator, version)
                     .await
             }
+            (OperationKind::Rebook { body, .. }, Reference::Known(locator), Some(version)) => {
+                self.rebook_booking(&operation.key, *locator, version, body)
+                    .await
+            }
             // The ledger sends nothing of a booking that is not made.
-            (OperationKind::Confirm | OperationKind::Cancel, _, _) => Err(ApiError::Client(
+            (
+                OperationKind::Confirm | OperationKind::Rebook { .. } | OperationKind::Cancel,
+                _,
+                _,
+            ) => Err(ApiError::Client(
                 "the booking to be changed is not made yet".to_owned(),
             )),
         }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use airside_common::api::events::{BOOKING, INVENTORY_CHANGED, RESET};
+use airside_common::api::events::{BOOKING, INVENTORY_CHANGED, QUEUE_CHANGED, RESET};
 use airside_common::flight::FlightId;
 use reqwest::Response;
 use serde::Serialize;
@@ -104,6 +104,7 @@ fn news(message: &Message) -> Result<Option<News>, String> {
     Ok(Some(match message.event.as_str() {
         RESET => News::Reset,
         INVENTORY_CHANGED => News::Seats(intake::read(&message.data)?),
+        QUEUE_CHANGED => News::Queue(intake::read(&message.data)?),
         kind if kind.starts_with(BOOKING) => News::Booking(intake::read(&message.data)?),
         _ => return Ok(None),
     }))

@@ -9,7 +9,7 @@ use airside_common::user::{Office, Username};
 use jiff::Timestamp;
 
 use super::{Entry, Ledger};
-use crate::store::operation::{Operation, OperationKind, OperationState, Reference};
+use crate::store::operation::{Operation, OperationKind, OperationState, Preview, Reference};
 
 /// What is shown for a locator that does not exist yet.
 pub const NO_LOCATOR: &str = "······";
@@ -70,6 +70,21 @@ impl Row<'_> {
     }
 }
 
+impl Entry {
+    /// What a booking becomes by its rebooking, seen from this version of it. Over what is newer than what the agent saw it is
+    /// not laid: it would hide what has happened since.
+    fn rebooked(&self, version: u64) -> Option<&Preview> {
+        match &self.operation.kind {
+            OperationKind::Rebook { preview, .. }
+                if self.operation.base_version.is_some_and(|v| version <= v) =>
+            {
+                Some(preview)
+            }
+            _ => None,
+        }
+    }
+}
+
 impl Ledger {
     /// All bookings that are known or asked for under the present account, the newest first.
     pub fn rows(&self) -> Vec<Row<'_>> {
@@ -110,6 +125,7 @@ impl Ledger {
         let waiting = || self.own().filter(|e| e.operation.target == reference);
         let first = waiting().find(|e| e.blind.is_none());
         let asked = waiting().fold(None, |status, e| e.operation.becomes().or(status));
+        let rebooked = waiting().find_map(|e| e.rebooked(booking.version));
         Row {
             truth: Some(booking),
             operation: first.map(|e| &e.operation),
@@ -118,11 +134,11 @@ impl Ledger {
             reference,
             status: asked.unwrap_or(booking.status),
             time_limit: booking.time_limit.map(|limit| limit.0),
-            segments: &booking.segments,
+            segments: rebooked.map_or(&booking.segments, |preview| &preview.segments),
             passengers: &booking.passengers,
             seats: &booking.seats,
             contact: &booking.contact,
-            total: Some(booking.total),
+            total: rebooked.map_or(Some(booking.total), |preview| preview.total),
             created_at: booking.created_at.0,
             created_by: Some(&booking.created_by),
             office: Some(&booking.office),

@@ -5,7 +5,7 @@ use airside_common::api::problem::Code;
 use airside_common::booking::{BookingStatus, OperationKey};
 use airside_common::locator::Locator;
 
-use super::Step;
+use super::{Step, rebooking};
 use crate::store::action::Failure;
 use crate::store::ledger::Outcome;
 use crate::store::ledger::answer::{Answer, SetbackKind};
@@ -38,6 +38,11 @@ impl Step<'_> {
                 let words = match operation.kind {
                     OperationKind::Create { .. } => self.made(locator),
                     OperationKind::Confirm => format!("{locator} confirmed"),
+                    OperationKind::Rebook { .. } => {
+                        let booking = self.state.ledger.booking(locator);
+                        let total = booking.map(|booking| booking.total.to_string());
+                        rebooking::done(&operation.kind, locator, total)
+                    }
                     OperationKind::Cancel => format!("{locator} cancelled"),
                 };
                 self.state.tell(Tone::Good, words);
@@ -54,6 +59,10 @@ impl Step<'_> {
                     OperationKind::Confirm => self
                         .state
                         .tell(Tone::Error, format!("Not confirmed: {}", problem.detail)),
+                    OperationKind::Rebook { .. } => {
+                        let words = format!("Not rebooked: {}", rebooking::refusal(&problem));
+                        self.state.tell(Tone::Error, words);
+                    }
                     OperationKind::Cancel => self
                         .state
                         .tell(Tone::Error, format!("Not cancelled: {}", problem.detail)),
@@ -107,6 +116,10 @@ impl Step<'_> {
                             Tone::Error,
                             format!("Not confirmed: {}", draft.reason.words()),
                         ),
+                        OperationKind::Rebook { .. } => self.state.tell(
+                            Tone::Error,
+                            format!("Not rebooked: {}", draft.reason.words()),
+                        ),
                         OperationKind::Cancel => self.state.tell(
                             Tone::Error,
                             format!("Not cancelled: {}", draft.reason.words()),
@@ -124,8 +137,13 @@ impl Step<'_> {
             Ok(booking) => {
                 self.reached();
                 self.state.live.has_read(locator);
+                let known = self.state.ledger.booking(locator);
+                let before = known.map(|known| known.segments.clone());
                 let effects = self.state.ledger.fetched(vec![*booking], self.state.now);
                 self.ledger(effects);
+                if let Some(before) = before {
+                    self.tell_of_changes(locator, &before);
+                }
                 self.reread_history(locator);
             }
             Err(failure) if failure.is(Code::NotFound) => {

@@ -162,7 +162,9 @@ impl Step<'_> {
                     self.effects.push(LedgerEffect::Fetch(locator).into());
                 }
             }
-            _ => {}
+            Command::AcceptChanges => return self.accept_changes(&record.reference.clone()),
+            Command::Rebook => return self.begin_rebooking(&record.reference.clone()),
+            _ => return self.record_on_queue(record, command),
         }
         Flow::Stay
     }
@@ -239,6 +241,7 @@ impl Step<'_> {
                     Err(error) => self.state.tell(Tone::Error, error.to_string()),
                 }
             }
+            Then::Rebook(rebooking) => self.rebook(*rebooking),
             Then::DropDraft(key) => {
                 self.forget_form(&key);
                 let effects = self.state.ledger.drop_draft(&key);
@@ -341,7 +344,7 @@ impl Step<'_> {
 }
 
 /// An error as a message begins.
-fn sentence(error: SubmitError) -> String {
+pub(super) fn sentence(error: SubmitError) -> String {
     let words = error.to_string();
     let mut letters = words.chars();
     letters.next().map_or_else(String::new, |first| {

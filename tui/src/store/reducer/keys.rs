@@ -11,6 +11,7 @@ use crate::store::list::ListCursor;
 use crate::store::screen::bookings::Bookings;
 use crate::store::screen::flights::Flights;
 use crate::store::screen::login::Phase;
+use crate::store::screen::queues::Queues;
 use crate::store::screen::reading::Reading;
 use crate::store::screen::search::Search;
 use crate::store::screen::uploads::Uploads;
@@ -119,12 +120,17 @@ impl Step<'_> {
             Command::Messages => self.surface_reading(Layer::Messages),
             Command::Inspector => self.surface_reading(Layer::Inspector),
             Command::Search if inside => {
+                self.end_replacing();
                 let search = Search::new(self.state.today());
                 self.surface(Layer::Search(Box::new(search)));
             }
             Command::Bookings if inside => {
                 self.surface(Layer::Bookings(Box::new(Bookings::new())));
                 self.read_bookings();
+            }
+            Command::Queues if inside => {
+                self.surface(Layer::Queues(Queues::default()));
+                self.read_totals();
             }
             Command::Flights if inside => {
                 let filter = crate::effects::http::calls::FlightFilter {
@@ -141,6 +147,7 @@ impl Step<'_> {
             Command::LogOut if inside => self.effects.push(Effect::LogOut),
             Command::Search
             | Command::Bookings
+            | Command::Queues
             | Command::Flights
             | Command::Uploads
             | Command::LogOut => {}
@@ -197,6 +204,10 @@ impl Step<'_> {
             Layer::Seats(seats) => self.seats(seats, command),
             Layer::Bookings(bookings) => self.bookings(bookings, command),
             Layer::Record(record) => self.record(record, command),
+            Layer::Segments(choice) => self.segment_choice(choice, command),
+            Layer::Queues(queues) => self.queues(queues, command),
+            Layer::Queue(view) => self.queue(view, command),
+            Layer::QueueForm(form) => self.queue_form(form, command),
             Layer::Flights(flights) => self.flights(flights, command),
             Layer::FlightForm(flight) => self.flight_form(flight, command),
             Layer::Uploads(uploads) => self.uploads(uploads, command),

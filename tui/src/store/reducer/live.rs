@@ -20,11 +20,13 @@ impl Step<'_> {
             Live::Connected => {
                 self.state.live.hearing = Hearing::Live;
                 self.reached();
+                self.catch_up_with_queues();
             }
             Live::Lost(failure) if failure.kind == FailureKind::LoggedOut => self.session_ended(),
             Live::Lost(failure) => self.state.live.hearing = Hearing::Lost(failure.words),
             Live::News(News::Booking(changed)) => self.booking_changed(&changed),
             Live::News(News::Seats(seats)) => self.seats_changed(seats),
+            Live::News(News::Queue(changed)) => self.queue_changed(&changed),
             Live::News(News::Reset) => self.read_anew(),
         }
     }
@@ -133,6 +135,7 @@ impl Step<'_> {
         }
         self.state.live.stays_behind();
         self.catch_up();
+        self.read_queues_anew();
     }
 
     fn seats_changed(&mut self, seats: SeatsChanged) {

@@ -9,6 +9,7 @@ use crate::store::action::{Demo, Failure, FailureKind, Opened, Session};
 use crate::store::effect::Effect;
 use crate::store::layer::Layer;
 use crate::store::ledger::Ledger;
+use crate::store::queues::QueueState;
 use crate::store::screen::login::{Login, Phase};
 use crate::store::screen::question::{Question, Then};
 use crate::store::screen::search::Search;
@@ -121,6 +122,7 @@ impl Step<'_> {
             self.state.layers.clear();
             self.state.airports.clear();
             self.state.sent.clear();
+            self.state.queues = QueueState::default();
         }
         self.state
             .layers
@@ -146,6 +148,7 @@ impl Step<'_> {
                 ..BookingFilter::default()
             }),
         });
+        self.read_totals();
         for query in ["JFK", "LAX"] {
             if self.state.demo && self.state.airports.should_ask(query) {
                 self.effects.push(Effect::Airports {
@@ -177,6 +180,7 @@ impl Step<'_> {
         self.state.ledger.log_out();
         self.state.session = None;
         self.state.sent.clear();
+        self.state.queues = QueueState::default();
         self.state.demo = false;
         let login = Login::new(&self.state.server, "", None);
         self.state.layers = vec![Layer::Login(Box::new(login))];
@@ -201,7 +205,7 @@ impl Step<'_> {
             title: "Send it still?".to_owned(),
             lines: vec![
                 format!(
-                    "A booking or cancellation of {} was never answered.",
+                    "A booking, change or cancellation of {} was never answered.",
                     crate::dates::full(
                         operation
                             .created_at

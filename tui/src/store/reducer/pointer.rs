@@ -81,6 +81,23 @@ impl Step<'_> {
                 }
                 again
             }
+            Layer::Queues(queues) => {
+                let to = queues.list.top + line;
+                let again = queues.list.at == to;
+                let length = self.state.queues.totals.len();
+                if to < length {
+                    queues.list.go(to, length, view);
+                }
+                again
+            }
+            Layer::Queue(queue) => {
+                let to = queue.list.top + line;
+                let again = queue.list.at == to;
+                if to < queue.items.len() {
+                    queue.list.go(to, queue.items.len(), view);
+                }
+                again
+            }
             Layer::Flights(flights) => {
                 let to = flights.list.top + line;
                 if to < flights.items.len() {

@@ -12,14 +12,15 @@ use super::{Flow, Step};
 use crate::keymap::Command;
 use crate::store::action::Failure;
 use crate::store::layer::Layer;
-use crate::store::operation::{Operation, Reference};
+use crate::store::operation::{Operation, OperationKind, Reference};
 use crate::store::screen::Loading;
 use crate::store::screen::booking::{BookingForm, Terms};
-use crate::store::screen::flights::clock;
+use crate::store::screen::rebooking::Purpose;
 use crate::store::screen::results::{
     Details, Narrow, Narrowed, Results, offered_cabin, seats_left,
 };
 use crate::store::state::Tone;
+use crate::time_entry::clock;
 
 /// So many lines before the end the next page is asked for.
 const AHEAD: usize = 10;
@@ -52,6 +53,7 @@ impl Step<'_> {
             Command::Details => {
                 if let Some(itinerary) = results.selected() {
                     return Flow::Open(Layer::Details(Box::new(Details {
+                        purpose: results.purpose.clone(),
                         itinerary: itinerary.clone(),
                         query: results.query.clone(),
                         scroll: 0,
@@ -60,7 +62,8 @@ impl Step<'_> {
             }
             Command::Accept | Command::Waitlist => {
                 if let Some(itinerary) = results.selected().cloned() {
-                    return self.begin_booking(itinerary, &results.query, terms(command));
+                    let purpose = &results.purpose;
+                    return self.choose(itinerary, &results.query, purpose, command);
                 }
             }
             _ => {}
@@ -81,12 +84,26 @@ impl Step<'_> {
             }
             Command::Accept | Command::Waitlist => {
                 let itinerary = details.itinerary.clone();
-                match self.begin_booking(itinerary, &details.query, terms(command)) {
+                match self.choose(itinerary, &details.query, &details.purpose, command) {
                     Flow::Open(layer) => Flow::Replace(layer),
                     other => other,
                 }
             }
             _ => Flow::Stay,
+        }
+    }
+
+    /// An itinerary is chosen: for a new booking, or in the place of a flight.
+    fn choose(
+        &mut self,
+        itinerary: Itinerary,
+        query: &ItineraryQuery,
+        purpose: &Purpose,
+        command: Command,
+    ) -> Flow {
+        match purpose {
+            Purpose::Book => self.begin_booking(itinerary, query, terms(command)),
+            Purpose::Replace(replaced) => self.pick(&itinerary, query, replaced),
         }
     }
 
@@ -215,7 +232,10 @@ impl Step<'_> {
         if made.status == BookingStatus::Waitlisted {
             return;
         }
-        let made_at = made.created_at;
+        let made_at = match operation.kind {
+            OperationKind::Create { .. } => made.created_at,
+            _ => made.updated_at,
+        };
         for layer in &mut state.layers {
             let Layer::Results(results) = layer else {
                 continue;

@@ -64,6 +64,7 @@ impl Step<'_> {
             cursor: None,
         };
         let mut results = Results {
+            purpose: search.purpose.clone(),
             query,
             items: Vec::new(),
             list: ListCursor::default(),

@@ -3,22 +3,21 @@
 use std::collections::BTreeMap;
 
 use airside_common::ParseError;
-use airside_common::api::bookings::{
-    Contact, CreateBooking, NewSegment, Passenger, SeatChoice, Segment,
-};
+use airside_common::api::bookings::{Contact, CreateBooking, NewSegment, Passenger, SeatChoice};
 use airside_common::api::search::{FlightOffer, Itinerary};
-use airside_common::booking::{MOST_PASSENGERS, PassengerType, SegmentStatus};
+use airside_common::booking::{MOST_PASSENGERS, PassengerType};
 use airside_common::flight::{Cabin, SeatNumber};
 use airside_common::money::Money;
-use airside_common::time::{CalendarDate, Instant};
-use jiff::civil::{Date, Time};
+use airside_common::time::CalendarDate;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use super::flights::clock;
 use super::results::{common_cabins, fare};
 use crate::dates;
 use crate::store::form::{Field, Form};
 use crate::store::operation::{Draft, OperationKind, Preview};
+use crate::store::rebooking::booked;
+use crate::time_entry;
 
 /// On which terms a party is booked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -378,7 +377,7 @@ impl BookingForm {
         }
         let terms = self.terms();
         let limit = self.form.parse_optional("time_limit", |text| match terms {
-            Terms::Hold => time_limit(text, today, zone),
+            Terms::Hold => time_entry::limit(text, today, zone),
             Terms::Book | Terms::Waitlist => {
                 Err(ParseError::new("only what is held has a time limit"))
             }
@@ -430,28 +429,11 @@ impl BookingForm {
                 .itinerary
                 .segments
                 .iter()
-                .map(|s| segment_of(s, cabin))
+                .map(|s| booked(s, cabin))
                 .collect(),
             total,
         };
         Some((body, preview))
-    }
-}
-
-fn segment_of(offer: &FlightOffer, cabin: Cabin) -> Segment {
-    Segment {
-        flight_id: offer.flight_id,
-        carrier: offer.carrier,
-        number: offer.number,
-        origin: offer.origin,
-        destination: offer.destination,
-        departure: offer.departure,
-        arrival: offer.arrival,
-        aircraft: offer.aircraft,
-        cabin,
-        status: SegmentStatus::Hk,
-        previous_departure: None,
-        previous_arrival: None,
     }
 }
 
@@ -497,20 +479,6 @@ fn itinerary_of(preview: &Preview, cabin: Cabin, paying: usize) -> Option<Itiner
         duration_minutes: u32::try_from(minutes).unwrap_or_default(),
         total: Some(total),
     })
-}
-
-/// A time limit in the agent's time: `27nov 1800`, or `27nov` for the end of that day.
-fn time_limit(text: &str, today: Date, zone: &TimeZone) -> Result<Instant, ParseError> {
-    let wrong = || ParseError::new("not a time: write 27nov 1800");
-    let (day, time) = match text.rsplit_once(char::is_whitespace) {
-        Some((day, time)) => (day, clock(time).map_err(|_| wrong())?),
-        None => (text, Time::constant(23, 59, 0, 0)),
-    };
-    let day = dates::parse(day.trim(), today).map_err(|_| wrong())?;
-    let limit = day.to_datetime(time).to_zoned(zone.clone());
-    limit
-        .map(|limit| Instant(limit.timestamp()))
-        .map_err(|_| wrong())
 }
 
 /// A date of birth: `12MAR1980`, `12mar80`, `1980-03-12`; never in the future.

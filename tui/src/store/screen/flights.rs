@@ -5,7 +5,7 @@ use airside_common::api::flights::{CabinPlan, CreateFlight, Flight};
 use airside_common::flight::Cabin;
 use airside_common::money::{Currency, Money};
 use airside_common::time::LocalTime;
-use jiff::civil::{Date, Time};
+use jiff::civil::Date;
 
 use super::Loading;
 use super::results::{Narrow, Narrowed};
@@ -14,6 +14,7 @@ use crate::effects::http::calls::FlightFilter;
 use crate::store::airports::Airports;
 use crate::store::form::{Field, Form};
 use crate::store::list::ListCursor;
+use crate::time_entry::clock;
 
 /// The list.
 #[derive(Debug, Clone)]
@@ -208,17 +209,4 @@ fn moment(form: &mut Form, name: &str, today: Date) -> Option<LocalTime> {
     let date = form.parse(name, |text| dates::parse(text, today));
     let time = form.parse(&format!("{name}_time"), clock);
     Some(LocalTime(date?.to_datetime(time?)))
-}
-
-/// `08:15`, `0815` or `815`.
-pub(crate) fn clock(text: &str) -> Result<Time, ParseError> {
-    let wrong = || ParseError::new("not a time: write 08:15");
-    let digits: String = text.chars().filter(|c| *c != ':').collect();
-    if !(3..=4).contains(&digits.len()) || !digits.bytes().all(|b| b.is_ascii_digit()) {
-        return Err(wrong());
-    }
-    let (hour, minute) = digits.split_at(digits.len() - 2);
-    let hour = hour.parse().map_err(|_| wrong())?;
-    let minute = minute.parse().map_err(|_| wrong())?;
-    Time::new(hour, minute, 0, 0).map_err(|_| wrong())
 }

@@ -1,15 +1,28 @@
 //! A question with yes or no.
 
+use airside_common::api::bookings::RebookBooking;
 use airside_common::booking::OperationKey;
 use airside_common::flight::FlightId;
+use airside_common::locator::Locator;
 use airside_common::upload::UploadId;
 
-use crate::store::operation::Reference;
+use crate::store::operation::{Preview, Reference};
+
+/// A rebooking that was asked about, of a booking as the agent saw it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Rebooking {
+    pub(crate) locator: Locator,
+    /// The version that positions of segments are about.
+    pub(crate) version: u64,
+    pub(crate) body: RebookBooking,
+    pub(crate) preview: Preview,
+}
 
 /// What yes does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Then {
     CancelBooking(Reference),
+    Rebook(Box<Rebooking>),
     DropDraft(OperationKey),
     CancelFlight {
         flight: FlightId,

@@ -5,6 +5,7 @@ use airside_common::flight::Cabin;
 use airside_common::time::Instant;
 
 use super::Loading;
+use super::rebooking::Purpose;
 use crate::store::form::{Field, Form};
 use crate::store::ledger::Ledger;
 use crate::store::list::ListCursor;
@@ -12,6 +13,7 @@ use crate::store::list::ListCursor;
 /// The list.
 #[derive(Debug, Clone)]
 pub(crate) struct Results {
+    pub(crate) purpose: Purpose,
     pub(crate) query: ItineraryQuery,
     pub(crate) items: Vec<Itinerary>,
     pub(crate) list: ListCursor,
@@ -24,6 +26,7 @@ pub(crate) struct Results {
 /// One itinerary, with its connections.
 #[derive(Debug, Clone)]
 pub(crate) struct Details {
+    pub(crate) purpose: Purpose,
     pub(crate) itinerary: Itinerary,
     pub(crate) query: ItineraryQuery,
     pub(crate) scroll: usize,

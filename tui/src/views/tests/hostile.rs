@@ -9,8 +9,11 @@ use airside_common::time::Instant;
 use proptest::prelude::*;
 
 use crate::store::action::{Event, Failure, FailureKind};
+use crate::store::queues::QueueAnswer;
 use crate::trial::desk::Desk;
-use crate::trial::specimens::{booking, direct, noon, passenger, problem, refused, seat_map};
+use crate::trial::specimens::{
+    booking, direct, in_hand, noon, passenger, problem, queue_totals, refused, seat_map,
+};
 
 /// Texts with what drives a terminal between other characters.
 fn text() -> impl Strategy<Value = String> {
@@ -137,7 +140,43 @@ fn screens(text: &str) -> Vec<(&'static str, Desk)> {
     flight.types("<f4>n");
     flight.happens(Event::FlightCreated(Err(refused(&no))));
 
+    let mut queues = Desk::agent();
+    queues.types("<f6>");
+    let mut totals = queue_totals(1);
+    totals.items[0].name = text.to_owned();
+    queues.queues(QueueAnswer::Totals {
+        request: queues.state.requests,
+        result: Ok(totals),
+    });
+    let mut queue = queues.clone();
+    queue.types("<enter>");
+    queue.queues(QueueAnswer::Items {
+        request: queue.state.requests,
+        result: Err(failure(text)),
+    });
+    let mut taken = queues.clone();
+    taken.types("t");
+    taken.is_given(
+        in_hand(1),
+        booking(1, passenger("SMITH", "ANN"), &direct(101)),
+    );
+    let mut put_off = taken.clone();
+    put_off.types("p5<enter>");
+    put_off.queues(QueueAnswer::Delayed {
+        id: in_hand(1).id,
+        result: Err(refused(&no)),
+    });
+    taken.types("d");
+    taken.queues(QueueAnswer::Finished {
+        id: in_hand(1).id,
+        result: Err(refused(&no)),
+    });
+
     vec![
+        ("queues", queues),
+        ("queue", queue),
+        ("taken", taken),
+        ("put off", put_off),
         ("login", login),
         ("completing", completing),
         ("picked", picked),

@@ -7,9 +7,12 @@ use super::scenes;
 use crate::theme::Theme;
 
 /// Scenes in which something is chosen.
-const CHOSEN: [&str; 6] = [
+const CHOSEN: [&str; 9] = [
     "results",
     "bookings",
+    "queues",
+    "queue",
+    "segments",
     "flights",
     "search_completing",
     "flight_form",

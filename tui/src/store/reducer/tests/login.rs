@@ -8,6 +8,7 @@ use crate::store::action::{Credentials, Demo, Event};
 use crate::store::effect::Effect;
 use crate::store::layer::Layer;
 use crate::store::ledger::answer::SetbackKind;
+use crate::store::queues::QueueCall;
 use crate::store::screen::login::{Login, Phase};
 use crate::store::state::Connection;
 use crate::trial::desk::{Desk, sent};
@@ -113,7 +114,8 @@ fn logging_in_opens_the_search_and_reads_the_bookings() {
     assert_eq!(desk.layers(), ["Search"]);
     assert!(matches!(
         effects.as_slice(),
-        [Effect::Bookings { .. }, Effect::Listen { flights }] if flights.is_empty()
+        [Effect::Bookings { .. }, Effect::Queue(QueueCall::Totals { .. }), Effect::Listen { flights }]
+            if flights.is_empty()
     ));
 }
 
