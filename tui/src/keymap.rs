@@ -57,6 +57,13 @@ pub(crate) enum Command {
     Clear,
     Errors,
     Save,
+    Edit,
+    Sources,
+    Pause,
+    Resume,
+    Poll,
+    DeadLetters,
+    Retry,
 }
 
 /// Where a key is pressed.
@@ -81,6 +88,11 @@ pub(crate) enum Context {
     Uploads,
     Upload,
     Findings,
+    FlightChange,
+    Sources,
+    Source,
+    DeadLetters,
+    DeadLetter,
     Question,
     Help,
     Messages,

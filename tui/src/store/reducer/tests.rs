@@ -2,7 +2,9 @@
 
 mod booking;
 mod bookings;
+mod dead_letters;
 mod everywhere;
+mod flight_change;
 mod flights;
 mod layouts;
 mod live;
@@ -12,4 +14,5 @@ mod reading;
 mod results;
 mod search;
 mod seats;
+mod sources;
 mod uploads;

@@ -1,9 +1,9 @@
 //! A question with yes or no.
 
 use airside_common::booking::OperationKey;
-use airside_common::flight::FlightId;
 use airside_common::upload::UploadId;
 
+use super::dead_letters::{LetterEnd, LetterId};
 use crate::store::operation::Reference;
 
 /// What yes does.
@@ -11,11 +11,11 @@ use crate::store::operation::Reference;
 pub(crate) enum Then {
     CancelBooking(Reference),
     DropDraft(OperationKey),
-    CancelFlight {
-        flight: FlightId,
-        version: u64,
-    },
     CancelUpload(UploadId),
+    EndLetter {
+        id: LetterId,
+        end: LetterEnd,
+    },
     /// Send what is older than it should be; no makes a draft of it.
     SendOld(OperationKey),
 }
