@@ -245,8 +245,14 @@ fn time_of(state: &State, at: Instant) -> String {
     if local.date() == state.today() {
         local.strftime("%H:%M:%S").to_string()
     } else {
-        format!("{} {}", dates::short(local.date()), local.strftime("%H:%M"))
+        short_time_of(state, at)
     }
+}
+
+/// `24NOV 11:00` on the agent's clock.
+fn short_time_of(state: &State, at: Instant) -> String {
+    let local = at.0.to_zoned(state.zone.clone());
+    format!("{} {}", dates::short(local.date()), local.strftime("%H:%M"))
 }
 
 /// Day and time on the agent's clock.

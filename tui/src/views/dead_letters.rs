@@ -38,7 +38,7 @@ pub(super) fn draw(state: &State, letters: &DeadLetters, body: Rect, frame: &mut
         parts.header,
         0,
         &Line::from(span(
-            "  Since            Consumer   Event              Subject     Tries  Error",
+            "  Since        Consumer   Event              Subject     Tries  Error",
             theme.style(Meaning::Label),
         )),
     );
@@ -48,7 +48,7 @@ pub(super) fn draw(state: &State, letters: &DeadLetters, body: Rect, frame: &mut
         let style = selected.unwrap_or_else(|| theme.style(Meaning::Normal));
         let text = format!(
             "{sign} {}{}{}{}{:>5}  {}",
-            fit(&super::day_and_time_of(state, letter.died_at), 17),
+            fit(&super::short_time_of(state, letter.died_at), 13),
             fit(&letter.consumer, 11),
             fit(letter.r#type.as_deref().unwrap_or("(no event)"), 19),
             fit(letter.subject.as_deref().unwrap_or("-"), 12),

@@ -13,6 +13,9 @@ use crate::widgets::frame::{list_parts, parts};
 use crate::widgets::popup;
 use crate::widgets::text::{fit, fold, put, span};
 
+/// Columns from which on the list has room for addresses and errors.
+const WIDE: usize = 120;
+
 /// Columns of the box of one source.
 const BOX: u16 = 72;
 
@@ -84,15 +87,18 @@ pub(super) fn draw(state: &State, sources: &Sources, body: Rect, frame: &mut Fra
         tell(Meaning::Error, format!("  {error}"));
     }
     put(frame.buffer_mut(), parts.title, 0, &Line::from(title));
-    put(
-        frame.buffer_mut(),
-        parts.header,
-        0,
-        &Line::from(span(
-            "  Source            State                 Last look  Taken  Waiting  Refused  Where",
-            theme.style(Meaning::Label),
-        )),
+    let name_width = if width < WIDE { 16 } else { 34 };
+    let header = format!(
+        "  {}State                   Last look   Taken  Waiting  Refused{}",
+        fit("Source", name_width),
+        if width < WIDE {
+            ""
+        } else {
+            "  Where, and what went wrong last"
+        }
     );
+    let header = Line::from(span(header, theme.style(Meaning::Label)));
+    put(frame.buffer_mut(), parts.header, 0, &header);
     if sources.read_at.is_some() && sources.items.is_empty() {
         let words = "  None: sources are in the settings of the processes of the role ingest";
         let line = Line::from(span(words, theme.style(Meaning::Muted)));
@@ -104,15 +110,20 @@ pub(super) fn draw(state: &State, sources: &Sources, body: Rect, frame: &mut Fra
         let asked = sources.asked_of(&source.name);
         let (meaning, words) = standing(state, source, asked);
         let style = selected.unwrap_or_else(|| theme.style(meaning));
+        let more = if width < WIDE {
+            String::new()
+        } else {
+            let error = source.last_error.as_deref().unwrap_or_default();
+            format!("  {}  {error}", source.address)
+        };
         let text = format!(
-            "{sign} {}{}{}{:>5}{:>9}{:>9}  {}",
-            fit(source.name.as_str(), 18),
-            fit(&words, 22),
-            fit(&told(state, source.last_poll), 11),
+            "{sign} {}{}{}{:>5}{:>9}{:>9}{more}",
+            fit(source.name.as_str(), name_width),
+            fit(&words, 24),
+            fit(&told(state, source.last_poll), 12),
             source.files_taken,
             source.files_waiting,
             source.files_refused,
-            source.address,
         );
         let content = Line::from(span(fit(&text, width), style));
         put(frame.buffer_mut(), parts.rows, line, &content);

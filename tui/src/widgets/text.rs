@@ -68,26 +68,26 @@ pub(crate) fn fold(text: &str, columns: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
     let mut used = 0;
-    for word in text.split_word_bounds() {
-        if used + word.width() <= columns {
-            used += word.width();
-            line.push_str(word);
-            continue;
-        }
-        if used > 0 {
+    for word in text.split_inclusive(char::is_whitespace) {
+        let (word, is_followed) = match word.strip_suffix(char::is_whitespace) {
+            Some(word) => (word, true),
+            None => (word, false),
+        };
+        if used > 0 && used + word.width() > columns {
             lines.push(std::mem::take(&mut line));
             used = 0;
         }
-        if word.trim().is_empty() {
-            continue;
-        }
         for cluster in word.graphemes(true) {
-            if used + cluster.width() > columns && used > 0 {
+            if used > 0 && used + cluster.width() > columns {
                 lines.push(std::mem::take(&mut line));
                 used = 0;
             }
             used += cluster.width();
             line.push_str(cluster);
+        }
+        if is_followed && used < columns {
+            used += 1;
+            line.push(' ');
         }
     }
     lines.push(line);
@@ -123,6 +123,7 @@ mod tests {
     #[test]
     fn folding_loses_nothing() {
         assert_eq!(fold("  a bc def", 6), ["  a bc", "def"]);
+        assert_eq!(fold("a, b: c", 3), ["a, ", "b: ", "c"]);
         assert_eq!(fold("abcdefgh", 3), ["abc", "def", "gh"]);
         assert_eq!(fold("東京都", 5), ["東京", "都"]);
         assert_eq!(fold("", 5), [""]);

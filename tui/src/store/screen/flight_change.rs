@@ -65,7 +65,7 @@ impl FlightEdit {
             let name = cabin_name(cabin, "capacity");
             fields.push(Field::text(&name, cabin_label(cabin), 3 + at, 5, &seats));
             let name = cabin_name(cabin, "fare");
-            let label = format!("seats, fare {}", currency_of(&flight));
+            let label = format!("seats, fare {}", currency_of(&flight).code());
             fields.push(
                 Field::text(&name, &label, 3 + at, 10, &fare).hint(&match now {
                     Some(_) => format!("{sold} sold"),
@@ -291,18 +291,18 @@ impl FlightChange {
         };
         let touched = if self.is_told() {
             match self.plan {
-                FlightPlan::Cancel => "lose their flight and are told",
-                FlightPlan::Change(_) => "are told of the new times",
+                FlightPlan::Cancel => "they lose their flight and are told",
+                FlightPlan::Change(_) => "they are told of the new times",
             }
         } else {
-            "are on it and are not told: its times stay"
+            "nobody is told, its times stay"
         };
         let (count, people) = (bookings.items.len(), bookings.passengers());
         if count == 0 && bookings.is_whole {
             return "Nobody is booked on it".to_owned();
         }
         format!(
-            "{}, {}{more}: they {touched}",
+            "{}, {}{more}: {touched}",
             several(count, "booking"),
             several(people, "passenger")
         )

@@ -220,7 +220,10 @@ fn nobody_is_told_of_a_fare() {
     desk.types("e<backtab><ctrl-u>120<enter>");
     page(&mut desk, Ok(vec![booked(1, 1, SegmentStatus::Hk)]), None);
     let screen = desk.screen(80, 24);
-    assert!(screen.contains("are not told: its times stay"), "{screen}");
+    assert!(
+        screen.contains("nobody is told, its times stay"),
+        "{screen}"
+    );
     desk.types("y");
     patched(&mut desk, Ok(flight(101)));
     assert_eq!(
