@@ -68,6 +68,10 @@ pub enum Command {
     Cancel(cli::cancel::Cancel),
     /// Upload a file of flights (admins).
     Upload(cli::upload::UploadFile),
+    /// How the places stand from which files are fetched (admins); pause, resume or poll one.
+    Sources(cli::sources::Sources),
+    /// Messages that no consumer took (admins); read, send again or drop one.
+    DeadLetters(cli::dead_letters::DeadLetters),
     /// Print a completion script for a shell.
     Completions {
         /// Which shell.

@@ -3,10 +3,12 @@
 //! Exit codes: 0 done; 1 a fault here, such as a full disk; 2 wrong usage; 3 the server refused; 4 not logged in;
 //! 5 the server was not reached, nothing was done; 6 the outcome is unknown, the same `--key` again finds it out.
 
+mod ask;
 pub mod book;
 pub mod bookings;
 pub mod cancel;
 pub mod confirm;
+pub mod dead_letters;
 pub mod login;
 pub mod print;
 pub mod queues;
@@ -14,6 +16,7 @@ pub mod rebook;
 pub mod search;
 pub mod settle;
 pub mod show;
+pub mod sources;
 pub mod upload;
 
 use std::io::{self, Write};
@@ -145,6 +148,8 @@ pub async fn run(command: Command, place: Place) -> ExitCode {
         Command::Queues(queues) => queues.form,
         Command::Cancel(cancel) => cancel.form,
         Command::Upload(upload) => upload.form,
+        Command::Sources(sources) => sources.form(),
+        Command::DeadLetters(letters) => letters.form(),
         Command::Login(login) => login.form,
         Command::Logout | Command::Completions { .. } => Form { json: false },
     };
@@ -178,6 +183,8 @@ async fn dispatch(command: Command, at: &Workplace) -> Result<String, CliError> 
         Command::Queues(queues) => queues.run(at).await,
         Command::Cancel(cancel) => cancel.run(at).await,
         Command::Upload(upload) => upload.run(at).await,
+        Command::Sources(sources) => sources.run(at).await,
+        Command::DeadLetters(letters) => letters.run(at).await,
         Command::Completions { shell } => Ok(completions(shell)),
     }
 }

@@ -32,12 +32,15 @@ pub(crate) fn clock(time: OffsetTime) -> String {
     format!("{:02}:{:02}", local.hour(), local.minute())
 }
 
-/// Days from departure to arrival on local calendars, as `+1`; empty on the same day.
+/// Days from departure to arrival on local calendars.
+pub(crate) fn days_between(departure: OffsetTime, arrival: OffsetTime) -> i32 {
+    let span = departure.date().until(arrival.date());
+    span.map_or(0, |span| span.get_days())
+}
+
+/// The same as `+1`; empty on the same day.
 pub(crate) fn day_change(departure: OffsetTime, arrival: OffsetTime) -> String {
-    let days = departure
-        .date()
-        .until(arrival.date())
-        .map_or(0, |span| span.get_days());
+    let days = days_between(departure, arrival);
     if days == 0 {
         String::new()
     } else {

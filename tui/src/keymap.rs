@@ -66,6 +66,13 @@ pub(crate) enum Command {
     PutOff,
     Leave,
     Place,
+    Edit,
+    Sources,
+    Pause,
+    Resume,
+    Poll,
+    DeadLetters,
+    Retry,
 }
 
 /// Where a key is pressed.
@@ -97,6 +104,11 @@ pub(crate) enum Context {
     Uploads,
     Upload,
     Findings,
+    FlightChange,
+    Sources,
+    Source,
+    DeadLetters,
+    DeadLetter,
     Question,
     Help,
     Messages,

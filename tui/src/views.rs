@@ -2,6 +2,8 @@
 
 mod booking;
 mod bookings;
+mod dead_letters;
+mod flight_change;
 mod flights;
 mod login;
 mod queues;
@@ -9,17 +11,23 @@ mod reading;
 mod results;
 mod search;
 mod seats;
+mod sources;
 #[cfg(test)]
 mod tests;
 mod uploads;
 
 use airside_common::text::is_control;
+use airside_common::time::Instant;
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 use unicode_width::UnicodeWidthStr;
 
+use crate::dates;
 use crate::store::layer::Layer;
+use crate::store::screen::dead_letters::LetterView;
+use crate::store::screen::flight_change::FlightChange;
+use crate::store::screen::sources::{SourceView, Sources};
 use crate::store::state::{Connection, State, Tone};
 use crate::theme::{Meaning, Theme};
 use crate::widgets::form::{self, Shape};
@@ -39,12 +47,7 @@ pub(crate) fn draw(state: &State, frame: &mut Frame<'_>) {
     }
     let parts = parts(area);
     bar(state, parts.bar, frame);
-    let first = state
-        .layers
-        .iter()
-        .rposition(|layer| !layer.is_popup())
-        .unwrap_or_default();
-    for layer in &state.layers[first..] {
+    for layer in &state.layers[first_in_view(&state.layers)..] {
         draw_layer(state, layer, parts.body, frame);
     }
     message(state, parts.message, frame);
@@ -56,6 +59,12 @@ pub(crate) fn draw(state: &State, frame: &mut Frame<'_>) {
             cell.set_symbol("�");
         }
     }
+}
+
+/// The lowest layer that can be seen: all above it are popups.
+pub(crate) fn first_in_view(layers: &[Layer]) -> usize {
+    let lowest = layers.iter().rposition(|layer| !layer.is_popup());
+    lowest.unwrap_or_default()
 }
 
 fn draw_layer(state: &State, layer: &Layer, body: Rect, frame: &mut Frame<'_>) {
@@ -80,6 +89,12 @@ fn draw_layer(state: &State, layer: &Layer, body: Rect, frame: &mut Frame<'_>) {
         Layer::QueueForm(form) => queues::draw_form(state, form, body, frame),
         Layer::Flights(flights) => flights::draw(state, flights, body, frame),
         Layer::FlightForm(flight) => flights::draw_form(state, flight, body, frame),
+        Layer::FlightEdit(edit) => flight_change::draw_edit(state, edit, body, frame),
+        Layer::FlightChange(change) => flight_change::draw(state, change, body, frame),
+        Layer::Sources(list) => sources::draw(state, list, body, frame),
+        Layer::Source(view) => sources::draw_one(state, view, body, frame),
+        Layer::DeadLetters(list) => dead_letters::draw(state, list, body, frame),
+        Layer::DeadLetter(view) => dead_letters::draw_one(state, view, body, frame),
         Layer::Uploads(list) => uploads::draw(state, list, body, frame),
         Layer::Upload(view) => uploads::draw_one(state, view, body, frame),
         Layer::UploadForm(form) => uploads::draw_form(state, form, body, frame),
@@ -119,6 +134,29 @@ fn draw_layer(state: &State, layer: &Layer, body: Rect, frame: &mut Frame<'_>) {
         Layer::Messages(reading) => reading::draw_messages(state, *reading, body, frame),
         Layer::Inspector(reading) => reading::draw_inspector(state, *reading, body, frame),
     }
+}
+
+/// The list of sources, wherever it is.
+fn sources_of(layers: &[Layer]) -> Option<&Sources> {
+    layers.iter().rev().find_map(|layer| match layer {
+        Layer::Sources(sources) => Some(sources.as_ref()),
+        _ => None,
+    })
+}
+
+/// Positions that the box of a source can be scrolled to.
+pub(crate) fn source_length(state: &State, sources: &Sources, view: &SourceView) -> usize {
+    sources::length(state, sources, view)
+}
+
+/// Positions that a dead letter can be scrolled to.
+pub(crate) fn letter_length(state: &State, view: &LetterView) -> usize {
+    dead_letters::length(state, view)
+}
+
+/// Bookings that are in view at once below a change of a flight.
+pub(crate) fn flight_change_height(state: &State, change: &FlightChange) -> usize {
+    flight_change::height(state, change)
 }
 
 /// Columns of the filter's box.
@@ -209,6 +247,32 @@ fn message(state: &State, area: Rect, frame: &mut Frame<'_>) {
         0,
         &Line::from(span(text, state.theme.style(meaning))),
     );
+}
+
+/// A time of today on the agent's clock; of another day with the day.
+fn time_of(state: &State, at: Instant) -> String {
+    let local = at.0.to_zoned(state.zone.clone());
+    if local.date() == state.today() {
+        local.strftime("%H:%M:%S").to_string()
+    } else {
+        short_time_of(state, at)
+    }
+}
+
+/// `24NOV 11:00` on the agent's clock.
+fn short_time_of(state: &State, at: Instant) -> String {
+    let local = at.0.to_zoned(state.zone.clone());
+    format!("{} {}", dates::short(local.date()), local.strftime("%H:%M"))
+}
+
+/// Day and time on the agent's clock.
+fn day_and_time_of(state: &State, at: Instant) -> String {
+    let local = at.0.to_zoned(state.zone.clone());
+    format!(
+        "{} {}",
+        dates::with_weekday(local.date()),
+        local.strftime("%H:%M")
+    )
 }
 
 /// What a tone means on the screen.

@@ -80,7 +80,7 @@ impl Header {
         let plan = || -> Result<FlightPlan, (&'static str, usize, String)> {
             let refused = |column, at| {
                 move |refusal: Refusal| match refusal {
-                    Refusal::Invalid { message, .. } | Refusal::HasBookings(message) => {
+                    Refusal::Invalid { message, .. } | Refusal::HasBookings { message, .. } => {
                         (column, at, message)
                     }
                 }

@@ -1,12 +1,12 @@
 //! `airside cancel`
 
-use std::io::{self, BufRead, IsTerminal, Write};
 use std::time::Duration;
 
 use airside_common::booking::OperationKey;
 use airside_common::locator::Locator;
 use clap::Args;
 
+use super::ask::ask;
 use super::{CliError, Form, Workplace, json, print, settle};
 
 /// Give a booking back.
@@ -40,7 +40,7 @@ impl Cancel {
         } else {
             let booking = api.booking(self.locator).await?;
             if !self.yes {
-                ask(&print::booking(&booking))?;
+                ask(&print::booking(&booking), "Cancel it?")?;
             }
             self.version.unwrap_or(booking.version)
         };
@@ -54,21 +54,5 @@ impl Cancel {
             return json(&cancelled);
         }
         Ok(print::booking(&cancelled))
-    }
-}
-
-fn ask(booking: &str) -> Result<(), CliError> {
-    if !io::stdin().is_terminal() {
-        return Err(CliError::Usage(
-            "nobody is there to be asked: say --yes".to_owned(),
-        ));
-    }
-    write!(io::stderr(), "{booking}Cancel it? [y/N] ")?;
-    let mut line = String::new();
-    io::stdin().lock().read_line(&mut line)?;
-    if matches!(line.trim(), "y" | "Y" | "yes") {
-        Ok(())
-    } else {
-        Err(CliError::Usage("not cancelled".to_owned()))
     }
 }

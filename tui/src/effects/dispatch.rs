@@ -20,6 +20,7 @@ use crate::store::action::{Event, Failure, Session};
 use crate::store::effect::Effect;
 use crate::store::journal::JournalRecord;
 use crate::store::ledger::LedgerEffect;
+use crate::store::screen::dead_letters::LetterEnd;
 
 /// How many airports a completion asks for.
 const AIRPORTS: u8 = 20;
@@ -188,9 +189,78 @@ impl Dispatch {
                     let result = api.create_flight(&body).await;
                     Event::FlightCreated(result.map(Box::new).map_err(Failure::from))
                 }
+                Effect::Flight { flight } => {
+                    let result = api.flight(flight).await;
+                    Event::Flight {
+                        flight,
+                        result: result.map(Box::new).map_err(Failure::from),
+                    }
+                }
+                Effect::FlightBookings {
+                    request,
+                    flight,
+                    cursor,
+                } => {
+                    let result = api.flight_bookings(flight, cursor.as_deref()).await;
+                    Event::FlightBookings {
+                        request,
+                        result: result.map_err(Failure::from),
+                    }
+                }
+                Effect::PatchFlight {
+                    flight,
+                    version,
+                    patch,
+                } => {
+                    let result = api.patch_flight(flight, version, &patch).await;
+                    Event::FlightPatched {
+                        flight,
+                        result: result.map(Box::new).map_err(Failure::from),
+                    }
+                }
                 Effect::CancelFlight { flight, version } => {
                     let result = api.cancel_flight(flight, version).await;
-                    Event::FlightCancelled(result.map(Box::new).map_err(Failure::from))
+                    Event::FlightCancelled {
+                        flight,
+                        result: result.map(Box::new).map_err(Failure::from),
+                    }
+                }
+                Effect::Sources { request, after } => {
+                    tokio::time::sleep(after).await;
+                    Event::Sources {
+                        request,
+                        result: api.sources().await.map_err(Failure::from),
+                    }
+                }
+                Effect::ChangeSource { name, change } => {
+                    let result = api.change_source(&name, change).await;
+                    Event::SourceChanged {
+                        name,
+                        change,
+                        result: result.map(Box::new).map_err(Failure::from),
+                    }
+                }
+                Effect::DeadLetters { request, filter } => Event::DeadLetters {
+                    request,
+                    result: api.dead_letters(&filter).await.map_err(Failure::from),
+                },
+                Effect::DeadLetter(id) => {
+                    let result = api.dead_letter(&id).await;
+                    Event::DeadLetter {
+                        id,
+                        result: result.map(Box::new).map_err(Failure::from),
+                    }
+                }
+                Effect::EndLetter { id, end } => {
+                    let result = match end {
+                        LetterEnd::Retry => api.retry_letter(&id).await,
+                        LetterEnd::Drop => api.drop_letter(&id).await,
+                    };
+                    Event::LetterEnded {
+                        id,
+                        end,
+                        result: result.map_err(Failure::from),
+                    }
                 }
                 Effect::Uploads {
                     request,

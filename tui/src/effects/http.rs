@@ -4,6 +4,8 @@
 //! by one call for all, and by one console for all. Text that comes in has no control characters left in it.
 
 pub mod calls;
+pub mod dead_letters;
+mod ingest;
 mod intake;
 mod messages;
 mod query;

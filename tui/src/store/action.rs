@@ -3,13 +3,16 @@
 use airside_common::airport::Airport;
 use airside_common::api::auth::Me;
 use airside_common::api::bookings::{Booking, BookingPage, HistoryEntry};
+use airside_common::api::dead_letters::{DeadLetterDetail, DeadLetterPage};
 use airside_common::api::events::{BookingChanged, QueueChanged, SeatsChanged};
 use airside_common::api::flights::{Flight, FlightPage, SeatMap};
+use airside_common::api::ingest::{IngestSource, IngestSourcePage};
 use airside_common::api::problem::{Code, Problem};
 use airside_common::api::search::ItineraryPage;
 use airside_common::api::uploads::{FindingKind, Upload, UploadPage};
 use airside_common::booking::OperationKey;
 use airside_common::flight::FlightId;
+use airside_common::ingest::SourceName;
 use airside_common::locator::Locator;
 use airside_common::text::printable;
 use airside_common::upload::UploadId;
@@ -21,6 +24,8 @@ use super::journal::Saved;
 use super::ledger::answer::Answer;
 use super::moment::Moment;
 use super::queues::QueueAnswer;
+use super::screen::dead_letters::{LetterEnd, LetterId};
+use super::screen::sources::SourceChange;
 use super::screen::uploads::FindingLine;
 use crate::effects::http::ApiError;
 use crate::effects::paths::Completion;
@@ -89,7 +94,44 @@ pub(crate) enum Event {
     /// Live events.
     Live(Box<Live>),
     FlightCreated(Result<Box<Flight>, Failure>),
-    FlightCancelled(Result<Box<Flight>, Failure>),
+    Flight {
+        flight: FlightId,
+        result: Result<Box<Flight>, Failure>,
+    },
+    FlightBookings {
+        request: u64,
+        result: Result<BookingPage, Failure>,
+    },
+    FlightPatched {
+        flight: FlightId,
+        result: Result<Box<Flight>, Failure>,
+    },
+    FlightCancelled {
+        flight: FlightId,
+        result: Result<Box<Flight>, Failure>,
+    },
+    Sources {
+        request: u64,
+        result: Result<IngestSourcePage, Failure>,
+    },
+    SourceChanged {
+        name: SourceName,
+        change: SourceChange,
+        result: Result<Box<IngestSource>, Failure>,
+    },
+    DeadLetters {
+        request: u64,
+        result: Result<DeadLetterPage, Failure>,
+    },
+    DeadLetter {
+        id: LetterId,
+        result: Result<Box<DeadLetterDetail>, Failure>,
+    },
+    LetterEnded {
+        id: LetterId,
+        end: LetterEnd,
+        result: Result<(), Failure>,
+    },
     Uploads {
         request: u64,
         result: Result<UploadPage, Failure>,

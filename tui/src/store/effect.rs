@@ -3,16 +3,20 @@
 use std::time::Duration;
 
 use airside_common::api::auth::Secret;
-use airside_common::api::flights::CreateFlight;
+use airside_common::api::flights::{CreateFlight, PatchFlight};
 use airside_common::api::search::ItineraryQuery;
 use airside_common::api::uploads::FindingKind;
 use airside_common::flight::FlightId;
+use airside_common::ingest::SourceName;
 use airside_common::locator::Locator;
 use airside_common::upload::UploadId;
 
 use super::ledger::LedgerEffect;
 use super::queues::QueueCall;
+use super::screen::dead_letters::{LetterEnd, LetterId};
+use super::screen::sources::SourceChange;
 use crate::effects::http::calls::{BookingFilter, FlightFilter, UploadQuery};
+use crate::effects::http::dead_letters::LetterFilter;
 use crate::effects::server_url::ServerUrl;
 use crate::settings::Mouse;
 
@@ -49,9 +53,40 @@ pub(crate) enum Effect {
         filter: Box<FlightFilter>,
     },
     CreateFlight(Box<CreateFlight>),
+    Flight {
+        flight: FlightId,
+    },
+    FlightBookings {
+        request: u64,
+        flight: FlightId,
+        cursor: Option<String>,
+    },
+    PatchFlight {
+        flight: FlightId,
+        version: u64,
+        patch: Box<PatchFlight>,
+    },
     CancelFlight {
         flight: FlightId,
         version: u64,
+    },
+    Sources {
+        request: u64,
+        /// Not at once.
+        after: Duration,
+    },
+    ChangeSource {
+        name: SourceName,
+        change: SourceChange,
+    },
+    DeadLetters {
+        request: u64,
+        filter: Box<LetterFilter>,
+    },
+    DeadLetter(LetterId),
+    EndLetter {
+        id: LetterId,
+        end: LetterEnd,
     },
     /// Listen to live events, also to the seats of flights.
     Listen {

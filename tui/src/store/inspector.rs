@@ -163,9 +163,46 @@ pub(crate) fn action_text(action: &Action, state: &State) -> String {
         Event::FlightCreated(result) => {
             format!("FlightCreated({})", told(result, |f| f.id.to_string()))
         }
-        Event::FlightCancelled(result) => {
-            format!("FlightCancelled({})", told(result, |f| f.id.to_string()))
-        }
+        Event::Flight { flight, result } => format!(
+            "Flight({flight}, {})",
+            told(result, |f| format!("version {}", f.version))
+        ),
+        Event::FlightBookings { request, result } => format!(
+            "FlightBookings(#{request}, {})",
+            told(result, |page| page.items.len().to_string())
+        ),
+        Event::FlightPatched { flight, result } => format!(
+            "FlightPatched({flight}, {})",
+            told(result, |f| format!("version {}", f.version))
+        ),
+        Event::FlightCancelled { flight, result } => format!(
+            "FlightCancelled({flight}, {})",
+            told(result, |f| format!("version {}", f.version))
+        ),
+        Event::Sources { request, result } => format!(
+            "Sources(#{request}, {})",
+            told(result, |page| page.items.len().to_string())
+        ),
+        Event::SourceChanged {
+            name,
+            change,
+            result,
+        } => format!(
+            "SourceChanged({name} {change}, {})",
+            told(result, |source| source.state.word().to_owned())
+        ),
+        Event::DeadLetters { request, result } => format!(
+            "DeadLetters(#{request}, {})",
+            told(result, |page| page.items.len().to_string())
+        ),
+        Event::DeadLetter { id, result } => format!(
+            "DeadLetter({id}, {})",
+            told(result, |detail| detail.letter.consumer.clone())
+        ),
+        Event::LetterEnded { id, end, result } => format!(
+            "LetterEnded({id} {end:?}, {})",
+            told(result, |()| "done".to_owned())
+        ),
         Event::Uploads { request, result } => format!(
             "Uploads(#{request}, {})",
             told(result, |page| page.items.len().to_string())

@@ -5,6 +5,8 @@ use crate::keymap::{Context, Entry};
 use super::form::{Form, Value};
 use super::screen::booking::BookingForm;
 use super::screen::bookings::{Bookings, Record};
+use super::screen::dead_letters::{DeadLetters, LetterView};
+use super::screen::flight_change::{FlightChange, FlightEdit};
 use super::screen::flights::{FlightForm, Flights};
 use super::screen::login::Login;
 use super::screen::question::Question;
@@ -14,6 +16,7 @@ use super::screen::rebooking::{Purpose, SegmentChoice};
 use super::screen::results::{Details, Narrow, Results};
 use super::screen::search::Search;
 use super::screen::seats::SeatPicker;
+use super::screen::sources::{SourceView, Sources};
 use super::screen::uploads::{Findings, UploadForm, UploadView, Uploads};
 
 /// One layer.
@@ -34,6 +37,12 @@ pub(crate) enum Layer {
     QueueForm(Box<QueueForm>),
     Flights(Box<Flights>),
     FlightForm(Box<FlightForm>),
+    FlightEdit(Box<FlightEdit>),
+    FlightChange(Box<FlightChange>),
+    Sources(Box<Sources>),
+    Source(Box<SourceView>),
+    DeadLetters(Box<DeadLetters>),
+    DeadLetter(Box<LetterView>),
     Uploads(Box<Uploads>),
     Upload(Box<UploadView>),
     UploadForm(Box<UploadForm>),
@@ -63,6 +72,12 @@ impl Layer {
             Self::QueueForm(_) => "Queue entry",
             Self::Flights(_) => "Flights",
             Self::FlightForm(_) => "New flight",
+            Self::FlightEdit(_) => "Change a flight",
+            Self::FlightChange(_) => "What it touches",
+            Self::Sources(_) => "Sources",
+            Self::Source(_) => "Source",
+            Self::DeadLetters(_) => "Dead letters",
+            Self::DeadLetter(_) => "Dead letter",
             Self::Uploads(_) => "Uploads",
             Self::Upload(_) => "Upload",
             Self::UploadForm(_) => "New upload",
@@ -83,6 +98,7 @@ impl Layer {
                 | Self::Details(_)
                 | Self::Segments(_)
                 | Self::QueueForm(_)
+                | Self::Source(_)
         )
     }
 
@@ -99,7 +115,11 @@ impl Layer {
                 vec![Context::Replacing, Context::Details, Context::List]
             }
             Self::Details(_) => vec![Context::Details, Context::List],
-            Self::Narrow(_) | Self::FlightForm(_) | Self::UploadForm(_) | Self::QueueForm(_) => {
+            Self::Narrow(_)
+            | Self::FlightForm(_)
+            | Self::FlightEdit(_)
+            | Self::UploadForm(_)
+            | Self::QueueForm(_) => {
                 vec![Context::Form]
             }
             Self::Booking(_) => vec![Context::Booking, Context::Form],
@@ -111,6 +131,11 @@ impl Layer {
             Self::Queues(_) => vec![Context::Queues, Context::List],
             Self::Queue(_) => vec![Context::Queue, Context::List],
             Self::Flights(_) => vec![Context::Flights, Context::List],
+            Self::FlightChange(_) => vec![Context::FlightChange, Context::List],
+            Self::Sources(_) => vec![Context::Sources, Context::List],
+            Self::Source(_) => vec![Context::Source, Context::List],
+            Self::DeadLetters(_) => vec![Context::DeadLetters, Context::List],
+            Self::DeadLetter(_) => vec![Context::DeadLetter, Context::List],
             Self::Uploads(_) => vec![Context::Uploads, Context::List],
             Self::Upload(_) => vec![Context::Upload, Context::List],
             Self::Findings(_) => vec![Context::Findings, Context::List],
@@ -129,6 +154,7 @@ impl Layer {
             Self::Narrow(narrow) => Some(&narrow.form),
             Self::Booking(booking) => Some(&booking.form),
             Self::FlightForm(flight) => Some(&flight.form),
+            Self::FlightEdit(edit) => Some(&edit.form),
             Self::UploadForm(upload) => Some(&upload.form),
             Self::QueueForm(queue) => Some(&queue.form),
             Self::Bookings(bookings) => bookings.filtering.as_ref(),
@@ -144,6 +170,7 @@ impl Layer {
             Self::Narrow(narrow) => Some(&mut narrow.form),
             Self::Booking(booking) => Some(&mut booking.form),
             Self::FlightForm(flight) => Some(&mut flight.form),
+            Self::FlightEdit(edit) => Some(&mut edit.form),
             Self::UploadForm(upload) => Some(&mut upload.form),
             Self::QueueForm(queue) => Some(&mut queue.form),
             Self::Bookings(bookings) => bookings.filtering.as_mut(),
@@ -208,6 +235,23 @@ impl Layer {
             Self::Flights(flights) => {
                 facts.push(("cursor".to_owned(), flights.list.at.to_string()));
                 facts.push(("items".to_owned(), flights.items.len().to_string()));
+            }
+            Self::FlightChange(change) => {
+                facts.push(("version".to_owned(), change.flight.version.to_string()));
+                facts.push(("touched".to_owned(), change.count()));
+                facts.push(("sending".to_owned(), change.sending.to_string()));
+            }
+            Self::Sources(sources) => {
+                facts.push(("cursor".to_owned(), sources.list.at.to_string()));
+                facts.push(("items".to_owned(), sources.items.len().to_string()));
+                facts.push(("asked".to_owned(), format!("{:?}", sources.asked)));
+            }
+            Self::DeadLetters(letters) => {
+                facts.push(("cursor".to_owned(), letters.list.at.to_string()));
+                facts.push(("items".to_owned(), letters.items.len().to_string()));
+            }
+            Self::DeadLetter(view) => {
+                facts.push(("letter".to_owned(), view.letter.id.clone()));
             }
             Self::Uploads(uploads) => {
                 facts.push(("cursor".to_owned(), uploads.list.at.to_string()));

@@ -3,6 +3,8 @@
 mod answers;
 mod booking;
 mod bookings;
+mod dead_letters;
+mod flight_change;
 mod flights;
 mod keys;
 mod live;
@@ -13,6 +15,7 @@ mod rebooking;
 mod results;
 mod search;
 mod seats;
+mod sources;
 #[cfg(test)]
 mod tests;
 mod uploads;
@@ -39,6 +42,7 @@ pub(crate) fn reduce(state: &mut State, action: Action) -> Vec<Effect> {
     };
     step.event(action.event);
     step.listen();
+    step.attend_sources();
     let Step { state, effects, .. } = step;
     let changes = inspector::difference(before, inspector::facts(state));
     state
@@ -96,7 +100,19 @@ impl Step<'_> {
             Event::Flights { request, result } => self.flights_read(request, result),
             Event::Live(live) => self.live(*live),
             Event::FlightCreated(result) => self.flight_created(result),
-            Event::FlightCancelled(result) => self.flight_cancelled(result),
+            Event::Flight { flight, result } => self.flight_read(flight, result),
+            Event::FlightBookings { request, result } => self.flight_bookings_read(request, result),
+            Event::FlightPatched { flight, result } => self.flight_patched(flight, result),
+            Event::FlightCancelled { flight, result } => self.flight_cancelled(flight, result),
+            Event::Sources { request, result } => self.sources_read(request, result),
+            Event::SourceChanged {
+                name,
+                change,
+                result,
+            } => self.source_changed(&name, change, result),
+            Event::DeadLetters { request, result } => self.letters_read(request, result),
+            Event::DeadLetter { id, result } => self.letter_read(&id, result),
+            Event::LetterEnded { id, end, result } => self.letter_ended(&id, end, result),
             Event::Uploads { request, result } => self.uploads_read(request, result),
             Event::Upload { request, result } => self.upload_read(request, &result),
             Event::FileSending { sent, total } => self.file_sending(sent, total),
@@ -177,6 +193,14 @@ impl Step<'_> {
                 Layer::Uploads(uploads) => {
                     let at = uploads.list.at;
                     uploads.list.go(at, uploads.items.len(), height);
+                }
+                Layer::Sources(sources) => {
+                    let at = sources.list.at;
+                    sources.list.go(at, sources.items.len(), height);
+                }
+                Layer::DeadLetters(letters) => {
+                    let at = letters.list.at;
+                    letters.list.go(at, letters.items.len(), height);
                 }
                 _ => {}
             }

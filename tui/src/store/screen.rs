@@ -2,6 +2,8 @@
 
 pub(crate) mod booking;
 pub(crate) mod bookings;
+pub(crate) mod dead_letters;
+pub(crate) mod flight_change;
 pub(crate) mod flights;
 pub(crate) mod login;
 pub(crate) mod question;
@@ -11,6 +13,7 @@ pub(crate) mod rebooking;
 pub(crate) mod results;
 pub(crate) mod search;
 pub(crate) mod seats;
+pub(crate) mod sources;
 pub(crate) mod uploads;
 
 /// Whether an answer is awaited.

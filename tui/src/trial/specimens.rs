@@ -3,7 +3,9 @@
 use airside_common::airport::Airport;
 use airside_common::api::auth::Me;
 use airside_common::api::bookings::{Booking, Contact, Passenger, Segment};
+use airside_common::api::dead_letters::{DeadLetter, DeadLetterDetail};
 use airside_common::api::flights::{CabinState, Flight, Seat, SeatMap, SeatRow, SeatState};
+use airside_common::api::ingest::{IngestSource, SourceState};
 use airside_common::api::problem::{Code, FieldError, Problem};
 use airside_common::api::queues::{QueueItem, QueueItemState, QueueTotal, QueueTotals};
 use airside_common::api::search::{CabinOffer, FlightOffer, Itinerary};
@@ -447,5 +449,66 @@ pub(crate) fn in_hand(n: usize) -> QueueItem {
         taken_by: Some("demo".parse().unwrap()),
         taken_until: Some(Instant(noon() + jiff::SignedDuration::from_mins(10))),
         ..queue_item(n)
+    }
+}
+
+/// A source in a state, as it was looked at an hour ago.
+pub(crate) fn source(name: &str, state: SourceState) -> IngestSource {
+    let hour = jiff::SignedDuration::from_hours(1);
+    IngestSource {
+        name: name.parse().unwrap(),
+        address: format!("sftp://files.example.com/{name}/out"),
+        state,
+        last_poll: Some(Instant(noon() - hour)),
+        next_poll: (state != SourceState::Paused).then(|| Instant(noon() + hour)),
+        last_error: None,
+        last_error_at: None,
+        files_taken: 12,
+        files_waiting: 0,
+        files_refused: 1,
+    }
+}
+
+/// A source that does not answer.
+pub(crate) fn failing_source(name: &str) -> IngestSource {
+    IngestSource {
+        last_error: Some(
+            "connection to files.example.com:22 refused: the key of the server is not the one that is known, \
+             SHA256:uNiVztksCsDhcc0u9e8BrMNS8Jx0hAlpGW5rZ7dPVQkLoNg"
+                .to_owned(),
+        ),
+        last_error_at: Some(Instant(noon())),
+        ..source(name, SourceState::Failing)
+    }
+}
+
+/// A letter of a number; lower ones are older.
+pub(crate) fn letter(n: u32) -> DeadLetter {
+    let age = jiff::SignedDuration::from_hours(i64::from(100 - n.min(100)));
+    DeadLetter {
+        id: n.to_string(),
+        consumer: "queues".to_owned(),
+        event: format!("9{n}"),
+        r#type: Some("booking.changed".to_owned()),
+        subject: Some(locator(usize::try_from(n).unwrap()).to_string()),
+        error: "the database is locked".to_owned(),
+        deliveries: 4,
+        died_at: Instant(noon() - age),
+    }
+}
+
+/// A letter with its message.
+pub(crate) fn letter_detail(n: u32) -> DeadLetterDetail {
+    let message = serde_json::json!({
+        "specversion": "1.0",
+        "type": "booking.changed",
+        "data": {
+            "note": "a text that is longer than a line of the smallest screen can be, and is all there to its very end",
+            "segments": [{ "flight_id": "123", "status": "TK" }, { "flight_id": "124", "status": "HK" }],
+        },
+    });
+    DeadLetterDetail {
+        letter: letter(n),
+        message: message.to_string(),
     }
 }

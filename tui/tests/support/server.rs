@@ -17,6 +17,7 @@ use airside_server::config::Settings;
 use airside_server::data_folder::DataFolder;
 use airside_server::features::audit::entry::Author;
 use airside_server::features::flights::service::Flights;
+use airside_server::messages::store::Queued;
 use airside_server::roles::Running;
 use jiff::civil::Date;
 use tokio_util::sync::CancellationToken;
@@ -32,10 +33,36 @@ pub(crate) struct Server {
     _folder: tempfile::TempDir,
 }
 
+/// What a server has beside flights.
+#[derive(Default)]
+pub(crate) struct Extras {
+    /// Sources by name, and where they are.
+    pub(crate) sources: Vec<(&'static str, String)>,
+    /// Consumers, and the messages that they did not take.
+    pub(crate) letters: Vec<(&'static str, &'static str)>,
+}
+
+impl Extras {
+    fn settings(&self) -> Settings {
+        let mut settings = Settings::default();
+        for (name, url) in &self.sources {
+            let source = serde_json::json!({ "name": name, "url": url });
+            let source = serde_json::from_value(source).unwrap();
+            settings.ingest.sources.push(source);
+        }
+        settings
+    }
+}
+
 impl Server {
     /// Starts one with the agents `ada` and `eve` and the admin `root`, all of one office, and flights UA1, UA2, … from
     /// JFK to LAX in three days with so many seats in economy.
     pub(crate) fn start(seats: &[u32]) -> Self {
+        Self::start_with(seats, Extras::default())
+    }
+
+    /// The same with more.
+    pub(crate) fn start_with(seats: &[u32], extras: Extras) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("data");
         let stop = CancellationToken::new();
@@ -46,7 +73,7 @@ impl Server {
                 .enable_all()
                 .build()
                 .unwrap();
-            runtime.block_on(serve(&data, &seats, &told, until));
+            runtime.block_on(serve(&data, &seats, extras, &told, until));
         });
         Self {
             address: address.recv().expect("the server starts"),
@@ -76,11 +103,12 @@ impl Drop for Server {
 async fn serve(
     data: &std::path::Path,
     seats: &[u32],
+    extras: Extras,
     told: &mpsc::Sender<SocketAddr>,
     stop: CancellationToken,
 ) {
     let folder = DataFolder::open(Some(data)).unwrap();
-    let app = App::build(&Settings::default(), &folder, Arc::new(SystemClock))
+    let app = App::build(&extras.settings(), &folder, Arc::new(SystemClock))
         .await
         .unwrap();
     for (name, role) in [
@@ -108,6 +136,17 @@ async fn serve(
             .create(&flight(number, *seats), &author)
             .await
             .unwrap();
+    }
+    for (message, (consumer, payload)) in (1..).zip(extras.letters) {
+        let letter = Queued {
+            consumer,
+            message,
+            payload,
+        };
+        let error = "no such airport";
+        let noted = app.database.note_failure(consumer, message, error);
+        noted.await.unwrap();
+        app.database.bury(&letter, 4).await.unwrap();
     }
     let running = Running::start(app).await.unwrap();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -4,7 +4,7 @@ use airside_common::airport::{AirportCode, CarrierCode};
 use airside_common::api::flights::{
     AirportPage, CreateFlight, Flight, FlightPage, PatchFlight, SeatMap,
 };
-use airside_common::api::problem::Code;
+use airside_common::api::problem::{Code, FieldError, Problem};
 use airside_common::flight::{FlightId, FlightNumber, FlightStatus};
 use airside_common::time::CalendarDate;
 use airside_common::user::Role;
@@ -59,8 +59,10 @@ impl From<FlightStoreError> for ProblemAnswer {
             FlightStoreError::Refused(Refusal::Invalid { field, message }) => {
                 Self::field(field, message)
             }
-            FlightStoreError::Refused(Refusal::HasBookings(_)) => {
-                Self::new(Code::FlightHasBookings, text)
+            FlightStoreError::Refused(Refusal::HasBookings { field, message }) => {
+                let mut problem = Problem::new(Code::FlightHasBookings, text);
+                problem.errors.push(FieldError { field, message });
+                problem.into()
             }
             FlightStoreError::LeaseLost => Self::new(Code::Conflict, text),
             FlightStoreError::Store(error) => error.into(),
@@ -298,7 +300,8 @@ impl AdminFlightsApi {
 
     /// Change a flight
     ///
-    /// Bookings on it keep its times, aircraft and their seats from changing; fares may change always.
+    /// Bookings on it keep its aircraft and their seats from changing. They are told of new times, whose date of departure
+    /// stays; fares may change always.
     #[oai(path = "/flights/:id", method = "patch", operation_id = "changeFlight")]
     async fn change(
         &self,
@@ -318,7 +321,7 @@ impl AdminFlightsApi {
 
     /// Cancel a flight
     ///
-    /// Refused while bookings live on it.
+    /// Its bookings are told: their segments become `UN`, and those that only wait for seats end.
     #[oai(
         path = "/flights/:id/cancel",
         method = "post",

@@ -24,8 +24,13 @@ pub enum Refusal {
         message: String,
     },
     /// Bookings live on it, and the change would touch them.
-    #[error("{0}")]
-    HasBookings(String),
+    #[error("{message}")]
+    HasBookings {
+        /// Which field of the request, as in its body; of a file's row which property of the flight.
+        field: String,
+        /// What is in the way, for a person.
+        message: String,
+    },
 }
 
 impl Refusal {
@@ -39,7 +44,7 @@ impl Refusal {
     /// What is wrong, without the field.
     pub(crate) fn message(self) -> String {
         match self {
-            Self::Invalid { message, .. } | Self::HasBookings(message) => message,
+            Self::Invalid { message, .. } | Self::HasBookings { message, .. } => message,
         }
     }
 }
@@ -118,7 +123,14 @@ pub fn change(
         plan.cabins[cabin.cabin.index()] = Some(terms(at, cabin)?);
     }
     seats(&plan.cabins)?;
-    bound(facts, &plan)?;
+    bound(facts, &plan, |cabin| {
+        let named = patch.cabins.iter().flatten();
+        let at = named.map(|c| c.cabin).position(|named| named == cabin);
+        at.map_or_else(
+            || "cabins".to_owned(),
+            |at| format!("cabins[{at}].capacity"),
+        )
+    })?;
     Ok(plan)
 }
 
@@ -182,7 +194,7 @@ pub fn merge<'a>(facts: &FlightFacts, row: &'a PlannedRow) -> Result<Merge<'a>, 
     if facts.flight.plan == *asked {
         return Ok(Merge::Unchanged);
     }
-    bound(facts, &asked)?;
+    bound(facts, &asked, |cabin| format!("{cabin}.capacity"))?;
     Ok(Merge::Changed(asked))
 }
 
@@ -195,32 +207,39 @@ pub enum Merge<'a> {
     Changed(Cow<'a, FlightPlan>),
 }
 
-/// What sold seats and living bookings forbid.
-fn bound(facts: &FlightFacts, plan: &FlightPlan) -> Result<(), Refusal> {
+/// What sold seats and living bookings forbid; `capacity_of` says which field has the seats of a cabin.
+fn bound(
+    facts: &FlightFacts,
+    plan: &FlightPlan,
+    capacity_of: impl Fn(Cabin) -> String,
+) -> Result<(), Refusal> {
+    let refused = |field: String, message: String| Err(Refusal::HasBookings { field, message });
     let now = &facts.flight.plan;
     for cabin in Cabin::ALL {
         let sold = facts.flight.sold[cabin.index()];
         let capacity = plan.cabins[cabin.index()].map_or(0, |c| c.capacity);
         if capacity < sold {
-            return Err(Refusal::HasBookings(format!(
-                "{sold} seats are sold in {cabin}, more than {capacity}"
-            )));
+            return refused(
+                capacity_of(cabin),
+                format!("{sold} seats are sold in {cabin}, more than {capacity}"),
+            );
         }
     }
     if facts.bookings == 0 {
         return Ok(());
     }
-    let living = |what: &str| {
-        Err(Refusal::HasBookings(format!(
-            "{} bookings live on the flight: {what} cannot change",
-            facts.bookings
-        )))
+    let living = |field: &str, what: &str| {
+        let bookings = facts.bookings;
+        refused(
+            field.to_owned(),
+            format!("{bookings} bookings live on the flight: {what} cannot change"),
+        )
     };
     if plan.destination != now.destination {
-        return living("its destination");
+        return living("destination", "its destination");
     }
     if plan.aircraft != now.aircraft {
-        return living("its aircraft");
+        return living("aircraft", "its aircraft");
     }
     let currency = |plan: &FlightPlan| {
         plan.cabins
@@ -230,18 +249,19 @@ fn bound(facts: &FlightFacts, plan: &FlightPlan) -> Result<(), Refusal> {
             .map(|c| c.fare.currency())
     };
     if currency(plan) != currency(now) {
-        return living("its currency");
+        return living("cabins", "its currency");
     }
     if plan.capacities() != now.capacities() {
         let layout = SeatLayout::of(plan.aircraft, &plan.capacities());
-        if let Some((seat, _)) = facts
+        if let Some((seat, cabin)) = facts
             .chosen
             .iter()
             .find(|(seat, cabin)| layout.cabin_of(*seat) != Some(*cabin))
         {
-            return Err(Refusal::HasBookings(format!(
-                "seat {seat} is chosen and would not exist in its cabin any more"
-            )));
+            return refused(
+                capacity_of(*cabin),
+                format!("seat {seat} is chosen and would not exist in its cabin any more"),
+            );
         }
     }
     Ok(())

@@ -315,7 +315,7 @@ impl ImportReport {
 fn refused(refusal: Refusal, plan: &FlightPlan) -> RowError {
     let (column, reason) = match refusal {
         Refusal::Invalid { field, message } => (field, message),
-        Refusal::HasBookings(reason) => (String::new(), reason),
+        Refusal::HasBookings { message, .. } => (String::new(), message),
     };
     RowError {
         column,

@@ -201,7 +201,7 @@ pub trait FlightStore: Send + Sync + 'static {
         audit: NewEntry,
     ) -> Result<FlightRecord, FlightStoreError>;
 
-    /// Cancels a flight on which no booking lives; cancelling it again changes nothing.
+    /// Cancels a flight; its bookings are told by whoever hears of it. Cancelling it again changes nothing.
     async fn cancel(
         &self,
         id: FlightId,

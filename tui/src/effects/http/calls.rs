@@ -101,6 +101,13 @@ struct AirportQuery<'a> {
 }
 
 #[derive(Serialize)]
+struct Page<'a> {
+    limit: u8,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cursor: Option<&'a str>,
+}
+
+#[derive(Serialize)]
 struct Cursor<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     cursor: Option<&'a str>,
@@ -264,14 +271,14 @@ impl Api {
         self.call(&call).await
     }
 
-    /// The bookings on a flight.
+    /// The bookings that are on a flight or were, of all offices, the newest first, 100 at once.
     pub async fn flight_bookings(
         &self,
         id: FlightId,
         cursor: Option<&str>,
     ) -> Result<BookingPage, ApiError> {
-        let call =
-            Call::get(format!("/v1/admin/flights/{id}/bookings")).query(&Cursor { cursor })?;
+        let query = Page { limit: 100, cursor };
+        let call = Call::get(format!("/v1/admin/flights/{id}/bookings")).query(&query)?;
         self.call(&call).await
     }
 

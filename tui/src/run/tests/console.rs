@@ -143,6 +143,18 @@ impl Person {
         self.idle().await;
     }
 
+    /// Types, where something is under way always: what comes of it has to be waited for.
+    pub(super) fn presses(&self, text: &str) {
+        for key in keys(text) {
+            self.inbox.send(Message::Input(Input::Key(key))).unwrap();
+        }
+    }
+
+    /// Lets what is under way go on for a moment.
+    pub(super) async fn rests(&self) {
+        tokio::time::sleep(10 * LOOK).await;
+    }
+
     /// Waits until nothing is under way: no message waits, and no effect that could send one.
     pub(super) async fn idle(&mut self) {
         let settled = async {

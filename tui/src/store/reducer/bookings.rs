@@ -247,10 +247,8 @@ impl Step<'_> {
                 let effects = self.state.ledger.drop_draft(&key);
                 self.ledger(effects);
             }
-            Then::CancelFlight { flight, version } => {
-                self.effects.push(Effect::CancelFlight { flight, version });
-            }
             Then::CancelUpload(upload) => self.effects.push(Effect::CancelUpload(upload)),
+            Then::EndLetter { id, end } => self.effects.push(Effect::EndLetter { id, end }),
             Then::SendOld(key) => {
                 let effects = self.state.ledger.consent(&key, self.state.now);
                 self.ledger(effects);

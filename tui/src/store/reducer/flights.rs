@@ -1,7 +1,6 @@
-//! Flights for admins: list, create, cancel.
+//! Flights for admins: list, create.
 
 use airside_common::api::flights::{Flight, FlightPage};
-use airside_common::flight::FlightStatus;
 use airside_common::time::CalendarDate;
 
 use super::keys::moves;
@@ -14,7 +13,6 @@ use crate::store::layer::Layer;
 use crate::store::list::ListCursor;
 use crate::store::screen::Loading;
 use crate::store::screen::flights::{self, FlightForm, Flights};
-use crate::store::screen::question::{Question, Then};
 use crate::store::screen::results::Narrow;
 use crate::store::state::Tone;
 
@@ -43,27 +41,14 @@ impl Step<'_> {
                 let narrow = flights::narrow(&flights.filter);
                 return Flow::Open(Layer::Narrow(Box::new(narrow)));
             }
-            Command::Cancel => {
-                let Some(flight) = flights.items.get(flights.list.at) else {
+            Command::Edit | Command::Cancel => {
+                let Some(flight) = flights.items.get(flights.list.at).cloned() else {
                     return Flow::Stay;
                 };
-                if flight.status == FlightStatus::Cancelled {
-                    self.state.tell(Tone::Info, "It is cancelled already");
-                    return Flow::Stay;
-                }
-                return Flow::Open(Layer::Question(Box::new(Question {
-                    title: format!("Cancel flight {}{}?", flight.carrier, flight.number),
-                    lines: vec![format!(
-                        "{} {}-{}: nobody can book it any more.",
-                        dates::with_weekday(flight.departure.date()),
-                        flight.origin,
-                        flight.destination
-                    )],
-                    then: Then::CancelFlight {
-                        flight: flight.id,
-                        version: flight.version,
-                    },
-                })));
+                return match command {
+                    Command::Edit => self.edit_flight(flight),
+                    _ => self.ask_to_cancel_flight(flight),
+                };
             }
             _ => {}
         }
@@ -216,22 +201,8 @@ impl Step<'_> {
         }
     }
 
-    pub(super) fn flight_cancelled(&mut self, result: Result<Box<Flight>, Failure>) {
-        match result {
-            Ok(flight) => {
-                self.reached();
-                self.state.tell(
-                    Tone::Good,
-                    format!("{}{} cancelled", flight.carrier, flight.number),
-                );
-                self.put_flight(&flight);
-            }
-            Err(failure) => self.complain(&failure),
-        }
-    }
-
     /// Puts a flight into the list, by its departure, in place of its older version.
-    fn put_flight(&mut self, flight: &Flight) {
+    pub(super) fn put_flight(&mut self, flight: &Flight) {
         for layer in &mut self.state.layers {
             if let Layer::Flights(flights) = layer {
                 if let Some(at) = flights.items.iter().position(|f| f.id == flight.id) {

@@ -9,11 +9,13 @@ use crate::store::form::{Edit, Value};
 use crate::store::layer::Layer;
 use crate::store::list::ListCursor;
 use crate::store::screen::bookings::Bookings;
+use crate::store::screen::dead_letters::DeadLetters;
 use crate::store::screen::flights::Flights;
 use crate::store::screen::login::Phase;
 use crate::store::screen::queues::Queues;
 use crate::store::screen::reading::Reading;
 use crate::store::screen::search::Search;
+use crate::store::screen::sources::Sources;
 use crate::store::screen::uploads::Uploads;
 use crate::store::state::{State, Tone};
 
@@ -144,12 +146,19 @@ impl Step<'_> {
                 self.surface(Layer::Uploads(Box::new(Uploads::new())));
                 self.read_uploads_on_top();
             }
+            Command::Sources if inside => self.surface(Layer::Sources(Box::new(Sources::new()))),
+            Command::DeadLetters if inside => {
+                self.surface(Layer::DeadLetters(Box::new(DeadLetters::new())));
+                self.read_letters_on_top();
+            }
             Command::LogOut if inside => self.effects.push(Effect::LogOut),
             Command::Search
             | Command::Bookings
             | Command::Queues
             | Command::Flights
             | Command::Uploads
+            | Command::Sources
+            | Command::DeadLetters
             | Command::LogOut => {}
             _ => return false,
         }
@@ -210,6 +219,12 @@ impl Step<'_> {
             Layer::QueueForm(form) => self.queue_form(form, command),
             Layer::Flights(flights) => self.flights(flights, command),
             Layer::FlightForm(flight) => self.flight_form(flight, command),
+            Layer::FlightEdit(edit) => self.flight_edit(edit, command),
+            Layer::FlightChange(change) => self.flight_change(change, command),
+            Layer::Sources(sources) => self.sources(sources, command),
+            Layer::Source(view) => self.source(view, command),
+            Layer::DeadLetters(letters) => self.dead_letters(letters, command),
+            Layer::DeadLetter(view) => self.letter(view, command),
             Layer::Uploads(uploads) => self.uploads(uploads, command),
             Layer::Upload(view) => self.upload(view, command),
             Layer::UploadForm(form) => self.upload_form(form, command),

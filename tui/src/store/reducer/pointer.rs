@@ -105,6 +105,22 @@ impl Step<'_> {
                 }
                 false
             }
+            Layer::Sources(sources) => {
+                let to = sources.list.top + line;
+                let again = sources.list.at == to;
+                if to < sources.items.len() {
+                    sources.list.go(to, sources.items.len(), view);
+                }
+                again
+            }
+            Layer::DeadLetters(letters) => {
+                let to = letters.list.top + line;
+                let again = letters.list.at == to;
+                if to < letters.items.len() {
+                    letters.list.go(to, letters.items.len(), view);
+                }
+                again
+            }
             _ => false,
         };
         if again {

@@ -2,7 +2,9 @@
 
 mod booking;
 mod bookings;
+mod dead_letters;
 mod everywhere;
+mod flight_change;
 mod flights;
 mod layouts;
 mod live;
@@ -14,4 +16,5 @@ mod rebooking;
 mod results;
 mod search;
 mod seats;
+mod sources;
 mod uploads;

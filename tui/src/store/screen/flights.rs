@@ -92,8 +92,19 @@ pub(crate) struct FlightForm {
     pub(crate) sending: bool,
 }
 
-fn cabin_name(cabin: Cabin, name: &str) -> String {
+/// The name of a field of a cabin.
+pub(super) fn cabin_name(cabin: Cabin, name: &str) -> String {
     format!("{}.{name}", cabin.word())
+}
+
+/// What stands before its fields.
+pub(super) fn cabin_label(cabin: Cabin) -> &'static str {
+    match cabin {
+        Cabin::First => "First",
+        Cabin::Business => "Business",
+        Cabin::Premium => "Premium",
+        Cabin::Economy => "Economy",
+    }
 }
 
 impl FlightForm {
@@ -111,15 +122,9 @@ impl FlightForm {
             Field::text("aircraft", "Aircraft", 6, 5, "738").hint("738, 320, 77W"),
         ];
         for (at, cabin) in Cabin::ALL.into_iter().enumerate() {
-            let label = match cabin {
-                Cabin::First => "First",
-                Cabin::Business => "Business",
-                Cabin::Premium => "Premium",
-                Cabin::Economy => "Economy",
-            };
             fields.push(Field::text(
                 &cabin_name(cabin, "capacity"),
-                label,
+                cabin_label(cabin),
                 7 + at,
                 5,
                 "",

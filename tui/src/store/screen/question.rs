@@ -2,10 +2,10 @@
 
 use airside_common::api::bookings::RebookBooking;
 use airside_common::booking::OperationKey;
-use airside_common::flight::FlightId;
 use airside_common::locator::Locator;
 use airside_common::upload::UploadId;
 
+use super::dead_letters::{LetterEnd, LetterId};
 use crate::store::operation::{Preview, Reference};
 
 /// A rebooking that was asked about, of a booking as the agent saw it.
@@ -24,11 +24,11 @@ pub(crate) enum Then {
     CancelBooking(Reference),
     Rebook(Box<Rebooking>),
     DropDraft(OperationKey),
-    CancelFlight {
-        flight: FlightId,
-        version: u64,
-    },
     CancelUpload(UploadId),
+    EndLetter {
+        id: LetterId,
+        end: LetterEnd,
+    },
     /// Send what is older than it should be; no makes a draft of it.
     SendOld(OperationKey),
 }

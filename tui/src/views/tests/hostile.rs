@@ -1,7 +1,9 @@
 //! Whatever a server sends, no character that drives a terminal gets onto the screen.
 
 use airside_common::airport::Airport;
-use airside_common::api::bookings::HistoryEntry;
+use airside_common::api::bookings::{BookingPage, HistoryEntry};
+use airside_common::api::dead_letters::{DeadLetter, DeadLetterDetail, DeadLetterPage};
+use airside_common::api::ingest::IngestSourcePage;
 use airside_common::api::problem::{Code, FieldError};
 use airside_common::flight::FlightId;
 use airside_common::text::is_control;
@@ -12,7 +14,8 @@ use crate::store::action::{Event, Failure, FailureKind};
 use crate::store::queues::QueueAnswer;
 use crate::trial::desk::Desk;
 use crate::trial::specimens::{
-    booking, direct, in_hand, noon, passenger, problem, queue_totals, refused, seat_map,
+    booking, direct, failing_source, in_hand, letter, noon, passenger, problem, queue_totals,
+    refused, seat_map,
 };
 
 /// Texts with what drives a terminal between other characters.
@@ -136,9 +139,93 @@ fn screens(text: &str) -> Vec<(&'static str, Desk)> {
         }]),
     });
 
-    let mut flight = Desk::admin();
-    flight.types("<f4>n");
-    flight.happens(Event::FlightCreated(Err(refused(&no))));
+    let mut created = Desk::admin();
+    created.types("<f4>n");
+    created.happens(Event::FlightCreated(Err(refused(&no))));
+
+    let mut edit = Desk::admin();
+    edit.types("<f4>");
+    edit.reads_flights(vec![crate::trial::specimens::flight(101)]);
+    edit.types("e<ctrl-u>0915<enter>");
+    let mut unread = edit.clone();
+    unread.happens(Event::FlightBookings {
+        request: unread.state.requests,
+        result: Err(failure(text)),
+    });
+    let read = vec![booking(1, passenger("SMITH", "ANN"), &direct(101))];
+    edit.happens(Event::FlightBookings {
+        request: edit.state.requests,
+        result: Ok(BookingPage {
+            items: read,
+            next_cursor: None,
+        }),
+    });
+    edit.types("y");
+    let mut touched = edit.clone();
+    let mut wrong = no.clone();
+    wrong.errors[0].field = "departure".to_owned();
+    edit.happens(Event::FlightPatched {
+        flight,
+        result: Err(refused(&wrong)),
+    });
+    touched.happens(Event::FlightPatched {
+        flight,
+        result: Err(failure(text)),
+    });
+
+    let mut sources = Desk::admin();
+    sources.types("<alt-s>");
+    let mut source = failing_source("alpha");
+    source.address = text.to_owned();
+    source.last_error = Some(text.to_owned());
+    sources.happens(Event::Sources {
+        request: sources.state.requests,
+        result: Ok(IngestSourcePage {
+            items: vec![source],
+            next_cursor: None,
+        }),
+    });
+    let mut source = sources.clone();
+    source.types("<enter>");
+    sources.happens(Event::Sources {
+        request: sources.state.requests,
+        result: Err(failure(text)),
+    });
+
+    let mut letters = Desk::admin();
+    letters.types("<alt-d>");
+    let hostile = DeadLetter {
+        consumer: text.to_owned(),
+        event: text.to_owned(),
+        r#type: Some(text.to_owned()),
+        subject: Some(text.to_owned()),
+        error: text.to_owned(),
+        ..letter(1)
+    };
+    letters.happens(Event::DeadLetters {
+        request: letters.state.requests,
+        result: Ok(DeadLetterPage {
+            items: vec![hostile.clone()],
+            next_cursor: None,
+        }),
+    });
+    let mut opened = letters.clone();
+    opened.types("<enter>");
+    let mut plain = opened.clone();
+    for (desk, message) in [
+        (&mut opened, serde_json::json!({ text: [text] }).to_string()),
+        (&mut plain, text.to_owned()),
+    ] {
+        desk.happens(Event::DeadLetter {
+            id: "1".parse().unwrap(),
+            result: Ok(Box::new(DeadLetterDetail {
+                letter: hostile.clone(),
+                message,
+            })),
+        });
+    }
+    let mut dropping = letters.clone();
+    dropping.types("x");
 
     let mut queues = Desk::agent();
     queues.types("<f6>");
@@ -177,6 +264,15 @@ fn screens(text: &str) -> Vec<(&'static str, Desk)> {
         ("queue", queue),
         ("taken", taken),
         ("put off", put_off),
+        ("flight edit", edit),
+        ("flight change", touched),
+        ("no bookings", unread),
+        ("sources", sources),
+        ("source", source),
+        ("dead letters", letters),
+        ("dead letter", opened),
+        ("no JSON", plain),
+        ("dropping", dropping),
         ("login", login),
         ("completing", completing),
         ("picked", picked),
@@ -189,7 +285,7 @@ fn screens(text: &str) -> Vec<(&'static str, Desk)> {
         ("seats", seats),
         ("no seats", broken),
         ("record", record),
-        ("flight", flight),
+        ("flight", created),
     ]
 }
 

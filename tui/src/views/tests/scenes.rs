@@ -1,7 +1,9 @@
 //! The console in all states that it is seen in.
 
-use airside_common::api::bookings::{Booking, HistoryEntry, SeatChoice};
+use airside_common::api::bookings::{Booking, BookingPage, HistoryEntry, SeatChoice};
+use airside_common::api::dead_letters::{DeadLetter, DeadLetterPage};
 use airside_common::api::flights::Flight;
+use airside_common::api::ingest::{IngestSource, IngestSourcePage, SourceState};
 use airside_common::api::problem::Code;
 use airside_common::api::queues::{QueueItemPage, QueueItemState};
 use airside_common::api::uploads::{FindingKind, UploadPage};
@@ -12,14 +14,15 @@ use airside_common::time::Instant;
 use airside_common::upload::UploadStatus;
 
 use crate::effects::paths::Completion;
-use crate::store::action::{Demo, Event};
+use crate::store::action::{Demo, Event, Failure};
 use crate::store::ledger::answer::SetbackKind;
 use crate::store::queues::QueueAnswer;
 use crate::store::screen::uploads::FindingLine;
 use crate::trial::desk::{Desk, submitted};
 use crate::trial::specimens::{
-    booking, connection, direct, dry_run, flight, in_hand, itinerary_of, locator, moved, noon,
-    offer, offline, opened, passenger, problem, queue_item, refused, seat_map, upload, wrong_field,
+    booking, connection, direct, dry_run, failing_source, flight, in_hand, itinerary_of, letter,
+    letter_detail, locator, moved, noon, offer, offline, opened, passenger, problem, queue_item,
+    refused, seat_map, source, upload, wrong_field,
 };
 
 /// All of them with their names.
@@ -81,6 +84,23 @@ pub(super) fn all() -> Vec<(&'static str, Desk)> {
         ("flights_offline", flights_offline()),
         ("flight_form", flight_form()),
         ("flight_refused", flight_refused()),
+        ("flight_edit", flight_edit()),
+        ("flight_edit_refused", flight_edit_refused()),
+        ("flight_change", flight_change()),
+        ("flight_change_reading", flight_change_reading()),
+        ("flight_change_stale", flight_change_stale()),
+        ("flight_cancel", flight_cancel()),
+        ("flight_cancel_offline", flight_cancel_offline()),
+        ("sources", sources()),
+        ("sources_reading", sources_reading()),
+        ("sources_empty", sources_empty()),
+        ("sources_old", sources_old()),
+        ("source", source_open()),
+        ("dead_letters", dead_letters()),
+        ("dead_letters_empty", dead_letters_empty()),
+        ("dead_letters_offline", dead_letters_offline()),
+        ("dead_letter", dead_letter()),
+        ("dead_letter_dropping", dead_letter_dropping()),
         ("uploads", uploads()),
         ("uploads_sending", uploads_sending()),
         ("uploads_offline", uploads_offline()),
@@ -97,7 +117,7 @@ pub(super) fn all() -> Vec<(&'static str, Desk)> {
 
 /// Of each layer the scene with the most in it.
 pub(super) fn fullest() -> Vec<(&'static str, Desk)> {
-    const NAMES: [&str; 28] = [
+    const NAMES: [&str; 34] = [
         "login_refused",
         "search_completing",
         "search_wrong",
@@ -119,6 +139,12 @@ pub(super) fn fullest() -> Vec<(&'static str, Desk)> {
         "question",
         "flights",
         "flight_refused",
+        "flight_edit_refused",
+        "flight_change_stale",
+        "sources_old",
+        "source",
+        "dead_letters",
+        "dead_letter",
         "uploads_sending",
         "upload_form",
         "upload_dry_run",
@@ -610,6 +636,216 @@ fn flight_refused() -> Desk {
     desk.types("<tab><tab><tab><tab><tab><tab><tab>130<tab>224.78<enter>");
     let no = wrong_field("number", "UA77 flies on that day already");
     desk.happens(Event::FlightCreated(Err(refused(&no))));
+    desk
+}
+
+/// Eight bookings on flight 1.
+fn booked() -> Vec<Booking> {
+    let on_it = direct(1);
+    let mut bookings: Vec<Booking> = (1..9)
+        .map(|n| booking(n, passenger("SMITH", "ANN"), &on_it))
+        .collect();
+    bookings[1].passengers = vec![passenger("山田", "花子"), passenger("山田", "太郎")];
+    bookings[2].segments[0].status = SegmentStatus::Hl;
+    bookings[3].segments[0].status = SegmentStatus::Xx;
+    bookings[4].segments[0].status = SegmentStatus::Tk;
+    bookings[4].office = "LON1A0002".parse().unwrap();
+    bookings
+}
+
+fn flight_bookings(desk: &mut Desk, next: Option<&str>) {
+    desk.happens(Event::FlightBookings {
+        request: desk.state.requests,
+        result: Ok(BookingPage {
+            items: booked(),
+            next_cursor: next.map(str::to_owned),
+        }),
+    });
+}
+
+fn flight_edit() -> Desk {
+    let mut desk = flights();
+    desk.types("<home>e");
+    desk
+}
+
+fn flight_change_reading() -> Desk {
+    let mut desk = flight_edit();
+    desk.types("<ctrl-u>0915<tab><ctrl-u>0130<tab><right><tab><tab><tab><tab><tab><tab><tab>");
+    desk.types("<tab><ctrl-u>160<enter>");
+    flight_bookings(&mut desk, Some("77"));
+    desk
+}
+
+fn flight_change() -> Desk {
+    let mut desk = flight_change_reading();
+    desk.happens(Event::FlightBookings {
+        request: desk.state.requests,
+        result: Ok(BookingPage {
+            items: Vec::new(),
+            next_cursor: None,
+        }),
+    });
+    desk.types("<down>");
+    desk
+}
+
+fn flight_edit_refused() -> Desk {
+    let mut desk = flight_change();
+    desk.types("y");
+    let mut no = problem(
+        Code::FlightHasBookings,
+        "seat 30A is chosen and would not exist in its cabin any more",
+    );
+    no.errors = wrong_field("cabins[0].capacity", &no.detail).errors;
+    desk.happens(Event::FlightPatched {
+        flight: flight(1).id,
+        result: Err(refused(&no)),
+    });
+    desk
+}
+
+fn flight_change_stale() -> Desk {
+    let mut desk = flight_change();
+    desk.types("y");
+    let no = problem(Code::StaleVersion, "the flight has version 4");
+    desk.happens(Event::FlightPatched {
+        flight: flight(1).id,
+        result: Err(refused(&no)),
+    });
+    let mut now = flight(1);
+    now.version = 4;
+    now.departure = "2026-11-25T08:40:00-05:00".parse().unwrap();
+    desk.happens(Event::Flight {
+        flight: flight(1).id,
+        result: Ok(Box::new(now)),
+    });
+    flight_bookings(&mut desk, None);
+    desk
+}
+
+fn flight_cancel() -> Desk {
+    let mut desk = flights();
+    desk.types("<home>x");
+    flight_bookings(&mut desk, None);
+    desk
+}
+
+fn flight_cancel_offline() -> Desk {
+    let mut desk = flights();
+    desk.types("<home>x");
+    desk.happens(Event::FlightBookings {
+        request: desk.state.requests,
+        result: Err(offline()),
+    });
+    desk
+}
+
+fn told(desk: &mut Desk, result: Result<Vec<IngestSource>, Failure>) {
+    desk.happens(Event::Sources {
+        request: desk.state.requests,
+        result: result.map(|items| IngestSourcePage {
+            items,
+            next_cursor: None,
+        }),
+    });
+}
+
+fn sources_reading() -> Desk {
+    let mut desk = Desk::admin();
+    desk.types("<alt-s>");
+    desk
+}
+
+fn sources_empty() -> Desk {
+    let mut desk = sources_reading();
+    told(&mut desk, Ok(Vec::new()));
+    desk
+}
+
+fn sources() -> Desk {
+    let mut desk = sources_reading();
+    let mut waiting = source("harbour", SourceState::Waiting);
+    waiting.files_waiting = 2;
+    let mut never = source("nobody", SourceState::Unattended);
+    (never.last_poll, never.next_poll) = (None, None);
+    let items = vec![
+        source("airport", SourceState::Idle),
+        failing_source("cargo"),
+        waiting,
+        never,
+        source("partner-ftp", SourceState::Polling),
+        source("winter", SourceState::Paused),
+    ];
+    told(&mut desk, Ok(items));
+    desk.types("<down>l<up>");
+    desk
+}
+
+fn sources_old() -> Desk {
+    let mut desk = sources();
+    told(&mut desk, Err(offline()));
+    desk
+}
+
+fn source_open() -> Desk {
+    let mut desk = sources_reading();
+    told(&mut desk, Ok(vec![failing_source("cargo")]));
+    desk.types("<enter>");
+    told(&mut desk, Err(offline()));
+    desk
+}
+
+fn letters(desk: &mut Desk, result: Result<Vec<DeadLetter>, Failure>, next: Option<&str>) {
+    desk.happens(Event::DeadLetters {
+        request: desk.state.requests,
+        result: result.map(|items| DeadLetterPage {
+            items,
+            next_cursor: next.map(str::to_owned),
+        }),
+    });
+}
+
+fn dead_letters() -> Desk {
+    let mut desk = Desk::admin();
+    desk.types("<alt-d>");
+    let mut items: Vec<DeadLetter> = (60..100).rev().map(letter).collect();
+    items[2].consumer = "webhooks".to_owned();
+    items[2].r#type = None;
+    items[2].subject = None;
+    items[2].error = "it is no envelope: expected value at line 1 column 1".to_owned();
+    letters(&mut desk, Ok(items), Some("60"));
+    desk.types("<down>");
+    desk
+}
+
+fn dead_letters_empty() -> Desk {
+    let mut desk = Desk::admin();
+    desk.types("<alt-d>");
+    letters(&mut desk, Ok(Vec::new()), None);
+    desk
+}
+
+fn dead_letters_offline() -> Desk {
+    let mut desk = dead_letters();
+    desk.types("r");
+    letters(&mut desk, Err(offline()), None);
+    desk
+}
+
+fn dead_letter() -> Desk {
+    let mut desk = dead_letters();
+    desk.types("<enter>");
+    desk.happens(Event::DeadLetter {
+        id: "98".parse().unwrap(),
+        result: Ok(Box::new(letter_detail(98))),
+    });
+    desk
+}
+
+fn dead_letter_dropping() -> Desk {
+    let mut desk = dead_letter();
+    desk.types("x");
     desk
 }
 

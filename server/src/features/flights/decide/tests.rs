@@ -48,7 +48,7 @@ fn field(result: Result<FlightPlan, Refusal>) -> String {
     match result {
         Ok(_) => "ok".to_owned(),
         Err(Refusal::Invalid { field, .. }) => field,
-        Err(Refusal::HasBookings(_)) => "bookings".to_owned(),
+        Err(Refusal::HasBookings { field, .. }) => format!("bookings: {field}"),
     }
 }
 
@@ -96,7 +96,7 @@ fn patch(text: &str) -> PatchFlight {
     "departure",
     "departure"
 )]
-#[case(r#"{"aircraft":"320"}"#, "ok", "bookings")]
+#[case(r#"{"aircraft":"320"}"#, "ok", "bookings: aircraft")]
 #[case(
     r#"{"cabins":[{"cabin":"economy","capacity":150,"fare":{"amount":"1.00","currency":"USD"}}]}"#,
     "ok",
@@ -105,12 +105,12 @@ fn patch(text: &str) -> PatchFlight {
 #[case(
     r#"{"cabins":[{"cabin":"economy","capacity":20,"fare":{"amount":"1.00","currency":"USD"}}]}"#,
     "ok",
-    "bookings"
+    "bookings: cabins[0].capacity"
 )]
 #[case(
     r#"{"cabins":[{"cabin":"economy","capacity":1,"fare":{"amount":"1.00","currency":"USD"}}]}"#,
     "ok",
-    "bookings"
+    "bookings: cabins[0].capacity"
 )]
 #[case(
     r#"{"cabins":[{"cabin":"economy","capacity":150,"fare":{"amount":"1.00","currency":"EUR"}}]}"#,

@@ -1,8 +1,7 @@
 //! Flights for admins.
 
 use airside_common::api::flights::Flight;
-use airside_common::api::problem::Code;
-use airside_common::flight::{Cabin, FlightStatus};
+use airside_common::flight::Cabin;
 use rstest::rstest;
 
 use crate::effects::http::calls::FlightFilter;
@@ -12,7 +11,7 @@ use crate::store::layer::Layer;
 use crate::store::screen::flights::Flights;
 use crate::store::state::Tone;
 use crate::trial::desk::Desk;
-use crate::trial::specimens::{flight, offline, problem, refused, usd, wrong_field};
+use crate::trial::specimens::{flight, offline, refused, usd, wrong_field};
 
 fn list(desk: &Desk) -> &Flights {
     desk.state
@@ -177,45 +176,4 @@ fn what_is_wrong_with_a_flight_is_named(#[case] keys: &str, #[case] field: &str)
     assert!(!effects.iter().any(|e| matches!(e, Effect::CreateFlight(_))));
     assert_eq!(desk.focus(), field);
     assert!(desk.error(field).is_some());
-}
-
-#[test]
-fn a_flight_is_cancelled_after_a_question() {
-    let mut desk = listed();
-    desk.types("<down>x");
-    assert!(desk.screen(80, 24).contains("Cancel flight UA2?"));
-    assert_eq!(desk.types("n"), []);
-    let effects = desk.types("xy");
-    let target = flight(2);
-    assert_eq!(
-        effects,
-        [Effect::CancelFlight {
-            flight: target.id,
-            version: 3
-        }]
-    );
-    let gone = Flight {
-        status: FlightStatus::Cancelled,
-        version: 4,
-        ..target
-    };
-    desk.happens(Event::FlightCancelled(Ok(Box::new(gone))));
-    assert_eq!(numbers(&desk), [1, 2]);
-    assert!(desk.screen(80, 24).contains("CANCELLED"));
-    assert_eq!(desk.message(), Some((Tone::Good, "UA2 cancelled")));
-    desk.types("x");
-    assert_eq!(
-        desk.message(),
-        Some((Tone::Info, "It is cancelled already"))
-    );
-}
-
-#[test]
-fn a_flight_with_bookings_stays_and_the_reason_is_told() {
-    let mut desk = listed();
-    desk.types("xy");
-    let no = problem(Code::FlightHasBookings, "20 seats are sold");
-    desk.happens(Event::FlightCancelled(Err(refused(&no))));
-    assert_eq!(desk.message(), Some((Tone::Error, "20 seats are sold")));
-    assert!(!desk.screen(80, 24).contains("CANCELLED"));
 }

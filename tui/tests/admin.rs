@@ -1,4 +1,4 @@
-//! Files that are uploaded by the command, to a real server whose worker merges them.
+//! What admins do by commands, on a real server: files that its worker merges, sources, dead letters.
 
 #![allow(
     clippy::unwrap_used,
@@ -12,7 +12,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use server::{PASSWORD, Server};
+use server::{Extras, PASSWORD, Server};
 
 fn airside(state: &Path, server: &Server, arguments: &[&str], input: &str) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_airside"))
@@ -89,4 +89,83 @@ fn a_file_is_tried_merged_and_known_the_next_time() {
     let refused = run(&["upload", file], "");
     let words = String::from_utf8_lossy(&refused.stderr);
     assert_eq!(refused.status.code(), Some(3), "an agent may not: {words}");
+}
+
+#[test]
+fn sources_are_listed_paused_and_resumed() {
+    let extras = Extras {
+        sources: vec![("harbour", "file:///nowhere/at/all".to_owned())],
+        letters: Vec::new(),
+    };
+    let server = Server::start_with(&[], extras);
+    let state = tempfile::tempdir().unwrap();
+    let run = |arguments: &[&str], input: &str| airside(state.path(), &server, arguments, input);
+    printed(&run(&["login", "root"], &format!("{PASSWORD}\n")));
+    let list = printed(&run(&["sources"], ""));
+    assert!(list.contains("file:///nowhere/at/all"), "{list}");
+    let paused = printed(&run(&["sources", "pause", "harbour"], ""));
+    assert!(paused.contains("paused"), "{paused}");
+    let refused = run(&["sources", "poll", "harbour", "--json"], "");
+    assert_eq!(refused.status.code(), Some(3));
+    let problem: serde_json::Value = serde_json::from_slice(&refused.stderr).unwrap();
+    assert_eq!(problem["code"], "conflict");
+    let resumed = printed(&run(&["sources", "resume", "harbour", "--json"], ""));
+    let resumed: serde_json::Value = serde_json::from_str(&resumed).unwrap();
+    assert_eq!(resumed["name"], "harbour");
+    assert_ne!(resumed["state"], "paused");
+    assert_eq!(
+        run(&["sources", "poll", "other"], "").status.code(),
+        Some(3)
+    );
+    assert_eq!(run(&["sources", "poll", "a/b"], "").status.code(), Some(2));
+}
+
+#[test]
+fn dead_letters_are_listed_read_sent_again_and_dropped() {
+    let extras = Extras {
+        sources: Vec::new(),
+        letters: vec![
+            ("nobody", "{\"a\":{\"b\":1}}"),
+            ("nobody", "\u{1b}[2Jplain"),
+        ],
+    };
+    let server = Server::start_with(&[], extras);
+    let state = tempfile::tempdir().unwrap();
+    let run = |arguments: &[&str], input: &str| airside(state.path(), &server, arguments, input);
+    printed(&run(&["login", "root"], &format!("{PASSWORD}\n")));
+    let list = printed(&run(&["dead-letters", "--limit", "1"], ""));
+    assert!(list.contains("     2  "), "the newest first: {list}");
+    assert!(list.contains("more: --cursor 2"), "{list}");
+    let list = printed(&run(&["dead-letters", "--cursor", "2"], ""));
+    assert!(
+        list.contains("     1  ") && !list.contains("more"),
+        "{list}"
+    );
+    let none = printed(&run(&["dead-letters", "--consumer", "mail"], ""));
+    assert_eq!(none, "no dead letters\n");
+    let shown = printed(&run(&["dead-letters", "show", "1"], ""));
+    assert!(shown.contains("    \"b\": 1\n"), "{shown}");
+    let hostile = printed(&run(&["dead-letters", "show", "2"], ""));
+    assert!(
+        hostile.contains("[2Jplain") && !hostile.contains('\u{1b}'),
+        "{hostile}"
+    );
+    let retried = run(&["dead-letters", "retry", "1"], "");
+    assert_eq!(
+        retried.status.code(),
+        Some(3),
+        "nobody takes it: {retried:?}"
+    );
+    let unasked = run(&["dead-letters", "drop", "1"], "");
+    assert_eq!(unasked.status.code(), Some(2), "{unasked:?}");
+    assert_eq!(
+        printed(&run(&["dead-letters", "drop", "1", "--yes"], "")),
+        "1 dropped\n"
+    );
+    let gone = run(&["dead-letters", "drop", "1", "--yes"], "");
+    assert_eq!(gone.status.code(), Some(3));
+    assert_eq!(
+        run(&["dead-letters", "show", "x"], "").status.code(),
+        Some(2)
+    );
 }

@@ -1,0 +1,322 @@
+//! A flight's change and its end, for admins: asked for, shown with the bookings that it touches, done, told.
+
+use airside_common::api::bookings::BookingPage;
+use airside_common::api::flights::{Flight, PatchFlight};
+use airside_common::api::problem::Code;
+use airside_common::flight::{FlightId, FlightStatus};
+
+use super::keys::moves;
+use super::{Flow, Step};
+use crate::dates;
+use crate::keymap::Command;
+use crate::store::action::Failure;
+use crate::store::effect::Effect;
+use crate::store::layer::Layer;
+use crate::store::screen::Loading;
+use crate::store::screen::flight_change::{
+    FlightBooking, FlightChange, FlightEdit, FlightPlan, several,
+};
+use crate::store::state::Tone;
+use crate::views;
+
+/// Pages of bookings that are read of one flight at most: 100 bookings each, those included that gave it up.
+const MOST_PAGES: usize = 50;
+
+impl Step<'_> {
+    pub(super) fn edit_flight(&mut self, flight: Flight) -> Flow {
+        if self.is_over(&flight) {
+            return Flow::Stay;
+        }
+        Flow::Open(Layer::FlightEdit(Box::new(FlightEdit::new(flight))))
+    }
+
+    pub(super) fn ask_to_cancel_flight(&mut self, flight: Flight) -> Flow {
+        if self.is_over(&flight) {
+            return Flow::Stay;
+        }
+        self.open_flight_change(flight, FlightPlan::Cancel)
+    }
+
+    /// Whether it is cancelled, which is told.
+    fn is_over(&mut self, flight: &Flight) -> bool {
+        let over = flight.status == FlightStatus::Cancelled;
+        if over {
+            self.state.tell(Tone::Info, "It is cancelled already");
+        }
+        over
+    }
+
+    pub(super) fn flight_edit(&mut self, edit: &mut FlightEdit, command: Command) -> Flow {
+        match command {
+            Command::Back => Flow::Close,
+            Command::Accept => {
+                edit.reason = None;
+                match edit.patch() {
+                    None => Flow::Stay,
+                    Some(patch) if patch == PatchFlight::default() => {
+                        self.state.tell(Tone::Info, "Nothing is changed yet");
+                        Flow::Stay
+                    }
+                    Some(patch) => {
+                        let plan = FlightPlan::Change(Box::new(patch));
+                        self.open_flight_change(edit.flight.clone(), plan)
+                    }
+                }
+            }
+            _ => Flow::Stay,
+        }
+    }
+
+    fn open_flight_change(&mut self, flight: Flight, plan: FlightPlan) -> Flow {
+        let mut change = FlightChange::new(flight, plan);
+        self.ask_flight_bookings(&mut change, None);
+        Flow::Open(Layer::FlightChange(Box::new(change)))
+    }
+
+    fn ask_flight_bookings(&mut self, change: &mut FlightChange, cursor: Option<String>) {
+        if cursor.is_none() {
+            change.bookings.clear();
+        }
+        let request = self.state.next_request();
+        change.bookings.loading = Loading::Awaited(request);
+        self.effects.push(Effect::FlightBookings {
+            request,
+            flight: change.flight.id,
+            cursor,
+        });
+    }
+
+    pub(super) fn flight_change(&mut self, change: &mut FlightChange, command: Command) -> Flow {
+        let height = views::flight_change_height(self.state, change);
+        let length = change.bookings.items.len();
+        if moves(&mut change.list, command, length, height) {
+            return Flow::Stay;
+        }
+        match command {
+            Command::Back => return Flow::Close,
+            Command::Refresh if !change.sending => self.ask_flight_bookings(change, None),
+            Command::Confirm if change.sending => {}
+            Command::Confirm if change.bookings.loading != Loading::No => {
+                let words = "The bookings that it touches are not all here yet";
+                self.state.tell(Tone::Info, words);
+            }
+            Command::Confirm => {
+                change.sending = true;
+                let (flight, version) = (change.flight.id, change.flight.version);
+                self.effects.push(match &change.plan {
+                    FlightPlan::Cancel => Effect::CancelFlight { flight, version },
+                    FlightPlan::Change(patch) => Effect::PatchFlight {
+                        flight,
+                        version,
+                        patch: patch.clone(),
+                    },
+                });
+            }
+            Command::Accept => {
+                let words = "y does it; Esc leaves the flight as it is";
+                self.state.tell(Tone::Info, words);
+            }
+            _ => {}
+        }
+        Flow::Stay
+    }
+
+    pub(super) fn flight_bookings_read(
+        &mut self,
+        request: u64,
+        result: Result<BookingPage, Failure>,
+    ) {
+        let Some((at, mut change)) = self.take_flight_change(|c| c.bookings.loading.is(request))
+        else {
+            return;
+        };
+        let bookings = &mut change.bookings;
+        bookings.loading = Loading::No;
+        let mut failed = None;
+        match result {
+            Ok(page) => {
+                let flight = change.flight.id;
+                let living = page
+                    .items
+                    .iter()
+                    .filter_map(|b| FlightBooking::of(b, flight));
+                bookings.items.extend(living);
+                bookings.pages += 1;
+                bookings.is_whole = page.next_cursor.is_none();
+                if page.next_cursor.is_some() && bookings.pages < MOST_PAGES {
+                    self.ask_flight_bookings(&mut change, page.next_cursor);
+                }
+            }
+            Err(failure) => {
+                bookings.error = Some(failure.words.clone());
+                failed = Some(failure);
+            }
+        }
+        self.state.layers.insert(at, Layer::FlightChange(change));
+        match failed {
+            None => self.reached(),
+            Some(failure) => self.failed(&failure),
+        }
+    }
+
+    pub(super) fn flight_patched(
+        &mut self,
+        flight: FlightId,
+        result: Result<Box<Flight>, Failure>,
+    ) {
+        self.flight_done(flight, result, "changed");
+    }
+
+    pub(super) fn flight_cancelled(
+        &mut self,
+        flight: FlightId,
+        result: Result<Box<Flight>, Failure>,
+    ) {
+        self.flight_done(flight, result, "cancelled");
+    }
+
+    fn flight_done(
+        &mut self,
+        flight: FlightId,
+        result: Result<Box<Flight>, Failure>,
+        done: &'static str,
+    ) {
+        let taken = self.take_flight_change(|c| c.flight.id == flight && c.sending);
+        match result {
+            Ok(now) => {
+                let told = taken.map_or_else(String::new, |(_, change)| told(&change));
+                self.close_flight_edit(flight);
+                self.put_flight(&now);
+                self.reached();
+                let name = name_of(&now);
+                self.state.tell(Tone::Good, format!("{name} {done}{told}"));
+            }
+            Err(failure) if failure.is(Code::StaleVersion) => {
+                if let Some((at, mut change)) = taken {
+                    change.notice = Some("It was changed meanwhile …".to_owned());
+                    self.state.layers.insert(at, Layer::FlightChange(change));
+                }
+                self.reached();
+                self.effects.push(Effect::Flight { flight });
+            }
+            Err(failure) => {
+                if let Some((at, change)) = taken {
+                    self.not_done(at, change, &failure);
+                }
+                self.failed(&failure);
+                let words = format!("Not {done}: {}", failure.words);
+                self.state.tell(Tone::Error, words);
+            }
+        }
+    }
+
+    /// What is wrong with the entry is told at its fields; all else where it was asked.
+    fn not_done(&mut self, at: usize, mut change: Box<FlightChange>, failure: &Failure) {
+        let problem = failure.problem.as_ref();
+        let errors = problem.map_or(&[][..], |problem| problem.errors.as_slice());
+        if let Some(Layer::FlightEdit(edit)) = self.state.layers.get_mut(at.wrapping_sub(1))
+            && !errors.is_empty()
+        {
+            edit.reason = Some(failure.words.clone());
+            edit.blame(errors);
+            return;
+        }
+        change.sending = false;
+        change.notice = Some(failure.words.clone());
+        self.state.layers.insert(at, Layer::FlightChange(change));
+    }
+
+    /// As it is after somebody else's change: the question is asked again.
+    pub(super) fn flight_read(&mut self, flight: FlightId, result: Result<Box<Flight>, Failure>) {
+        let taken = self.take_flight_change(|c| c.flight.id == flight && c.sending);
+        match result {
+            Ok(now) => {
+                self.put_flight(&now);
+                for layer in &mut self.state.layers {
+                    if let Layer::FlightEdit(edit) = layer
+                        && edit.flight.id == flight
+                    {
+                        edit.rebase(Flight::clone(&now));
+                    }
+                }
+                if let Some((at, mut change)) = taken {
+                    change.sending = false;
+                    change.flight = *now;
+                    self.ask_about_change_again(at, change);
+                }
+                self.reached();
+            }
+            Err(failure) => {
+                if let Some((at, mut change)) = taken {
+                    change.sending = false;
+                    let why = &failure.words;
+                    change.notice = Some(format!(
+                        "It was changed meanwhile; how, is not known: {why}"
+                    ));
+                    self.state.layers.insert(at, Layer::FlightChange(change));
+                }
+                self.complain(&failure);
+            }
+        }
+    }
+
+    /// Asks anew about a flight that somebody else has changed, where there is still something to be done.
+    fn ask_about_change_again(&mut self, at: usize, mut change: Box<FlightChange>) {
+        let name = name_of(&change.flight);
+        let done = if change.flight.status == FlightStatus::Cancelled {
+            Some("has been cancelled by somebody else meanwhile")
+        } else if change.plan != FlightPlan::Cancel && change.differences().is_empty() {
+            Some("has been changed so by somebody else meanwhile")
+        } else {
+            None
+        };
+        if let Some(words) = done {
+            self.close_flight_edit(change.flight.id);
+            self.state.tell(Tone::Warning, format!("{name} {words}"));
+            return;
+        }
+        change.notice = Some("It was changed meanwhile: this is what it is now".to_owned());
+        self.ask_flight_bookings(&mut change, None);
+        self.state.layers.insert(at, Layer::FlightChange(change));
+    }
+
+    fn close_flight_edit(&mut self, flight: FlightId) {
+        self.state
+            .layers
+            .retain(|layer| !matches!(layer, Layer::FlightEdit(edit) if edit.flight.id == flight));
+    }
+
+    /// Takes the question out that an answer belongs to.
+    fn take_flight_change(
+        &mut self,
+        is_meant: impl Fn(&FlightChange) -> bool,
+    ) -> Option<(usize, Box<FlightChange>)> {
+        let layers = &mut self.state.layers;
+        let meant = |layer: &Layer| matches!(layer, Layer::FlightChange(c) if is_meant(c));
+        let at = layers.iter().position(meant)?;
+        match layers.remove(at) {
+            Layer::FlightChange(change) => Some((at, change)),
+            _ => None,
+        }
+    }
+}
+
+/// `UA1 WE 25NOV`.
+fn name_of(flight: &Flight) -> String {
+    let date = dates::with_weekday(flight.departure.date());
+    format!("{}{} {date}", flight.carrier, flight.number)
+}
+
+/// Who hears of what was done.
+fn told(change: &FlightChange) -> String {
+    if !change.is_told() {
+        return ": its times stay, and nobody is told".to_owned();
+    }
+    let bookings = &change.bookings;
+    match (bookings.items.len(), bookings.is_whole) {
+        (0, true) => ": nobody was booked on it".to_owned(),
+        (count, true) => format!(": {} will be told", several(count, "booking")),
+        (0, false) => ": its bookings will be told".to_owned(),
+        (count, false) => format!(": {count} bookings and more will be told"),
+    }
+}
