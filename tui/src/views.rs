@@ -20,7 +20,7 @@ use airside_common::text::is_control;
 use airside_common::time::Instant;
 use ratatui::Frame;
 use ratatui::layout::Rect;
-use ratatui::text::Line;
+use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthStr;
 
 use crate::dates;
@@ -31,7 +31,7 @@ use crate::store::screen::sources::{SourceView, Sources};
 use crate::store::state::{Connection, State, Tone};
 use crate::theme::{Meaning, Theme};
 use crate::widgets::form::{self, Shape};
-use crate::widgets::frame::{inset, lines, parts};
+use crate::widgets::frame::{ListParts, inset, lines, parts};
 use crate::widgets::text::{cut, fit, put, span, wrap};
 use crate::widgets::{footer, popup};
 
@@ -292,6 +292,24 @@ fn scrolled(lines: &[Line<'_>], from: usize, area: Rect, frame: &mut Frame<'_>) 
     for (at, line) in (0..area.height).zip(lines.iter().skip(from)) {
         put(frame.buffer_mut(), area, at, line);
     }
+}
+
+/// What stands above the rows of a list: what it is, what went wrong when it was read, and the names of its columns.
+fn head(
+    state: &State,
+    parts: &ListParts,
+    mut title: Vec<Span<'_>>,
+    error: Option<&str>,
+    columns: &str,
+    frame: &mut Frame<'_>,
+) {
+    let theme = state.theme;
+    if let Some(error) = error {
+        title.push(span(format!("  {error}"), theme.style(Meaning::Error)));
+    }
+    put(frame.buffer_mut(), parts.title, 0, &Line::from(title));
+    let columns = Line::from(span(columns, theme.style(Meaning::Label)));
+    put(frame.buffer_mut(), parts.header, 0, &columns);
 }
 
 /// Whether a line is under the cursor, and the style and sign of it.

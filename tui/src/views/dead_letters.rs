@@ -28,19 +28,15 @@ pub(super) fn draw(state: &State, letters: &DeadLetters, body: Rect, frame: &mut
         }
         _ => format!("  {count}{more} that no consumer took, the newest first"),
     };
-    let mut title = vec![span(text, theme.style(Meaning::Title))];
-    if let Some(error) = &letters.error {
-        title.push(span(format!("  {error}"), theme.style(Meaning::Error)));
-    }
-    put(frame.buffer_mut(), parts.title, 0, &Line::from(title));
-    put(
-        frame.buffer_mut(),
-        parts.header,
-        0,
-        &Line::from(span(
-            "  Since        Consumer   Event              Subject     Tries  Error",
-            theme.style(Meaning::Label),
-        )),
+    let title = vec![span(text, theme.style(Meaning::Title))];
+    let columns = "  Since        Consumer   Event              Subject     Tries  Error";
+    super::head(
+        state,
+        &parts,
+        title,
+        letters.error.as_deref(),
+        columns,
+        frame,
     );
     let items = letters.items.iter().enumerate().skip(letters.list.top);
     for (line, (at, letter)) in (0..parts.rows.height).zip(items) {

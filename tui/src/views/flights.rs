@@ -35,22 +35,18 @@ pub(super) fn draw(state: &State, flights: &Flights, body: Rect, frame: &mut Fra
         Loading::Awaited(_) => "…".to_owned(),
         Loading::No => format!("{}{more} flights", flights.items.len()),
     });
-    let mut title = vec![span(
+    let title = vec![span(
         format!("  {}", words.join("  ")),
         theme.style(Meaning::Title),
     )];
-    if let Some(error) = &flights.error {
-        title.push(span(format!("  {error}"), theme.style(Meaning::Error)));
-    }
-    put(frame.buffer_mut(), parts.title, 0, &Line::from(title));
-    put(
-        frame.buffer_mut(),
-        parts.header,
-        0,
-        &Line::from(span(
-            "  Flight  From-to  Departure        Arrival  Eq.  Sold/capacity",
-            theme.style(Meaning::Label),
-        )),
+    let columns = "  Flight  From-to  Departure        Arrival  Eq.  Sold/capacity";
+    super::head(
+        state,
+        &parts,
+        title,
+        flights.error.as_deref(),
+        columns,
+        frame,
     );
     for (line, (at, flight)) in
         (0..parts.rows.height).zip(flights.items.iter().enumerate().skip(flights.list.top))

@@ -27,11 +27,7 @@ pub(super) fn draw(state: &State, queues: &Queues, body: Rect, frame: &mut Frame
         1 => "1 booking waits".to_owned(),
         count => format!("{count} bookings wait"),
     };
-    let mut title = vec![span(format!("  {words}"), theme.style(Meaning::Title))];
-    if let Some(error) = &known.error {
-        title.push(span(format!("  {error}"), theme.style(Meaning::Error)));
-    }
-    put(frame.buffer_mut(), parts.title, 0, &Line::from(title));
+    let title = vec![span(format!("  {words}"), theme.style(Meaning::Title))];
     let header = format!(
         "  {} {} {}{}{}",
         fit_right("No", 3),
@@ -40,8 +36,7 @@ pub(super) fn draw(state: &State, queues: &Queues, body: Rect, frame: &mut Frame
         fit_right("In hand", 9),
         fit_right("Put off", 9)
     );
-    let header = Line::from(span(header, theme.style(Meaning::Label)));
-    put(frame.buffer_mut(), parts.header, 0, &header);
+    super::head(state, &parts, title, known.error.as_deref(), &header, frame);
     for (line, (at, queue)) in
         (0..parts.rows.height).zip(known.totals.iter().enumerate().skip(queues.list.top))
     {
@@ -85,11 +80,7 @@ pub(super) fn draw_one(state: &State, view: &QueueView, body: Rect, frame: &mut 
     if view.loading != Loading::No {
         words.push_str("  …");
     }
-    let mut title = vec![span(words, theme.style(Meaning::Title))];
-    if let Some(error) = &view.error {
-        title.push(span(format!("  {error}"), theme.style(Meaning::Error)));
-    }
-    put(frame.buffer_mut(), parts.title, 0, &Line::from(title));
+    let title = vec![span(words, theme.style(Meaning::Title))];
     let width = usize::from(body.width);
     let remark = width.saturating_sub(FIXED);
     let header = format!(
@@ -100,8 +91,7 @@ pub(super) fn draw_one(state: &State, view: &QueueView, body: Rect, frame: &mut 
         fit("State", 20),
         fit("Remark", remark)
     );
-    let header = Line::from(span(header, theme.style(Meaning::Label)));
-    put(frame.buffer_mut(), parts.header, 0, &header);
+    super::head(state, &parts, title, view.error.as_deref(), &header, frame);
     if view.items.is_empty() {
         let text = match view.loading {
             Loading::No => "  Nothing lies on this queue.",

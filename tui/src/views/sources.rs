@@ -83,10 +83,6 @@ pub(super) fn draw(state: &State, sources: &Sources, body: Rect, frame: &mut Fra
             tell(meaning, format!("  {old}as of {at}"));
         }
     }
-    if let Some(error) = &sources.error {
-        tell(Meaning::Error, format!("  {error}"));
-    }
-    put(frame.buffer_mut(), parts.title, 0, &Line::from(title));
     let name_width = if width < WIDE { 16 } else { 34 };
     let header = format!(
         "  {}State                   Last look   Taken  Waiting  Refused{}",
@@ -97,8 +93,14 @@ pub(super) fn draw(state: &State, sources: &Sources, body: Rect, frame: &mut Fra
             "  Where, and what went wrong last"
         }
     );
-    let header = Line::from(span(header, theme.style(Meaning::Label)));
-    put(frame.buffer_mut(), parts.header, 0, &header);
+    super::head(
+        state,
+        &parts,
+        title,
+        sources.error.as_deref(),
+        &header,
+        frame,
+    );
     if sources.read_at.is_some() && sources.items.is_empty() {
         let words = "  None: sources are in the settings of the processes of the role ingest";
         let line = Line::from(span(words, theme.style(Meaning::Muted)));

@@ -87,18 +87,14 @@ pub(super) fn draw(state: &State, uploads: &Uploads, body: Rect, frame: &mut Fra
         );
         title.push(span(text, theme.style(Meaning::Pending)));
     }
-    if let Some(error) = &uploads.error {
-        title.push(span(format!("  {error}"), theme.style(Meaning::Error)));
-    }
-    put(frame.buffer_mut(), parts.title, 0, &Line::from(title));
-    put(
-        frame.buffer_mut(),
-        parts.header,
-        0,
-        &Line::from(span(
-            "  File                      Status      Read                     Rows  Rejected",
-            theme.style(Meaning::Label),
-        )),
+    let columns = "  File                      Status      Read                     Rows  Rejected";
+    super::head(
+        state,
+        &parts,
+        title,
+        uploads.error.as_deref(),
+        columns,
+        frame,
     );
     for (line, (at, upload)) in
         (0..parts.rows.height).zip(uploads.items.iter().enumerate().skip(uploads.list.top))
