@@ -77,26 +77,30 @@ fn is_unknown(error: &FtpError) -> bool {
 }
 
 /// What became of a transfer that was asked for. Where files are encrypted, a client only hears that nobody is there to
-/// agree with; why stands in the answer that is still to be read, perhaps behind the word that it begins.
+/// agree with; why stands in the answer that is still to be read.
 async fn begun<T>(
     connection: &mut Connection,
     asked: Result<FtpResult<T>, Elapsed>,
 ) -> FtpResult<T> {
-    let error = match asked {
-        Ok(Err(error @ FtpError::SecureError(_))) => error,
-        Ok(answer) => return answer,
-        Err(_) => late(),
-    };
+    match asked {
+        Ok(Err(error @ FtpError::SecureError(_))) => Err(reason(connection, error).await),
+        Ok(answer) => answer,
+        Err(_) => Err(reason(connection, late()).await),
+    }
+}
+
+/// Why a transfer failed, as the server says, perhaps behind the word that it begins; else what was seen of it.
+async fn reason(connection: &mut Connection, seen: FtpError) -> FtpError {
     for _ in 0..2 {
         match timeout(LAST_WORDS, connection.read_response_in(&[])).await {
             Ok(Err(FtpError::UnexpectedResponse(answer))) if answer.status.code() >= 400 => {
-                return Err(FtpError::UnexpectedResponse(answer));
+                return FtpError::UnexpectedResponse(answer);
             }
             Ok(Err(FtpError::UnexpectedResponse(_))) => {}
             _ => break,
         }
     }
-    Err(error)
+    seen
 }
 
 fn late() -> FtpError {
@@ -269,12 +273,12 @@ impl Source for Ftp {
         let mut data = begun(&mut connection, asked).await?;
         while let Some(bytes) = content.next().await {
             let bytes = bytes?;
-            in_time(async {
-                data.write_all(&bytes)
-                    .await
-                    .map_err(FtpError::ConnectionError)
-            })
-            .await?;
+            let failed = match timeout(PATIENCE, data.write_all(&bytes)).await {
+                Ok(Ok(())) => continue,
+                Ok(Err(error)) => FtpError::ConnectionError(error),
+                Err(_) => late(),
+            };
+            return Err(reason(&mut connection, failed).await.into());
         }
         in_time(connection.finalize_put_stream(data)).await?;
         self.idle.put(connection);
