@@ -48,7 +48,7 @@ const PREFIX: &str = "AIRSIDE_";
 
 /// What starts so and is no setting of a section: flags of the server, and of the console that may have started it, and
 /// what `scripts/services` says to tests.
-const OF_OTHERS: [&str; 12] = [
+const OF_OTHERS: [&str; 14] = [
     "data_dir",
     "config",
     "server",
@@ -59,6 +59,8 @@ const OF_OTHERS: [&str; 12] = [
     "test_redis",
     "test_rabbitmq",
     "test_ftp",
+    "test_ftps",
+    "test_sftp",
     "test_smtp",
     "test_maildir",
 ];

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use airside_common::ingest::SourceName;
@@ -14,7 +15,7 @@ use toml::{Table, Value};
 
 use super::database::without_password;
 use super::{ImportSettings, list};
-use crate::features::ingest::address::{Address, AddressError};
+use crate::features::ingest::address::{Address, AddressError, Security};
 use crate::formats::{Defaults, Format};
 
 /// Where files come from by themselves.
@@ -32,7 +33,7 @@ pub struct IngestSettings {
 pub struct SourceSettings {
     /// Its name, by which admins and the log speak of it.
     pub name: SourceName,
-    /// Where it is: a folder, a bucket or an FTP server.
+    /// Where it is: a folder, a bucket, or a server of FTP, FTPS or SFTP.
     #[serde(deserialize_with = "address")]
     pub url: String,
     /// Which files of it: their names, with `*`, `?` and `[a-z]`.
@@ -58,6 +59,15 @@ pub struct SourceSettings {
     /// The key itself.
     #[serde(default, deserialize_with = "text")]
     pub secret_key: String,
+    /// A file of certificates (PEM) by which an FTPS server's is verified; empty: those of the web.
+    #[serde(default)]
+    pub ca_file: PathBuf,
+    /// The file of the private key for SFTP; empty: those that `ssh` tries by itself.
+    #[serde(default)]
+    pub key_file: PathBuf,
+    /// The file of the host keys that SFTP servers may have, as `ssh` writes it; empty: those of the user and the system.
+    #[serde(default)]
+    pub known_hosts_file: PathBuf,
     /// As `import.currency`, for these files.
     #[serde(
         default,
@@ -112,7 +122,28 @@ impl SourceSettings {
 
     /// Where it is, for people: without its password.
     pub fn address_shown(&self) -> String {
-        without_password(&self.url)
+        match self.address() {
+            // It has none, and is not to look as if it had.
+            Ok(Address::Sftp(_)) => self.url.clone(),
+            _ => without_password(&self.url),
+        }
+    }
+
+    /// A setting that this kind of source does not have, and which is for another one: it would be thought to protect.
+    fn misplaced(&self) -> Option<&'static str> {
+        let address = self.address().ok()?;
+        let is_set = |file: &Path| !file.as_os_str().is_empty();
+        let is_ftps = matches!(&address, Address::Ftp(ftp) if ftp.security != Security::Plain);
+        let is_sftp = matches!(address, Address::Sftp(_));
+        if is_set(&self.ca_file) && !is_ftps {
+            Some("ca_file: is for ftps:// alone")
+        } else if is_set(&self.key_file) && !is_sftp {
+            Some("key_file: is for sftp:// alone")
+        } else if is_set(&self.known_hosts_file) && !is_sftp {
+            Some("known_hosts_file: is for sftp:// alone")
+        } else {
+            None
+        }
     }
 
     /// The name of the key and the key.
@@ -226,6 +257,9 @@ fn sources<'de, D: Deserializer<'de>>(value: D) -> Result<Vec<SourceSettings>, D
                 path => format!("source {number}: {path}: {message}"),
             })
         })?;
+        if let Some(wrong) = source.misplaced() {
+            return Err(D::Error::custom(format!("source {number}: {wrong}")));
+        }
         if !names.insert(source.name.clone()) {
             let twice = format!("there are two sources named {}", source.name);
             return Err(D::Error::custom(twice));

@@ -105,6 +105,11 @@ fn the_environment_wins_over_the_file_over_the_defaults() {
 #[case("[[ingest.sources]]\nname = \"A\"\nurl = \"file:///x\"", &[], "ingest.sources: source 1: name: a source's name has 1 to 32 of")]
 #[case("[[ingest.sources]]\nname = \"a\"\nurl = \"http://u:secret@h/x\"", &[], "ingest.sources: source 1: url: write it as file:///path")]
 #[case("[[ingest.sources]]\nname = \"a\"\nurl = \"s3://k:secret@h/x\"", &[], "ingest.sources: source 1: url: credentials do not stand in this address")]
+#[case("[[ingest.sources]]\nname = \"a\"\nurl = \"sftp://u:secret@h/x\"", &[], "source 1: url: sftp:// logs in by a key")]
+#[case("[[ingest.sources]]\nname = \"a\"\nurl = \"sftp://-oProxyCommand@h/x\"", &[], "source 1: url: no part of a sftp:// address begins with a hyphen")]
+#[case("[[ingest.sources]]\nname = \"a\"\nurl = \"ftp://h/x\"\nca_file = \"ca.pem\"", &[], "source 1: ca_file: is for ftps:// alone")]
+#[case("[[ingest.sources]]\nname = \"a\"\nurl = \"ftps://h/x\"\nkey_file = \"key\"", &[], "source 1: key_file: is for sftp:// alone")]
+#[case("[[ingest.sources]]\nname = \"a\"\nurl = \"file:///x\"\nknown_hosts_file = \"known_hosts\"", &[], "source 1: known_hosts_file: is for sftp:// alone")]
 #[case("[[ingest.sources]]\nname = \"a\"\nurl = [\"secret\"]", &[], "ingest.sources: source 1: url: is a text")]
 #[case("[[ingest.sources]]\nname = \"a\"\nurl = \"file:///x\"\npattern = \"b/*\"", &[], "source 1: pattern: is a pattern of names")]
 #[case("[[ingest.sources]]\nname = \"a\"\nurl = \"file:///x\"\npattern = \"[a\"", &[], "source 1: pattern: ")]
@@ -312,6 +317,20 @@ fn sources_are_taken_and_their_keys_are_not_shown(
     assert!(shown.contains("secret_key = \"***\""), "{shown}");
     let again = load(&shown, &[]).unwrap();
     assert_eq!(again.ingest.sources[1], *drop, "what is shown can be read");
+}
+
+#[test]
+fn sources_on_servers_are_taken_and_shown_so_that_they_can_be_read_again() {
+    let file = "[[ingest.sources]]\nname = \"a\"\nurl = \"ftps://u:secret@h/x\"\nca_file = \"/etc/ca.pem\"
+    [[ingest.sources]]\nname = \"b\"\nurl = \"sftp://u@h/x\"\nkey_file = \"/etc/key\"\nknown_hosts_file = \"/etc/hosts of b\"";
+    let settings = load(file, &[]).unwrap();
+    let shown = settings.shown();
+    assert!(!shown.contains("secret@"), "{shown}");
+    let again = load(&shown, &[]).unwrap().ingest.sources;
+    assert_eq!(again[0].url, "ftps://u:***@h/x");
+    assert_eq!(again[0].ca_file, Path::new("/etc/ca.pem"));
+    assert_eq!(again[1], settings.ingest.sources[1]);
+    assert_eq!(again[1].known_hosts_file, Path::new("/etc/hosts of b"));
 }
 
 #[test]

@@ -3,8 +3,10 @@
 pub mod address;
 pub mod api;
 pub mod ftp;
+mod idle;
 pub mod service;
 pub mod settling;
+pub mod sftp;
 pub mod source;
 pub mod store;
 pub mod watch;

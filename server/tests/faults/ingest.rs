@@ -407,16 +407,39 @@ async fn what_an_admin_wants_reaches_the_process_that_polls() {
     server.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_file_on_a_server_of_ftp_is_taken_and_moved() {
-    let told = |name| std::env::var(name).expect("scripts/services runs an FTP server");
-    let files = Path::new(&told("AIRSIDE_SERVICES")).join("ftp/files");
-    let folder = tempfile::Builder::new().prefix("in").tempdir_in(files);
+/// A source on a folder of a server that `scripts/services` runs, looked at each second.
+fn on_server(scheme: &str, more: &str) -> (TempDir, String) {
+    let told = |name: &str| std::env::var(name).expect("scripts/services runs an FTP server");
+    let service = Path::new(&told("AIRSIDE_SERVICES")).join(scheme);
+    let folder = tempfile::Builder::new()
+        .prefix("in")
+        .tempdir_in(service.join("files"));
     let folder = folder.unwrap();
     let name = folder.path().file_name().unwrap().to_str().unwrap();
-    let url = format!("{}/{name}", told("AIRSIDE_TEST_FTP"));
-    let source = format!("{{ name = \"ftp\", url = \"{url}\", interval = 1, done = \"move\" }}");
-    let place = place(Store::Sqlite, &[source]).await;
+    let url = told(&format!("AIRSIDE_TEST_{}", scheme.to_uppercase()));
+    let file = |name: &str| service.join(name).display().to_string();
+    let files = match scheme {
+        "ftps" => format!(", ca_file = \"{}\"", file("ca.pem")),
+        "sftp" => format!(
+            ", key_file = \"{}\", known_hosts_file = \"{}\"",
+            file("key"),
+            file("known_hosts")
+        ),
+        _ => String::new(),
+    };
+    let source =
+        format!("{{ name = \"server\", url = \"{url}/{name}\", interval = 1{files}{more} }}");
+    (folder, source)
+}
+
+#[rstest]
+#[case("ftp")]
+#[case("ftps")]
+#[case("sftp")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_on_a_server_is_taken_and_moved(#[case] scheme: &str) {
+    let (folder, source) = on_server(scheme, ", done = \"move\"");
+    let place = place(Store::Sqlite, std::slice::from_ref(&source)).await;
     let log = place.data().with_file_name("server.log");
     let script = format!("exec \"$@\" 2>{}", log.display());
     let wrapper = ["sh", "-c", &script, "sh", "env", "AIRSIDE_LOG_LEVEL=trace"];
@@ -425,13 +448,69 @@ async fn a_file_on_a_server_of_ftp_is_taken_and_moved() {
     drop_into(folder.path(), "a.csv", &rows(0, 30));
     drop_into(folder.path(), "b.csv", &rows(1, 40));
     all_went_once(&client, folder.path(), 2).await;
-    let (_, rest) = url.split_once("airside:").unwrap();
-    let password = rest.split_once('@').unwrap().0;
-    let seen = source_named(&client, "ftp").await;
-    assert!(seen["address"].as_str().unwrap().ends_with(name), "{seen}");
-    assert!(!seen.to_string().contains(password), "{seen}");
+    let seen = source_named(&client, "server").await;
+    let name = folder.path().file_name().unwrap().to_str().unwrap();
+    let address = seen["address"].as_str().unwrap();
+    assert!(
+        address.starts_with(scheme) && address.ends_with(name),
+        "{seen}"
+    );
     server.stop().await;
     let log = std::fs::read_to_string(log).unwrap();
-    assert!(log.contains("suppaftp"), "the client does log");
-    assert!(!log.contains(password), "its password stands in the log");
+    if let Some((_, rest)) = source.split_once("airside:") {
+        let password = rest.split_once('@').unwrap().0;
+        assert!(!seen.to_string().contains(password), "{seen}");
+        assert!(log.contains("suppaftp"), "the client does log");
+        assert!(!log.contains(password), "its password stands in the log");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_whose_server_is_not_trusted_fails_and_takes_nothing() {
+    let (ftps_folder, ftps) = on_server("ftps", "");
+    let (sftp_folder, sftp) = on_server("sftp", "");
+    let elsewhere = tempfile::NamedTempFile::new().unwrap();
+    let no_hosts = elsewhere.path().display();
+    let (ftps, _) = ftps.split_once(", ca_file").unwrap();
+    let (sftp, _) = sftp.split_once("known_hosts_file").unwrap();
+    let sources = [
+        format!("{ftps} }}").replace("\"server\"", "\"ftps\""),
+        format!("{sftp}known_hosts_file = \"{no_hosts}\" }}").replace("\"server\"", "\"sftp\""),
+    ];
+    let place = place(Store::Sqlite, &sources).await;
+    let server = place.start().await;
+    let client = server.login("root").await;
+    for folder in [&ftps_folder, &sftp_folder] {
+        drop_into(folder.path(), "a.csv", &rows(0, 3));
+    }
+    for (name, why) in [
+        ("ftps", "invalid peer certificate: UnknownIssuer"),
+        ("sftp", "the server's host key is not known"),
+    ] {
+        until("it fails", async || {
+            source_named(&client, name).await["state"] == "failing"
+        })
+        .await;
+        let seen = source_named(&client, name).await;
+        let error = seen["last_error"].as_str().unwrap();
+        assert!(error.contains(why), "{error}");
+    }
+    assert_eq!(uploads(&client).await, [Value::Null; 0]);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_machine_without_ssh_says_so() {
+    let (_folder, source) = on_server("sftp", "");
+    let place = place(Store::Sqlite, &[source]).await;
+    let server = place.with("PATH", "/nowhere").start().await;
+    let client = server.login("root").await;
+    until("it fails", async || {
+        source_named(&client, "server").await["state"] == "failing"
+    })
+    .await;
+    let seen = source_named(&client, "server").await;
+    let error = seen["last_error"].as_str().unwrap();
+    assert!(error.contains("openssh-client"), "{error}");
+    server.stop().await;
 }

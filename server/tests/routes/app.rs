@@ -252,6 +252,15 @@ impl TestApp {
         queues.consume(&deliveries).await.unwrap();
     }
 
+    /// Tells those who listen to live events all that has happened.
+    pub(crate) async fn tell_live(&self) {
+        let live = self.app.live.as_ref().unwrap();
+        let page = self.store.read_after(0, 1_000).await.unwrap();
+        for event in page.events {
+            live.take(&Arc::new(event.unwrap()));
+        }
+    }
+
     /// Fails where sold seats and bookings contradict each other.
     pub(crate) async fn check(&self) {
         assert_eq!(self.store.violations().await.unwrap(), []);
@@ -262,6 +271,15 @@ impl TestUser<'_> {
     /// The access token.
     pub(crate) fn token(&self) -> String {
         self.token.clone().unwrap()
+    }
+
+    /// `GET` of what does not end.
+    pub(crate) async fn follow(&self, path: &str) -> poem::Response {
+        let request = self.app.client.get(path);
+        let token = format!("Bearer {}", self.token());
+        let response = request.header("Authorization", token).send().await.0;
+        expect_documented(&Method::GET, path, response.status());
+        response
     }
 
     pub(crate) async fn get(&self, path: &str) -> TestAnswer {

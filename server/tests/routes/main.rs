@@ -16,6 +16,7 @@ mod bookings;
 mod dead_letters;
 mod demo;
 mod document;
+mod events;
 mod flights;
 mod ingest;
 mod itineraries;

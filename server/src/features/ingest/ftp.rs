@@ -1,27 +1,37 @@
-//! Sources on FTP servers (RFC 959, with the lists of RFC 3659 where there are any). OpenDAL's client fails a whole list for
-//! one line that it cannot read.
+//! Sources on FTP servers (RFC 959, with the lists of RFC 3659 where there are any), by TLS where the address says so (RFC
+//! 4217): then nothing is sent before it stands, and no file travels without it. OpenDAL's client fails a whole list for one
+//! line that it cannot read.
 
-use std::sync::Arc;
+mod tls;
+
+use std::path::Path;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::StreamExt;
 use futures_util::stream::try_unfold;
 use hyper::body::Bytes;
-use parking_lot::Mutex;
 use suppaftp::list::{File, ListParser};
-use suppaftp::tokio::{AsyncDataStream, AsyncRustlsFtpStream, AsyncRustlsStream};
+use suppaftp::tokio::{
+    AsyncDataStream, AsyncRustlsConnector, AsyncRustlsFtpStream, AsyncRustlsStream,
+};
 use suppaftp::types::FileType;
 use suppaftp::{FtpError, FtpResult, Status};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 
-use super::address::FtpAddress;
+use self::tls::{Trust, is_another_version};
+use super::address::{FtpAddress, Security};
+use super::idle::Idle;
 use super::source::{Content, Source, SourceError, escaped, short};
 use super::store::Sighting;
 
 /// How long one answer of a server may take.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How long a server is waited for that has something to say of what just failed.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// What is read at once, in bytes.
 const PART: usize = 64 * 1024;
@@ -32,8 +42,9 @@ const MOST_LINES: usize = 100_000;
 /// A folder of a server.
 pub struct Ftp {
     address: FtpAddress,
-    /// A connection that waits for its next use: a server counts how many there are, and how often somebody logs in.
-    idle: Arc<Mutex<Option<Connection>>>,
+    /// Whom an encrypted server is to be.
+    trust: Option<Trust>,
+    idle: Idle<Connection>,
 }
 
 type Connection = AsyncRustlsFtpStream;
@@ -48,9 +59,7 @@ impl From<FtpError> for SourceError {
 async fn in_time<T>(asked: impl Future<Output = FtpResult<T>>) -> Result<T, SourceError> {
     match timeout(PATIENCE, asked).await {
         Ok(answer) => Ok(answer?),
-        Err(_) => Err(SourceError::Service(format!(
-            "no answer within {PATIENCE:?}"
-        ))),
+        Err(_) => Err(late().into()),
     }
 }
 
@@ -67,31 +76,107 @@ fn is_unknown(error: &FtpError) -> bool {
             | Status::NotImplementedParameter))
 }
 
-impl Ftp {
-    /// A folder of a server; nothing is connected yet.
-    pub fn new(address: FtpAddress) -> Self {
-        Self {
-            address,
-            idle: Arc::default(),
+/// What became of a transfer that was asked for. Where files are encrypted, a client only hears that nobody is there to
+/// agree with; why stands in the answer that is still to be read.
+async fn begun<T>(
+    connection: &mut Connection,
+    asked: Result<FtpResult<T>, Elapsed>,
+) -> FtpResult<T> {
+    match asked {
+        Ok(Err(error @ FtpError::SecureError(_))) => Err(reason(connection, error).await),
+        Ok(answer) => answer,
+        Err(_) => Err(reason(connection, late()).await),
+    }
+}
+
+/// Why a transfer failed, as the server says, perhaps behind the word that it begins; else what was seen of it.
+async fn reason(connection: &mut Connection, seen: FtpError) -> FtpError {
+    for _ in 0..2 {
+        match timeout(LAST_WORDS, connection.read_response_in(&[])).await {
+            Ok(Err(FtpError::UnexpectedResponse(answer))) if answer.status.code() >= 400 => {
+                return FtpError::UnexpectedResponse(answer);
+            }
+            Ok(Err(FtpError::UnexpectedResponse(_))) => {}
+            _ => break,
         }
+    }
+    seen
+}
+
+fn late() -> FtpError {
+    FtpError::ConnectionError(std::io::Error::new(
+        std::io::ErrorKind::TimedOut,
+        format!("no answer within {PATIENCE:?}"),
+    ))
+}
+
+/// Why there is no encrypted connection.
+fn unsafe_to_use(error: &SourceError) -> SourceError {
+    let text = error.to_string();
+    let text = text.trim_start_matches("Secure error: ");
+    SourceError::Service(short(&format!("there is no TLS with this server: {text}")))
+}
+
+impl Ftp {
+    /// A folder of a server; nothing is connected yet. Certificates are those by which an encrypted one's is verified.
+    pub fn new(address: FtpAddress, ca_file: &Path) -> Result<Self, SourceError> {
+        let trust = match address.security {
+            Security::Plain => None,
+            Security::Explicit | Security::Implicit => Some(Trust::of(ca_file)?),
+        };
+        Ok(Self {
+            address,
+            trust,
+            idle: Idle::default(),
+        })
+    }
+
+    /// A connection on which nothing but the server's greeting and, where it is wanted, TLS has been.
+    async fn greeted(&self) -> Result<Connection, SourceError> {
+        let Some(trust) = &self.trust else {
+            return in_time(Connection::connect(self.server())).await;
+        };
+        let [first, second] = trust.connectors();
+        let secured = match self.secured(first).await {
+            Err(error) if is_another_version(&error.to_string()) => self.secured(second).await,
+            secured => secured,
+        };
+        secured.map_err(|error| unsafe_to_use(&error))
+    }
+
+    fn server(&self) -> (&str, u16) {
+        (&self.address.host, self.address.port)
+    }
+
+    /// A connection that is encrypted, and on which files will be.
+    async fn secured(&self, connector: AsyncRustlsConnector) -> Result<Connection, SourceError> {
+        let host = &self.address.host;
+        if self.address.security == Security::Explicit {
+            let plain = in_time(Connection::connect(self.server())).await?;
+            return in_time(plain.into_secure(connector, host)).await;
+        }
+        let secured = Connection::connect_secure_implicit(self.server(), connector, host);
+        let mut connection = in_time(secured).await?;
+        // Files are encrypted where it is asked for, here too.
+        for command in ["PBSZ 0", "PROT P"] {
+            in_time(connection.custom_command(command, &[Status::CommandOk])).await?;
+        }
+        Ok(connection)
     }
 
     async fn connection(&self) -> Result<Connection, SourceError> {
-        let idle = self.idle.lock().take();
-        if let Some(mut connection) = idle
-            && in_time(connection.noop()).await.is_ok()
-        {
-            return Ok(connection);
+        while let Some(mut connection) = self.idle.take() {
+            if in_time(connection.noop()).await.is_ok() {
+                return Ok(connection);
+            }
         }
         let FtpAddress {
-            host,
-            port,
             user,
             password,
             folder,
+            ..
         } = &self.address;
-        let mut connection: Connection =
-            in_time(AsyncRustlsFtpStream::connect((host.as_str(), *port))).await?;
+        let mut connection = self.greeted().await?;
         // Files come from the host that was named, whatever address it tells.
         connection.set_passive_nat_workaround(true);
         in_time(connection.login(user, password)).await?;
@@ -100,10 +185,6 @@ impl Ftp {
             in_time(connection.cwd(folder)).await?;
         }
         Ok(connection)
-    }
-
-    fn give_back(&self, connection: Connection) {
-        *self.idle.lock() = Some(connection);
     }
 
     /// What a refusal of a file means: servers say the same of one that is not there and of one that may not be read.
@@ -138,30 +219,21 @@ impl Source for Ftp {
     async fn list(&self) -> Result<Vec<Sighting>, SourceError> {
         let mut connection = self.connection().await?;
         // Facts of RFC 3659 are made for programs; what LIST answers is for people.
-        let facts = match timeout(PATIENCE, connection.mlsd(None)).await {
-            Ok(Err(error)) if is_unknown(&error) => None,
-            Ok(listed) => Some(listed?),
-            Err(_) => return Err(SourceError::Service("no list in time".to_owned())),
-        };
-        let found: Vec<_> = match facts {
-            Some(lines) => lines
-                .iter()
-                .take(MOST_LINES)
-                .filter_map(|line| sighting(line, |line| ListParser::parse_mlsd(line).ok()))
-                .collect(),
-            None => in_time(connection.list(None))
-                .await?
-                .iter()
-                .take(MOST_LINES)
-                .filter_map(|line| {
-                    sighting(line, |line| {
-                        let posix = ListParser::parse_posix(line);
-                        posix.or_else(|_| ListParser::parse_dos(line)).ok()
-                    })
+        let asked = timeout(PATIENCE, connection.mlsd(None)).await;
+        let (lines, read): (_, fn(&str) -> Option<File>) = match begun(&mut connection, asked).await
+        {
+            Err(error) if is_unknown(&error) => {
+                let asked = timeout(PATIENCE, connection.list(None)).await;
+                (begun(&mut connection, asked).await?, |line| {
+                    let posix = ListParser::parse_posix(line);
+                    posix.or_else(|_| ListParser::parse_dos(line)).ok()
                 })
-                .collect(),
+            }
+            listed => (listed?, |line| ListParser::parse_mlsd(line).ok()),
         };
-        self.give_back(connection);
+        let lines = lines.iter().take(MOST_LINES);
+        let found = lines.filter_map(|line| sighting(line, read)).collect();
+        self.idle.put(connection);
         Ok(found)
     }
 
@@ -173,20 +245,16 @@ impl Source for Ftp {
 
     async fn read(&self, path: &str) -> Result<Content, SourceError> {
         let mut connection = self.connection().await?;
-        let data = match timeout(PATIENCE, connection.retr_as_stream(path)).await {
-            Ok(Ok(data)) => data,
-            Ok(Err(error)) if is_unavailable(&error) => return Err(self.refused(path).await),
-            Ok(Err(error)) => return Err(error.into()),
-            Err(_) => {
-                return Err(SourceError::Service(format!(
-                    "no answer within {PATIENCE:?}"
-                )));
-            }
+        let asked = timeout(PATIENCE, connection.retr_as_stream(path)).await;
+        let data = match begun(&mut connection, asked).await {
+            Ok(data) => data,
+            Err(error) if is_unavailable(&error) => return Err(self.refused(path).await),
+            Err(error) => return Err(error.into()),
         };
         let arriving = Arriving {
             connection,
             data,
-            idle: Arc::clone(&self.idle),
+            idle: self.idle.clone(),
         };
         Ok(try_unfold(arriving, Arriving::next).boxed())
     }
@@ -201,18 +269,19 @@ impl Source for Ftp {
                 Err(_) => return Err(SourceError::Service("no answer in time".to_owned())),
             }
         }
-        let mut data = in_time(connection.put_with_stream(path)).await?;
+        let asked = timeout(PATIENCE, connection.put_with_stream(path)).await;
+        let mut data = begun(&mut connection, asked).await?;
         while let Some(bytes) = content.next().await {
             let bytes = bytes?;
-            in_time(async {
-                data.write_all(&bytes)
-                    .await
-                    .map_err(FtpError::ConnectionError)
-            })
-            .await?;
+            let failed = match timeout(PATIENCE, data.write_all(&bytes)).await {
+                Ok(Ok(())) => continue,
+                Ok(Err(error)) => FtpError::ConnectionError(error),
+                Err(_) => late(),
+            };
+            return Err(reason(&mut connection, failed).await.into());
         }
         in_time(connection.finalize_put_stream(data)).await?;
-        self.give_back(connection);
+        self.idle.put(connection);
         Ok(())
     }
 
@@ -220,7 +289,7 @@ impl Source for Ftp {
         let mut connection = self.connection().await?;
         match timeout(PATIENCE, connection.rm(path)).await {
             Ok(Ok(())) => {
-                self.give_back(connection);
+                self.idle.put(connection);
                 Ok(())
             }
             Ok(Err(error)) if is_unavailable(&error) => match self.refused(path).await {
@@ -237,7 +306,7 @@ impl Source for Ftp {
 struct Arriving {
     connection: Connection,
     data: AsyncDataStream<AsyncRustlsStream>,
-    idle: Arc<Mutex<Option<Connection>>>,
+    idle: Idle<Connection>,
 }
 
 impl Arriving {
@@ -253,7 +322,7 @@ impl Arriving {
         let count = in_time(reading).await?;
         if count == 0 {
             in_time(self.connection.finalize_retr_stream(self.data)).await?;
-            *self.idle.lock() = Some(self.connection);
+            self.idle.put(self.connection);
             return Ok(None);
         }
         part.truncate(count);

@@ -13,6 +13,7 @@ use opendal::{EntryMode, ErrorKind, Metadata, Operator};
 
 use super::address::Address;
 use super::ftp::Ftp;
+use super::sftp::Sftp;
 use super::store::Sighting;
 use crate::config::SourceSettings;
 use crate::files::address as files;
@@ -117,7 +118,11 @@ pub fn open(settings: &SourceSettings) -> Result<Box<dyn Source>, SourceError> {
             let operator = operator.map_err(|error| SourceError::of("", &error))?;
             Ok(Box::new(Stored { operator, folder }))
         }
-        Address::Ftp(address) => Ok(Box::new(Ftp::new(address))),
+        Address::Ftp(address) => Ok(Box::new(Ftp::new(address, &settings.ca_file)?)),
+        Address::Sftp(address) => {
+            let (key, known_hosts) = (&settings.key_file, &settings.known_hosts_file);
+            Ok(Box::new(Sftp::new(address, key, known_hosts)?))
+        }
     }
 }
 

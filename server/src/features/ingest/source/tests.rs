@@ -1,11 +1,12 @@
-//! What every source must do, on a folder and on a server that speaks S3.
+//! What every source must do, on a folder and on servers that speak S3, FTP, FTPS and SFTP.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use futures_util::stream;
 use rstest::rstest;
 use tempfile::TempDir;
 
+use super::super::address::Security;
 use super::*;
 use crate::config::{Done, Settings};
 use crate::files::contract::s3;
@@ -116,42 +117,366 @@ async fn a_bucket_keeps_the_contract() {
     keeps_the_contract(&*on_s3(&folder, "the secret key").await).await;
 }
 
-/// A folder on the FTP server of `scripts/services`, and its address.
-fn on_ftp() -> (TempDir, String) {
-    let told = |name| std::env::var(name).expect("scripts/services runs an FTP server");
-    let files = Path::new(&told("AIRSIDE_SERVICES")).join("ftp/files");
-    let folder = tempfile::Builder::new().prefix("in").tempdir_in(files);
-    let folder = folder.unwrap();
-    let name = folder.path().file_name().unwrap().to_str().unwrap();
-    let url = format!("{}/{name}", told("AIRSIDE_TEST_FTP"));
-    (folder, url)
+/// What `scripts/services` says.
+fn told(name: &str) -> String {
+    std::env::var(name).expect("scripts/services runs servers of FTP and SFTP")
 }
 
+/// A file of a service.
+fn file_of(service: &str, name: &str) -> PathBuf {
+    Path::new(&told("AIRSIDE_SERVICES"))
+        .join(service)
+        .join(name)
+}
+
+/// A server of files that `scripts/services` runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Server {
+    Ftp,
+    /// TLS that is asked for.
+    Ftps,
+    /// TLS from the first byte.
+    ImplicitFtps,
+    Sftp,
+}
+
+impl Server {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Ftp => "ftp",
+            Self::Ftps | Self::ImplicitFtps => "ftps",
+            Self::Sftp => "sftp",
+        }
+    }
+
+    /// A folder there, and a source on it.
+    fn folder(self) -> (TempDir, SourceSettings) {
+        let files = file_of(self.name(), "files");
+        let folder = tempfile::Builder::new().prefix("in").tempdir_in(files);
+        let folder = folder.unwrap();
+        let name = folder.path().file_name().unwrap().to_str().unwrap();
+        let address = told(&format!("AIRSIDE_TEST_{}", self.name().to_uppercase()));
+        let mut settings = settings(&format!("{address}/{name}"));
+        match self {
+            Self::Ftp => {}
+            Self::Ftps | Self::ImplicitFtps => settings.ca_file = file_of("ftps", "ca.pem"),
+            Self::Sftp => {
+                settings.key_file = file_of("sftp", "key");
+                settings.known_hosts_file = file_of("sftp", "known_hosts");
+            }
+        }
+        (folder, settings)
+    }
+
+    fn open(self, settings: &SourceSettings) -> Box<dyn Source> {
+        if self != Self::ImplicitFtps {
+            return open(settings).unwrap();
+        }
+        // Only port 990 is known for it, which the test does not have.
+        let Ok(Address::Ftp(mut address)) = settings.address() else {
+            panic!("{settings:?}");
+        };
+        address.port += 1;
+        address.security = Security::Implicit;
+        Box::new(Ftp::new(address, &settings.ca_file).unwrap())
+    }
+}
+
+#[rstest]
+#[case(Server::Ftp)]
+#[case(Server::Ftps)]
+#[case(Server::ImplicitFtps)]
+#[case(Server::Sftp)]
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_of_ftp_keeps_the_contract() {
-    let (folder, url) = on_ftp();
-    let source = open(&settings(&url)).unwrap();
+async fn a_server_keeps_the_contract(#[case] server: Server) {
+    let (folder, settings) = server.folder();
+    let source = server.open(&settings);
     keeps_the_contract(&*source).await;
     std::fs::create_dir(folder.path().join("b.csv")).unwrap();
     let names = names(&*source).await;
     assert!(!names.contains(&"b.csv".to_owned()), "{names:?}");
+    let folder = text(&*source, "b.csv").await;
+    assert!(
+        matches!(folder, Err(SourceError::NotFound(_))),
+        "{folder:?}"
+    );
+}
+
+/// The server of FTPS insists that each file's connection resumes the session, which can be used up.
+#[rstest]
+#[case(Server::Ftps)]
+#[case(Server::ImplicitFtps)]
+#[case(Server::Sftp)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_serves_for_many_files(#[case] server: Server) {
+    const FILES: usize = 24;
+    let (folder, settings) = server.folder();
+    let source = server.open(&settings);
+    let large = "0123456789abcdef".repeat(64 * 1024);
+    let large: &'static str = large.leak();
+    for n in 0..FILES {
+        let name = format!("{n}.csv");
+        source.write(&name, content(&[large, "end"])).await.unwrap();
+    }
+    assert_eq!(names(&*source).await.len(), FILES);
+    for n in 0..FILES {
+        let name = format!("{n}.csv");
+        // Moved as settling does it: one reads while the other writes.
+        let arriving = source.read(&name).await.unwrap();
+        source.write("done/copy", arriving).await.unwrap();
+        let copy = std::fs::read(folder.path().join("done/copy")).unwrap();
+        assert_eq!(copy.len(), large.len() + 3);
+        assert!(copy.starts_with(large.as_bytes()) && copy.ends_with(b"end"));
+        source.delete(&name).await.unwrap();
+    }
+    assert_eq!(names(&*source).await, [""; 0]);
+}
+
+fn password(settings: &SourceSettings) -> String {
+    let (_, rest) = settings.url.split_once("airside:").unwrap();
+    rest.split_once('@').unwrap().0.to_owned()
+}
+
+#[rstest]
+#[case(Server::Ftp)]
+#[case(Server::Ftps)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_lets_nobody_in_says_so_and_no_password(#[case] server: Server) {
+    let (_folder, settings) = server.folder();
+    let password = password(&settings);
+    let with_url = |url: String| SourceSettings {
+        url,
+        ..settings.clone()
+    };
+    let wrong = with_url(settings.url.replace(&password, "hunter2"));
+    let error = open(&wrong).unwrap().list().await.unwrap_err().to_string();
+    assert!(error.contains("530"), "{error}");
+    assert!(!error.contains("hunter2"), "{error}");
+    let missing = with_url(format!("{}/missing", settings.url));
+    let error = open(&missing).unwrap().list().await;
+    let error = error.unwrap_err().to_string();
+    assert!(error.contains("550"), "{error}");
+    assert!(!error.contains(&password), "{error}");
+    assert!(!settings.address_shown().contains(&password));
+}
+
+/// Certificates of an authority that nobody knows.
+fn another_authority() -> String {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut parameters = rcgen::CertificateParams::new(Vec::new()).unwrap();
+    parameters.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    parameters.self_signed(&key).unwrap().pem()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_of_ftp_that_lets_nobody_in_says_so_and_no_password() {
-    let (_folder, url) = on_ftp();
-    let (_, rest) = url.split_once("airside:").unwrap();
-    let password = rest.split_once('@').unwrap().0;
-    let wrong = url.replace(password, "hunter2");
-    let source = open(&settings(&wrong)).unwrap();
+async fn a_server_of_ftps_must_prove_who_it_is() {
+    let (_folder, settings) = Server::Ftps.folder();
+    let password = password(&settings);
+    let other = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(other.path(), another_authority()).unwrap();
+    let with = |ca_file: &Path, host: &str| SourceSettings {
+        url: settings.url.replace("@127.0.0.1:", &format!("@{host}:")),
+        ca_file: ca_file.to_owned(),
+        ..settings.clone()
+    };
+    for (wrong, why) in [
+        (with(other.path(), "127.0.0.1"), "UnknownIssuer"),
+        (with(Path::new(""), "127.0.0.1"), "UnknownIssuer"),
+        (with(&settings.ca_file, "localhost"), "not valid for name"),
+    ] {
+        for server in [Server::Ftps, Server::ImplicitFtps] {
+            let error = server.open(&wrong).list().await.unwrap_err().to_string();
+            assert!(error.contains("invalid peer certificate"), "{error}");
+            assert!(error.contains(why), "{error}");
+            assert!(!error.contains(&password), "{error}");
+        }
+    }
+    for (file, why) in [
+        ("/nowhere/ca.pem", "ca_file: /nowhere/ca.pem: No such file"),
+        ("/dev/null", "ca_file: /dev/null: it has no certificate"),
+    ] {
+        let error = open(&with(Path::new(file), "127.0.0.1")).err().unwrap();
+        assert!(error.to_string().starts_with(why), "{error}");
+    }
+}
+
+/// The server of FTPS that has a port this far behind the first.
+fn on_port(settings: &SourceSettings, further: u16) -> Ftp {
+    let Ok(Address::Ftp(mut address)) = settings.address() else {
+        panic!("{settings:?}");
+    };
+    address.port += further;
+    Ftp::new(address, &settings.ca_file).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_knows_the_newest_tls_alone_is_spoken_to() {
+    let (folder, settings) = Server::Ftps.folder();
+    std::fs::write(folder.path().join("a.csv"), "one").unwrap();
+    let source = on_port(&settings, 3);
+    assert_eq!(names(&source).await, ["a.csv"]);
+    assert_eq!(text(&source, "a.csv").await.unwrap(), "one");
+}
+
+/// A server that wants its files unencrypted gets no login, and so no file.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_encrypts_no_files_is_refused() {
+    let (_folder, settings) = Server::Ftps.folder();
+    let source = on_port(&settings, 2);
     let error = source.list().await.unwrap_err().to_string();
-    assert!(error.contains("530"), "{error}");
-    assert!(!error.contains("hunter2"), "{error}");
-    let missing = open(&settings(&format!("{url}/missing"))).unwrap();
-    let error = missing.list().await.unwrap_err().to_string();
-    assert!(error.contains("550"), "{error}");
-    assert!(!error.contains(password), "{error}");
-    assert!(!settings(&url).address_shown().contains(password));
+    assert!(
+        error.starts_with("there is no TLS with this server"),
+        "{error}"
+    );
+    assert!(error.contains("534"), "{error}");
+}
+
+/// Neither a server that knows no TLS nor somebody between who says so gets a password.
+#[rstest]
+#[case(b"500 what is TLS?\r\n")]
+#[case(b"234 yes\r\n230 you are in\r\n")]
+#[tokio::test]
+async fn nothing_is_said_to_a_server_without_tls(#[case] answer: &'static [u8]) {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let (_folder, encrypted) = Server::Ftps.folder();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let heard = tokio::spawn(async move {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        socket.write_all(b"220 hello\r\n").await.unwrap();
+        let mut heard = vec![0; 10];
+        socket.read_exact(&mut heard).await.unwrap();
+        socket.write_all(answer).await.unwrap();
+        // What else is said before it hangs up; a handshake gets no answer.
+        let mut rest = vec![0; 4096];
+        let count = socket.read(&mut rest).await.unwrap_or_default();
+        heard.extend_from_slice(&rest[..count]);
+        String::from_utf8_lossy(&heard).into_owned()
+    });
+    let source = open(&SourceSettings {
+        url: format!("ftps://ada:secret@127.0.0.1:{port}"),
+        ..encrypted
+    });
+    let error = source.unwrap().list().await.unwrap_err().to_string();
+    assert!(
+        error.starts_with("there is no TLS with this server"),
+        "{error}"
+    );
+    let heard = heard.await.unwrap();
+    assert!(heard.starts_with("AUTH TLS\r\n"), "{heard:?}");
+    for word in ["ada", "secret", "USER", "PASS"] {
+        assert!(!heard.contains(word), "{heard:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_a_server_of_sftp_whose_key_is_known_is_spoken_to() {
+    let (_folder, settings) = Server::Sftp.folder();
+    let hosts = tempfile::NamedTempFile::new().unwrap();
+    let known = std::fs::read_to_string(&settings.known_hosts_file).unwrap();
+    let (address, key) = known.trim().split_once(' ').unwrap();
+    let other = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKp5M0kkQCw7wxg0nbUDFY0m7ClQe6Pd0cXEzZTu4LWB";
+    let source = SourceSettings {
+        known_hosts_file: hosts.path().to_owned(),
+        ..settings.clone()
+    };
+    for (line, why) in [
+        (String::new(), "the server's host key is not known"),
+        (
+            format!("elsewhere {key}"),
+            "the server's host key is not known",
+        ),
+        (
+            format!("{address} {other}"),
+            "the server has another host key than",
+        ),
+        (format!("@revoked {address} {key}"), "revoked"),
+    ] {
+        std::fs::write(hosts.path(), format!("{line}\n")).unwrap();
+        let error = open(&source).unwrap().list().await;
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains(why), "{line}: {error}");
+    }
+    std::fs::write(hosts.path(), "").unwrap();
+    let error = open(&source).unwrap().list().await.unwrap_err().to_string();
+    let port = settings.address().map(|address| match address {
+        Address::Sftp(address) => address.port,
+        address => panic!("{address:?}"),
+    });
+    let add = format!(
+        "ssh-keyscan -p {} 127.0.0.1 >>{}",
+        port.unwrap(),
+        hosts.path().display()
+    );
+    assert!(error.ends_with(&add), "{error}");
+    std::fs::write(hosts.path(), known).unwrap();
+    assert_eq!(names(&*open(&source).unwrap()).await, [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_not_let_in_by_sftp_is_told() {
+    let (folder, settings) = Server::Sftp.folder();
+    let error = async |settings: SourceSettings| {
+        let listed = open(&settings).unwrap().list().await;
+        listed.unwrap_err().to_string()
+    };
+    let with_key = |key_file: PathBuf| SourceSettings {
+        key_file,
+        ..settings.clone()
+    };
+    let said = error(with_key(file_of("sftp", "host_key"))).await;
+    assert!(said.contains("Permission denied (publickey)"), "{said}");
+    let opened = open(&with_key("/nowhere/key of mine".into()));
+    let said = opened.err().unwrap().to_string();
+    assert!(
+        said.starts_with("key_file: /nowhere/key of mine: No such file"),
+        "{said}"
+    );
+    let missing = SourceSettings {
+        url: format!("{}/missing", settings.url),
+        ..settings.clone()
+    };
+    let said = error(missing).await;
+    assert!(said.starts_with("there is no folder in"), "{said}");
+    let nobody = SourceSettings {
+        url: "sftp://ada@127.0.0.1:1/x".to_owned(),
+        ..settings.clone()
+    };
+    let said = error(nobody).await;
+    assert!(said.contains("Connection refused"), "{said}");
+    drop(folder);
+}
+
+/// A server that takes a connection and says nothing is given up in the end.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_of_sftp_that_says_nothing_is_given_up() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let url = format!("sftp://ada@127.0.0.1:{port}/x");
+    let source = open(&settings(&url)).unwrap();
+    let (listed, _silent) = tokio::join!(source.list(), listener.accept());
+    let error = listed.unwrap_err().to_string();
+    assert!(error.contains("timed out"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_file_or_has_no_name_hides_nothing_on_a_server_of_sftp() {
+    use std::os::unix::ffi::OsStrExt;
+    let (folder, settings) = Server::Sftp.folder();
+    let there = |name: &[u8]| folder.path().join(std::ffi::OsStr::from_bytes(name));
+    std::fs::write(there(b"\xe9.csv"), "x").unwrap();
+    std::fs::write(there("-é \t.csv".as_bytes()), "x").unwrap();
+    std::fs::write(there(b"a.csv"), "a").unwrap();
+    std::os::unix::fs::symlink("/etc/passwd", there(b"link.csv")).unwrap();
+    let _socket = std::os::unix::net::UnixListener::bind(there(b"socket.csv")).unwrap();
+    let source = open(&settings).unwrap();
+    assert_eq!(names(&*source).await, ["-é \t.csv", "a.csv"]);
+    assert_eq!(text(&*source, "-é \t.csv").await.unwrap(), "x");
+    for path in ["link.csv", "socket.csv"] {
+        assert_eq!(source.look(path).await.unwrap(), None);
+        let read = text(&*source, path).await;
+        assert!(matches!(read, Err(SourceError::NotFound(_))), "{read:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
