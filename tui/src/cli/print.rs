@@ -9,6 +9,7 @@ use airside_common::booking::PassengerType;
 use airside_common::text::printable;
 
 use crate::date_entry::spelled;
+use crate::store::rebooking::flown as living;
 
 /// The results of a search: a line a flight, with the id that `airside book` takes.
 pub(super) fn itineraries(page: &ItineraryPage, query: &ItineraryQuery) -> String {
@@ -108,15 +109,14 @@ pub(super) fn bookings(page: &BookingPage) -> String {
             0 | 1 => String::new(),
             n => format!(" +{}", n - 1),
         };
-        let route: Vec<String> = booking
-            .segments
+        let segments = living(&booking.segments);
+        let route: Vec<String> = segments
             .first()
             .map(|s| s.origin.to_string())
             .into_iter()
-            .chain(booking.segments.iter().map(|s| s.destination.to_string()))
+            .chain(segments.iter().map(|s| s.destination.to_string()))
             .collect();
-        let date = booking
-            .segments
+        let date = segments
             .first()
             .map_or_else(String::new, |s| spelled(s.departure.date()));
         line(

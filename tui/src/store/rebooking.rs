@@ -19,6 +19,16 @@ pub fn lives(segment: &Segment) -> bool {
     segment.status != SegmentStatus::Xx
 }
 
+/// The flights that a booking is about: those that it has, or where it has none any more, those that it had.
+pub fn flown(segments: &[Segment]) -> Vec<&Segment> {
+    let living: Vec<&Segment> = segments.iter().filter(|segment| lives(segment)).collect();
+    if living.is_empty() {
+        segments.iter().collect()
+    } else {
+        living
+    }
+}
+
 /// Whether something happened to a segment's flight that nobody has accepted yet.
 pub fn has_changed(segment: &Segment) -> bool {
     matches!(segment.status, SegmentStatus::Tk | SegmentStatus::Un)

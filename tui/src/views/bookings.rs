@@ -10,6 +10,7 @@ use crate::dates;
 use crate::store::ledger::fold::{Pending, Row};
 use crate::store::operation::OperationKind;
 use crate::store::operation::Reference;
+use crate::store::rebooking::flown;
 use crate::store::screen::Loading;
 use crate::store::screen::bookings::{Bookings, History, Line as Entry, Record};
 use crate::store::screen::rebooking::SegmentChoice;
@@ -126,10 +127,11 @@ pub(super) fn draw(state: &State, bookings: &Bookings, body: Rect, frame: &mut F
                 name
             }
         });
+        let segments = flown(segments);
         let day = segments
             .first()
             .map_or_else(String::new, |s| dates::with_weekday(s.departure.date()));
-        let flown = segments
+        let route = segments
             .iter()
             .map(|s| format!("{}{} {}-{}", s.carrier, s.number, s.origin, s.destination))
             .collect::<Vec<_>>()
@@ -150,7 +152,7 @@ pub(super) fn draw(state: &State, bookings: &Bookings, body: Rect, frame: &mut F
             span(fit(status, 11), style(theme.style(meaning))),
             span(fit(&name, names - 1) + " ", style(plain)),
             span(fit(&day, 9), style(plain)),
-            span(fit(&flown, flights - 1) + " ", style(plain)),
+            span(fit(&route, flights - 1) + " ", style(plain)),
             span(fit_right(&total, total_width), style(plain)),
         ];
         if here {

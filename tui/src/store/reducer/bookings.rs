@@ -14,6 +14,7 @@ use crate::store::form::{Field, Form};
 use crate::store::layer::Layer;
 use crate::store::ledger::{Intent, LedgerEffect, SubmitError};
 use crate::store::operation::Reference;
+use crate::store::rebooking::flown;
 use crate::store::screen::Loading;
 use crate::store::screen::booking::BookingForm;
 use crate::store::screen::bookings::{Bookings, Chosen, History, Line, Record};
@@ -211,7 +212,7 @@ impl Step<'_> {
             .map(|p| format!("{} {}", p.surname, p.given_name))
             .collect();
         let mut lines = vec![names.join(", ")];
-        lines.extend(row.segments.iter().map(|s| {
+        lines.extend(flown(row.segments).into_iter().map(|s| {
             format!(
                 "{}{} {} {}-{}",
                 s.carrier,

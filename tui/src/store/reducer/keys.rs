@@ -131,7 +131,8 @@ impl Step<'_> {
                 self.read_bookings();
             }
             Command::Queues if inside => {
-                self.surface(Layer::Queues(Queues::default()));
+                let queues = Queues::of(&self.state.queues);
+                self.surface(Layer::Queues(queues));
                 self.read_totals();
             }
             Command::Flights if inside => {

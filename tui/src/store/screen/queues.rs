@@ -13,12 +13,24 @@ use super::Loading;
 use crate::store::form::{Field, Form};
 use crate::store::list::ListCursor;
 use crate::store::moment::Moment;
+use crate::store::queues::QueueState;
 use crate::time_entry;
 
 /// All queues; what lies on them is [`QueueState`](crate::store::queues::QueueState)'s.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Queues {
     pub(crate) list: ListCursor,
+}
+
+impl Queues {
+    /// With the cursor on the first queue on which something waits.
+    pub(crate) fn of(queues: &QueueState) -> Self {
+        let at = queues.totals.iter().position(|queue| queue.waiting > 0);
+        let at = at.unwrap_or_default();
+        Self {
+            list: ListCursor { at, top: 0 },
+        }
+    }
 }
 
 /// One queue.

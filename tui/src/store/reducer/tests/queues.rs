@@ -34,11 +34,13 @@ fn own(queue: u8) -> Event {
 }
 
 fn calls(effects: &[Effect]) -> Vec<&QueueCall> {
-    let call = |effect| match effect {
-        Effect::Queue(call) => Some(call),
-        _ => None,
-    };
-    effects.iter().filter_map(call).collect()
+    effects
+        .iter()
+        .filter_map(|effect| match effect {
+            Effect::Queue(call) => Some(call),
+            _ => None,
+        })
+        .collect()
 }
 
 /// A booking of which a flight has moved.

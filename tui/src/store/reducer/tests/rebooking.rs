@@ -190,6 +190,12 @@ fn another_flight_is_looked_for_on_the_same_way_and_asked_about_with_what_it_cos
     for text in ["XX   given up", "UA7", "150.00 USD", "rebooking"] {
         assert!(screen.contains(text), "{text}: {screen}");
     }
+    desk.types("<esc>");
+    let list = desk.screen(80, 24);
+    assert!(
+        list.contains("UA7 JFK-LAX") && !list.contains("UA101"),
+        "{list}"
+    );
     let mut rebooked = booking(1, passenger("SMITH", "ANN"), &other());
     rebooked.version = 3;
     rebooked.total = usd(150);
