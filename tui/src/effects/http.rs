@@ -3,8 +3,10 @@
 //! A call returns the body, or says why not in an [`ApiError`]. An access token that has expired is refreshed once,
 //! by one call for all, and by one console for all. Text that comes in has no control characters left in it.
 
+mod call;
 pub mod calls;
 pub mod dead_letters;
+mod error;
 mod ingest;
 mod intake;
 mod messages;
@@ -18,18 +20,17 @@ use std::time::Duration;
 
 use airside_common::api::auth::{LoginRequest, Me, RefreshRequest, Secret, Tokens};
 use airside_common::api::problem::{Code, Problem};
-use airside_common::booking::OperationKey;
 use airside_common::consistency::{CONSISTENCY, ConsistencyToken};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::OnceCell;
 
+use self::call::Call;
+pub use self::error::{ApiError, Verdict, answer_of, verdict_on};
+use self::error::{broken, unreadable, words_of};
 use super::server_url::ServerUrl;
-use super::session::{Session, SessionError, Sessions};
+use super::session::{Session, Sessions};
 use crate::store::account::{Account, ServerId};
-use crate::store::ledger::answer::{Answer, Setback, SetbackKind, is_final};
-use airside_common::api::bookings::Booking;
 
 /// The longest that a whole call may take.
 const CALL_LIMIT: Duration = Duration::from_secs(30);
@@ -37,98 +38,6 @@ const CALL_LIMIT: Duration = Duration::from_secs(30);
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// The largest body that is read.
 const LARGEST_BODY: usize = 16 * 1024 * 1024;
-
-/// Why a call has no result.
-#[derive(Debug, thiserror::Error)]
-pub enum ApiError {
-    /// The server refused, and said why.
-    #[error("{problem}")]
-    Problem {
-        /// What the server said.
-        problem: Box<Problem>,
-        /// When it may be asked again.
-        retry_after: Option<Duration>,
-    },
-    /// The server was certainly not reached.
-    #[error("the server cannot be reached: {0}")]
-    Unreached(String),
-    /// The connection broke or took too long after the request may have arrived.
-    #[error("the connection broke: {0}")]
-    Broken(String),
-    /// What came back is not an answer of this API; something between may have spoken.
-    #[error("the answer is not Airside's (status {status}): {why}")]
-    Unreadable {
-        /// The HTTP status.
-        status: u16,
-        /// What is wrong with it.
-        why: String,
-    },
-    /// There is no session, or it has ended.
-    #[error("log in first")]
-    LoggedOut,
-    /// The session could not be read or kept.
-    #[error(transparent)]
-    Session(#[from] SessionError),
-    /// The HTTP client cannot be set up.
-    #[error("the connection cannot be set up: {0}")]
-    Client(String),
-}
-
-impl ApiError {
-    /// The server's problem, if it is one.
-    pub fn problem(&self) -> Option<&Problem> {
-        match self {
-            Self::Problem { problem, .. } => Some(problem),
-            _ => None,
-        }
-    }
-
-    /// Whether the server answered nothing: the console is offline.
-    pub fn is_offline(&self) -> bool {
-        matches!(self, Self::Unreached(_) | Self::Broken(_))
-    }
-}
-
-/// What an error means for the operation that was sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
-    /// It has ended: the server refused it for good.
-    Final(Problem),
-    /// It is not settled and is sent again.
-    Kept(Setback),
-}
-
-/// Whether an error ends an operation. Only a final 4xx of the API itself does: what a proxy or a login page of a
-/// hotel says ends nothing.
-pub fn verdict_on(error: &ApiError) -> Verdict {
-    let (kind, retry_after) = match error {
-        ApiError::Problem { problem, .. } if is_final(problem) => {
-            return Verdict::Final(Problem::clone(problem));
-        }
-        ApiError::Problem { retry_after, .. } => (SetbackKind::Unclear, *retry_after),
-        ApiError::LoggedOut => (SetbackKind::LoggedOut, None),
-        ApiError::Unreached(_) | ApiError::Session(_) | ApiError::Client(_) => {
-            (SetbackKind::Unreached, None)
-        }
-        ApiError::Broken(_) | ApiError::Unreadable { .. } => (SetbackKind::Unclear, None),
-    };
-    Verdict::Kept(Setback {
-        kind,
-        words: error.to_string(),
-        retry_after,
-    })
-}
-
-/// What a call that carried an operation means for the operation.
-pub fn answer_of(result: Result<Booking, ApiError>) -> Answer {
-    match result {
-        Ok(booking) => Answer::Done(Box::new(booking)),
-        Err(error) => match verdict_on(&error) {
-            Verdict::Final(problem) => Answer::Refused(problem),
-            Verdict::Kept(setback) => Answer::Kept(setback),
-        },
-    }
-}
 
 /// A server and the session there. Cheap to clone; clones share both.
 #[derive(Debug, Clone)]
@@ -148,68 +57,6 @@ struct Inner {
     refreshing: tokio::sync::Mutex<()>,
     /// Made when it is first needed: reading the system's certificates takes longer than a first frame may.
     client: OnceCell<Client>,
-}
-
-/// One request before it is sent.
-struct Call {
-    method: Method,
-    path: String,
-    query: Option<String>,
-    body: Option<Vec<u8>>,
-    key: Option<OperationKey>,
-    if_match: Option<u64>,
-    /// The last message of a stream that was heard.
-    last_id: Option<String>,
-    /// How long the call may take, where it is not [`CALL_LIMIT`].
-    limit: Option<Duration>,
-    accept: &'static str,
-}
-
-impl Call {
-    fn new(method: Method, path: impl Into<String>) -> Self {
-        Self {
-            method,
-            path: path.into(),
-            query: None,
-            body: None,
-            key: None,
-            if_match: None,
-            last_id: None,
-            limit: None,
-            accept: "application/json",
-        }
-    }
-
-    fn get(path: impl Into<String>) -> Self {
-        Self::new(Method::GET, path)
-    }
-
-    fn query(self, parameters: &impl Serialize) -> Result<Self, ApiError> {
-        let query = Some(query::encode(parameters)?).filter(|query| !query.is_empty());
-        Ok(Self { query, ..self })
-    }
-
-    fn body(self, body: &impl Serialize) -> Result<Self, ApiError> {
-        let body = serde_json::to_vec(body).map_err(|e| ApiError::Client(e.to_string()))?;
-        Ok(Self {
-            body: Some(body),
-            ..self
-        })
-    }
-
-    fn key(self, key: &OperationKey) -> Self {
-        Self {
-            key: Some(key.clone()),
-            ..self
-        }
-    }
-
-    fn if_match(self, version: u64) -> Self {
-        Self {
-            if_match: Some(version),
-            ..self
-        }
-    }
 }
 
 impl Api {
@@ -524,33 +371,4 @@ async fn body_of(mut response: Response) -> Result<Vec<u8>, ApiError> {
         body.extend_from_slice(&chunk);
     }
     Ok(body)
-}
-
-fn unreadable(status: StatusCode, why: String) -> ApiError {
-    ApiError::Unreadable {
-        status: status.as_u16(),
-        why,
-    }
-}
-
-/// A request that was not answered, in words that may be shown.
-fn broken(error: &reqwest::Error) -> ApiError {
-    let words = words_of(error);
-    if error.is_connect() || error.is_builder() {
-        ApiError::Unreached(words)
-    } else {
-        ApiError::Broken(words)
-    }
-}
-
-/// An error with what caused it, innermost last, without the address.
-fn words_of(error: &reqwest::Error) -> String {
-    if error.is_timeout() {
-        return "it took too long".to_owned();
-    }
-    let mut deepest: &dyn std::error::Error = error;
-    while let Some(source) = deepest.source() {
-        deepest = source;
-    }
-    airside_common::text::printable(&deepest.to_string())
 }

@@ -134,6 +134,14 @@ pub(super) fn draw_one(state: &State, view: &UploadView, body: Rect, frame: &mut
             ),
         ),
         (
+            Meaning::Muted,
+            format!(
+                "from {}, {}",
+                upload.created_by,
+                super::short_time_of(state, upload.created_at)
+            ),
+        ),
+        (
             meaning_of(upload.status),
             format!(
                 "{}  {}  {} of {} bytes",

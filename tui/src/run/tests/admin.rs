@@ -112,7 +112,7 @@ async fn a_source_that_does_not_answer_is_seen_read_paused_and_polled() {
     root.waits_for("State      backs off").await;
     // It is looked at within a second, long before it would be by itself.
     let last_look = |screen: &str| {
-        let line = screen.lines().find(|line| line.contains("Last look"));
+        let line = screen.lines().find(|line| line.contains("│ Last look"));
         line.unwrap().to_owned()
     };
     let before = last_look(&root.screen());

@@ -9,7 +9,7 @@ use super::keys::moves;
 use super::{Flow, Step};
 use crate::dates;
 use crate::keymap::Command;
-use crate::store::action::Failure;
+use crate::store::action::{Failure, FailureKind};
 use crate::store::effect::Effect;
 use crate::store::layer::Layer;
 use crate::store::screen::Loading;
@@ -195,23 +195,41 @@ impl Step<'_> {
                 if let Some((at, mut change)) = taken {
                     change.notice = Some("It was changed meanwhile …".to_owned());
                     self.state.layers.insert(at, Layer::FlightChange(change));
+                } else {
+                    let words = format!("Not {done}: it was changed meanwhile");
+                    self.state.tell(Tone::Warning, words);
                 }
                 self.reached();
                 self.effects.push(Effect::Flight { flight });
             }
             Err(failure) => {
+                let why = &failure.words;
+                let words = match failure.kind {
+                    // The request may have arrived. Its version sees to it that it is done once.
+                    FailureKind::Offline => {
+                        format!("Whether it is {done} is not known: {why}. Ask again to find out")
+                    }
+                    _ => format!("Not {done}: {why}"),
+                };
                 if let Some((at, change)) = taken {
-                    self.not_done(at, change, &failure);
+                    self.not_done(at, change, &failure, &words);
                 }
                 self.failed(&failure);
-                let words = format!("Not {done}: {}", failure.words);
-                self.state.tell(Tone::Error, words);
+                if failure.kind != FailureKind::LoggedOut {
+                    self.state.tell(Tone::Error, words);
+                }
             }
         }
     }
 
     /// What is wrong with the entry is told at its fields; all else where it was asked.
-    fn not_done(&mut self, at: usize, mut change: Box<FlightChange>, failure: &Failure) {
+    fn not_done(
+        &mut self,
+        at: usize,
+        mut change: Box<FlightChange>,
+        failure: &Failure,
+        words: &str,
+    ) {
         let problem = failure.problem.as_ref();
         let errors = problem.map_or(&[][..], |problem| problem.errors.as_slice());
         if let Some(Layer::FlightEdit(edit)) = self.state.layers.get_mut(at.wrapping_sub(1))
@@ -222,7 +240,7 @@ impl Step<'_> {
             return;
         }
         change.sending = false;
-        change.notice = Some(failure.words.clone());
+        change.notice = Some(words.to_owned());
         self.state.layers.insert(at, Layer::FlightChange(change));
     }
 
@@ -264,9 +282,9 @@ impl Step<'_> {
     fn ask_about_change_again(&mut self, at: usize, mut change: Box<FlightChange>) {
         let name = name_of(&change.flight);
         let done = if change.flight.status == FlightStatus::Cancelled {
-            Some("has been cancelled by somebody else meanwhile")
+            Some("is cancelled already")
         } else if change.plan != FlightPlan::Cancel && change.differences().is_empty() {
-            Some("has been changed so by somebody else meanwhile")
+            Some("is so already: it was changed meanwhile")
         } else {
             None
         };

@@ -340,7 +340,7 @@ fn what_somebody_else_has_done_already_is_told() {
     now.departure = "2026-11-25T09:15:00-05:00".parse().unwrap();
     read(&mut desk, Ok(now));
     assert_eq!(desk.layers(), ["Search", "Flights"]);
-    let words = "UA101 WE 25NOV has been changed so by somebody else meanwhile";
+    let words = "UA101 WE 25NOV is so already: it was changed meanwhile";
     assert_eq!(desk.message(), Some((Tone::Warning, words)));
 
     let mut desk = moved();
@@ -351,12 +351,7 @@ fn what_somebody_else_has_done_already_is_told() {
     read(&mut desk, Ok(now));
     assert_eq!(desk.layers(), ["Search", "Flights"]);
     assert!(desk.screen(80, 24).contains("CANCELLED"));
-    assert!(
-        desk.message()
-            .unwrap()
-            .1
-            .contains("cancelled by somebody else")
-    );
+    assert!(desk.message().unwrap().1.contains("is cancelled already"));
 }
 
 #[test]
@@ -424,6 +419,11 @@ fn bookings_that_cannot_be_read_are_told_and_hold_up_nobody() {
         result: Err(offline()),
     });
     assert!(!asked(&desk).sending, "it may be tried again");
+    let screen = desk.screen(100, 24);
+    assert!(
+        screen.contains("Whether it is cancelled is not known"),
+        "{screen}"
+    );
     assert!(desk.screen(100, 24).contains("connection refused"));
     assert!(matches!(desk.message(), Some((Tone::Error, _))));
 }
@@ -440,6 +440,20 @@ fn late_answers_and_an_ended_session_lose_nothing() {
         desk.layers(),
         ["Search", "Flights", "What it touches", "Log in"]
     );
+}
+
+#[test]
+fn an_answer_to_a_question_that_was_left_is_told() {
+    let mut desk = moved();
+    desk.types("y<esc><esc>");
+    assert_eq!(desk.layers(), ["Search", "Flights"]);
+    patched(&mut desk, Err(stale()));
+    let words = "Not changed: it was changed meanwhile";
+    assert_eq!(desk.message(), Some((Tone::Warning, words)));
+    let mut now = flight(101);
+    now.aircraft = "320".parse().unwrap();
+    read(&mut desk, Ok(now));
+    assert!(desk.screen(80, 24).contains("320"));
 }
 
 #[test]
