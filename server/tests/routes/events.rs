@@ -40,7 +40,7 @@ impl Stream {
                     assert!(field("id: ").is_some(), "{message}");
                     (kind.to_owned(), serde_json::from_str(data).unwrap())
                 });
-                self.text = rest.to_owned();
+                rest.clone_into(&mut self.text);
                 if let Some(heard) = heard {
                     return heard;
                 }

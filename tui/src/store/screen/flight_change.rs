@@ -13,10 +13,11 @@ use airside_common::user::Office;
 use jiff::Span;
 
 use super::Loading;
-use super::flights::{cabin_label, cabin_name, clock};
+use super::flights::{cabin_label, cabin_name};
 use crate::dates;
 use crate::store::form::{Field, Form};
 use crate::store::list::ListCursor;
+use crate::time_entry::clock;
 
 /// The days on which a flight may arrive, from the day of its departure: within 24 hours, and clocks differ by up to 26.
 const ARRIVALS: [(i32, &str); 4] = [
