@@ -16,7 +16,7 @@ use crate::store::moment::Moment;
 use crate::store::queues::QueueState;
 use crate::time_entry;
 
-/// All queues; what lies on them is [`QueueState`](crate::store::queues::QueueState)'s.
+/// All queues; what lies on them is [`QueueState`]'s.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Queues {
     pub(crate) list: ListCursor,
