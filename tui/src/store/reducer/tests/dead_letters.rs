@@ -93,6 +93,15 @@ fn pages_are_read_as_the_cursor_goes() {
 }
 
 #[test]
+fn no_page_is_asked_for_while_the_list_is_read_anew() {
+    let mut desk = Desk::admin();
+    desk.types("<alt-d>");
+    reads(&mut desk, vec![letter(9), letter(8)], Some("8"));
+    assert_eq!(desk.types("r").len(), 1);
+    assert_eq!(desk.types("<end>"), []);
+}
+
+#[test]
 fn refreshing_keeps_the_cursor_on_its_letter() {
     let mut desk = listed();
     desk.types("<down>r");
