@@ -40,7 +40,8 @@ impl Stream {
                     assert!(field("id: ").is_some(), "{message}");
                     (kind.to_owned(), serde_json::from_str(data).unwrap())
                 });
-                rest.clone_into(&mut self.text);
+                let end = self.text.len() - rest.len();
+                self.text.drain(..end);
                 if let Some(heard) = heard {
                     return heard;
                 }
