@@ -18,7 +18,7 @@ pub(super) struct Call {
     pub(super) if_match: Option<u64>,
     /// The last message of a stream that was heard.
     pub(super) last_id: Option<String>,
-    /// How long the call may take, where it is not [`CALL_LIMIT`].
+    /// How long the call may take, where it is not [`super::CALL_LIMIT`].
     pub(super) limit: Option<Duration>,
     pub(super) accept: &'static str,
 }
