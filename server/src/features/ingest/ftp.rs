@@ -76,14 +76,16 @@ fn is_unknown(error: &FtpError) -> bool {
             | Status::NotImplementedParameter))
 }
 
-/// What became of a transfer that was asked for. Where files are encrypted, a client only hears that nobody is there to
-/// agree with; why stands in the answer that is still to be read.
+/// What became of a transfer that was asked for. Where files are encrypted, a client may only hear that nobody is there to
+/// agree with, or see its second connection end; why stands in the answer that is still to be read.
 async fn begun<T>(
     connection: &mut Connection,
     asked: Result<FtpResult<T>, Elapsed>,
 ) -> FtpResult<T> {
     match asked {
-        Ok(Err(error @ FtpError::SecureError(_))) => Err(reason(connection, error).await),
+        Ok(Err(error @ (FtpError::SecureError(_) | FtpError::ConnectionError(_)))) => {
+            Err(reason(connection, error).await)
+        }
         Ok(answer) => answer,
         Err(_) => Err(reason(connection, late()).await),
     }
