@@ -1,6 +1,8 @@
 //! An upload, from its first byte until it is completed, beside the import of the same file by the command that reads it
-//! from the disk.
+//! from the disk: to a process that only takes and merges uploads, and to one that does everything, and so follows each
+//! flight for searches, bookings and messages meanwhile.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -21,6 +23,15 @@ use super::rounds::{in_turn, median};
 
 const ROUNDS: usize = 3;
 const PASSWORD: &str = "runway-lantern-27";
+/// What uploads need, and nothing else; and everything.
+const SERVICES: [(&str, &str, Aim); 2] = [
+    ("uploads alone", "auth,admin,worker", Aim::Ratio(0.9)),
+    (
+        "everything",
+        "auth,search,bookings,admin,worker,ingest,relay,notifier,analytics",
+        Aim::None,
+    ),
+];
 /// From one look at an upload to the next.
 const LOOK: Duration = Duration::from_millis(50);
 const PATIENCE: Duration = Duration::from_mins(10);
@@ -49,12 +60,27 @@ fn beside_import(
     (file, rows): (&Path, usize),
     empty: &dyn Fn(&Folder) -> String,
 ) {
+    for (does, roles, aim) in SERVICES {
+        let settings = [("AIRSIDE_ROLES", roles.as_ref())];
+        let pair = in_turn_with_import(runtime, &settings, (file, rows), empty);
+        let name = format!("upload of {rows} rows to {name}, by a process for {does}");
+        report.beside(&name, "rows/s", pair, aim);
+    }
+}
+
+/// The rows a second of a server with these settings, and of an import.
+fn in_turn_with_import(
+    runtime: &Runtime,
+    settings: &[(&str, &OsStr)],
+    (file, rows): (&Path, usize),
+    empty: &dyn Fn(&Folder) -> String,
+) -> (f64, f64) {
     let a_second = |took: Duration| rows as f64 / took.as_secs_f64();
     let (ours, others) = in_turn(
         ROUNDS,
         || {
             let place = Place::prepared(empty);
-            let server = Server::serving(&place.data, &place.database, &[]);
+            let server = Server::serving(&place.data, &place.database, settings);
             let token = log_in(server.address, "bench", PASSWORD);
             server.wait_for_rest();
             let begun = Instant::now();
@@ -71,9 +97,7 @@ fn beside_import(
             a_second(begun.elapsed())
         },
     );
-    let pair = (median(ours), median(others));
-    let name = format!("upload of {rows} rows to {name}, beside its import");
-    report.beside(&name, "rows/s", pair, Aim::Ratio(0.9));
+    (median(ours), median(others))
 }
 
 /// A database with its tables and one admin, and a folder for what a server keeps beside it.
