@@ -8,6 +8,7 @@ mod flights;
 mod login;
 mod queues;
 mod reading;
+mod record;
 mod results;
 mod search;
 mod seats;
@@ -82,8 +83,8 @@ fn draw_layer(state: &State, layer: &Layer, body: Rect, frame: &mut Frame<'_>) {
         Layer::Booking(booking) => booking::draw(state, booking, body, frame),
         Layer::Seats(picker) => seats::draw(state, picker, body, frame),
         Layer::Bookings(bookings) => bookings::draw(state, bookings, body, frame),
-        Layer::Record(record) => bookings::draw_record(state, record, body, frame),
-        Layer::Segments(choice) => bookings::draw_segments(state, choice, body, frame),
+        Layer::Record(record) => record::draw(state, record, body, frame),
+        Layer::Segments(choice) => record::draw_segments(state, choice, body, frame),
         Layer::Queues(queues) => queues::draw(state, queues, body, frame),
         Layer::Queue(view) => queues::draw_one(state, view, body, frame),
         Layer::QueueForm(form) => queues::draw_form(state, form, body, frame),
