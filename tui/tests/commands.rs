@@ -262,7 +262,9 @@ async fn a_script_reads_the_queues_and_accepts_what_happened() {
     let rebooked = run(&rebook).await;
     assert_eq!(rebooked.status.code(), Some(0), "{rebooked:?}");
     assert!(String::from_utf8_lossy(&rebooked.stdout).contains("HK"));
-    let nothing = run(&rebook).await;
+    let again = run(&rebook).await;
+    assert_eq!(again.status.code(), Some(0), "what it found out: {again:?}");
+    let nothing = run(&["rebook", &locator, "--accept"]).await;
     assert_eq!(nothing.status.code(), Some(3), "{nothing:?}");
     assert!(String::from_utf8_lossy(&nothing.stderr).contains("nothing has changed"));
 }

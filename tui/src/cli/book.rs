@@ -1,19 +1,18 @@
 //! `airside book`
 
-use std::io::Read;
-use std::str::FromStr;
-use std::time::Duration;
-
 use airside_common::ParseError;
 use airside_common::api::bookings::{Contact, CreateBooking, NewSegment, Passenger, SeatChoice};
-use airside_common::booking::{OperationKey, PassengerType};
+use airside_common::booking::PassengerType;
 use airside_common::flight::Cabin;
 use airside_common::money::{Money, parse_currency};
 use airside_common::text::{Email, Phone};
 use airside_common::time::Instant;
 use clap::Args;
+use std::io::Read;
+use std::str::FromStr;
 
-use super::{CliError, Form, Workplace, json, print, settle};
+use super::settle::{self, Sending};
+use super::{CliError, Form, Workplace, print};
 
 /// Book flights.
 ///
@@ -55,12 +54,9 @@ pub struct Book {
     /// The whole request as JSON, from a file or from - for standard input, instead of the above.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["segments", "passengers", "email", "phone", "seats", "hold", "time_limit", "waitlist", "expected_total"])]
     body: Option<String>,
-    /// The key of this booking; a random one where it is missing.
-    #[arg(long)]
-    key: Option<OperationKey>,
-    /// For how many seconds to try.
-    #[arg(long, default_value_t = 60, value_name = "SECONDS")]
-    timeout: u64,
+    /// How it is sent.
+    #[command(flatten)]
+    sending: Sending,
     /// In which form the result is printed.
     #[command(flatten)]
     pub form: Form,
@@ -86,14 +82,10 @@ impl Book {
             },
         };
         let api = at.session()?;
-        let key = self.key.unwrap_or_else(OperationKey::random);
-        let patience = Duration::from_secs(self.timeout);
+        let (key, patience) = self.sending.begin();
         let booking =
             settle::until_settled(&key, patience, || api.create_booking(&key, &request)).await?;
-        if self.form.json {
-            return json(&booking);
-        }
-        Ok(print::booking(&booking))
+        print::in_form(&booking, self.form)
     }
 }
 

@@ -1,13 +1,11 @@
 //! `airside cancel`
 
-use std::time::Duration;
-
-use airside_common::booking::OperationKey;
 use airside_common::locator::Locator;
 use clap::Args;
 
 use super::ask::ask;
-use super::{CliError, Form, Workplace, json, print, settle};
+use super::settle::{self, Sending};
+use super::{CliError, Form, Workplace, print};
 
 /// Give a booking back.
 #[derive(Debug, Args)]
@@ -21,12 +19,9 @@ pub struct Cancel {
     /// Only if the booking has this version; without it, whatever it is now.
     #[arg(long)]
     version: Option<u64>,
-    /// The key of this cancellation; a random one where it is missing.
-    #[arg(long)]
-    key: Option<OperationKey>,
-    /// For how many seconds to try.
-    #[arg(long, default_value_t = 60, value_name = "SECONDS")]
-    timeout: u64,
+    /// How it is sent.
+    #[command(flatten)]
+    sending: Sending,
     /// In which form the result is printed.
     #[command(flatten)]
     pub form: Form,
@@ -44,15 +39,11 @@ impl Cancel {
             }
             self.version.unwrap_or(booking.version)
         };
-        let key = self.key.unwrap_or_else(OperationKey::random);
-        let patience = Duration::from_secs(self.timeout);
+        let (key, patience) = self.sending.begin();
         let cancelled = settle::until_settled(&key, patience, || {
             api.cancel_booking(&key, self.locator, version)
         })
         .await?;
-        if self.form.json {
-            return json(&cancelled);
-        }
-        Ok(print::booking(&cancelled))
+        print::in_form(&cancelled, self.form)
     }
 }

@@ -8,6 +8,7 @@ use airside_common::api::search::{FlightOffer, Itinerary, ItineraryPage, Itinera
 use airside_common::booking::PassengerType;
 use airside_common::text::printable;
 
+use super::{CliError, Form, json};
 use crate::date_entry::spelled;
 use crate::store::rebooking::flown as living;
 
@@ -39,6 +40,15 @@ pub(super) fn itineraries(page: &ItineraryPage, query: &ItineraryQuery) -> Strin
         );
     }
     out
+}
+
+/// A booking that was written, in the form that was asked for.
+pub(super) fn in_form(written: &Booking, form: Form) -> Result<String, CliError> {
+    if form.json {
+        json(written)
+    } else {
+        Ok(booking(written))
+    }
 }
 
 /// One booking in full.

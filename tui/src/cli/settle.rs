@@ -4,11 +4,31 @@ use std::time::{Duration, Instant};
 
 use airside_common::api::bookings::Booking;
 use airside_common::booking::OperationKey;
+use clap::Args;
 
 use super::CliError;
 use crate::effects::http::{ApiError, Verdict, verdict_on};
 use crate::store::ledger::answer::SetbackKind;
 use crate::store::ledger::backoff::{self, Jitter};
+
+/// How a write is sent.
+#[derive(Debug, Args)]
+pub(super) struct Sending {
+    /// The key of this write; a random one where it is missing.
+    #[arg(long)]
+    pub(super) key: Option<OperationKey>,
+    /// For how many seconds to try.
+    #[arg(long, default_value_t = 60, value_name = "SECONDS")]
+    timeout: u64,
+}
+
+impl Sending {
+    /// The key, and how long to try.
+    pub(super) fn begin(self) -> (OperationKey, Duration) {
+        let key = self.key.unwrap_or_else(OperationKey::random);
+        (key, Duration::from_secs(self.timeout))
+    }
+}
 
 /// Sends until an answer ends it, waiting between attempts as the console does.
 ///
