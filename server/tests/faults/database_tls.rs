@@ -3,31 +3,12 @@
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, chown};
 use std::path::Path;
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use serde_json::Value;
 use sqlx::{Connection, PgConnection};
 
+use crate::certificates::Certificates;
 use crate::cluster::Cluster;
 use crate::process::Place;
-
-/// An authority that nobody else knows: its certificate, and what signs.
-pub(crate) fn authority() -> (String, Issuer<'static, KeyPair>) {
-    let key = KeyPair::generate().unwrap();
-    let mut parameters = CertificateParams::new(Vec::new()).unwrap();
-    parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let certificate = parameters.self_signed(&key).unwrap().pem();
-    (certificate, Issuer::new(parameters, key))
-}
-
-/// The certificate of a server at `127.0.0.1` by the word of an authority, and its key.
-pub(crate) fn certificate(authority: &Issuer<'static, KeyPair>) -> (String, String) {
-    let key = KeyPair::generate().unwrap();
-    let certificate = CertificateParams::new(vec!["127.0.0.1".to_owned()])
-        .unwrap()
-        .signed_by(&key, authority)
-        .unwrap();
-    (certificate.pem(), key.serialize_pem())
-}
 
 /// Writes a file that only the user of a folder may read.
 fn write_private(path: &Path, text: &str, folder: &Path) {
@@ -44,12 +25,20 @@ fn write_private(path: &Path, text: &str, folder: &Path) {
     chown(path, Some(owner.uid()), Some(owner.gid())).unwrap();
 }
 
-/// Has a server speak TLS as `127.0.0.1`, by the word of an authority.
-async fn certify(cluster: &Cluster, authority: &Issuer<'static, KeyPair>) {
-    let (certificate, key) = certificate(authority);
+/// Has a server speak TLS as `127.0.0.1`, by the word of our authority.
+async fn certify(cluster: &Cluster, certificates: &Certificates) {
     let folder = cluster.folder().join("postgres");
-    write_private(&folder.join("server.crt"), &certificate, &folder);
-    write_private(&folder.join("server.key"), &key, &folder);
+    let read = |file: &Path| std::fs::read_to_string(file).unwrap();
+    write_private(
+        &folder.join("server.crt"),
+        &read(&certificates.server),
+        &folder,
+    );
+    write_private(
+        &folder.join("server.key"),
+        &read(&certificates.key),
+        &folder,
+    );
     let on = "ALTER SYSTEM SET ssl = on";
     cluster.execute("postgres", on).await;
     cluster.execute("postgres", "SELECT pg_reload_conf()").await;
@@ -58,23 +47,17 @@ async fn certify(cluster: &Cluster, authority: &Issuer<'static, KeyPair>) {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_database_must_prove_who_it_is() {
     let cluster = Cluster::start(0).await;
-    let (root, issuer) = authority();
-    certify(&cluster, &issuer).await;
-    let folder = tempfile::tempdir().unwrap();
-    let file = |name: &str, text: &str| {
-        let path = folder.path().join(name);
-        std::fs::write(&path, text).unwrap();
-        path.display().to_string()
-    };
-    let (ours, other) = (file("ours.pem", &root), file("other.pem", &authority().0));
+    let certificates = Certificates::new();
+    certify(&cluster, &certificates).await;
+    let (ours, other) = (&certificates.ours, &certificates.other);
 
     let place = Place::empty_on_server(cluster.address("postgres").to_owned()).await;
     let plain = place.database();
-    let verified = |host: &str, mode: &str, root: &str| {
+    let verified = |host: &str, mode: &str, root: &Path| {
         let address = plain.replace("@127.0.0.1:", &format!("@{host}:"));
-        format!("{address}?sslmode={mode}&sslrootcert={root}")
+        format!("{address}?sslmode={mode}&sslrootcert={}", root.display())
     };
-    let database = verified("127.0.0.1", "verify-full", &ours);
+    let database = verified("127.0.0.1", "verify-full", ours);
     let place = place.with("AIRSIDE_DATABASE_URL", database);
     let place = place.furnished(2, 10).await;
     let server = place.start().await;
@@ -96,10 +79,10 @@ async fn the_database_must_prove_who_it_is() {
     server.stop().await;
 
     for (host, mode, root, taken) in [
-        ("127.0.0.1", "verify-full", &other, false),
-        ("127.0.0.1", "verify-ca", &other, false),
-        ("localhost", "verify-full", &ours, false),
-        ("localhost", "verify-ca", &ours, true),
+        ("127.0.0.1", "verify-full", other, false),
+        ("127.0.0.1", "verify-ca", other, false),
+        ("localhost", "verify-full", ours, false),
+        ("localhost", "verify-ca", ours, true),
     ] {
         let other = place.beside();
         let other = other.with("AIRSIDE_DATABASE_URL", verified(host, mode, root));

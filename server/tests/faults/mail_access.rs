@@ -1,7 +1,7 @@
 //! Who may hand in mail, and to whom: TLS and logging in, with a real mail server.
 
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use base64::prelude::BASE64_STANDARD;
 use rstest::rstest;
 use tempfile::{NamedTempFile, TempDir};
 
-use crate::database_tls::{authority, certificate};
+use crate::certificates::Certificates;
 use crate::process::{Place, Store};
 use crate::waiting::until;
 
@@ -22,26 +22,19 @@ struct SecureMailServer {
     process: Child,
     port: u16,
     folder: TempDir,
-    root: PathBuf,
+    certificates: Certificates,
 }
 
 impl SecureMailServer {
     fn start(how: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let file = |name: &str, text: &str| {
-            let path = folder.path().join(name);
-            std::fs::write(&path, text).unwrap();
-            path
-        };
-        let (root, issuer) = authority();
-        let (pem, key) = certificate(&issuer);
-        let root = file("root.pem", &root);
+        let certificates = Certificates::new();
         let program = Path::new(env!("CARGO_MANIFEST_DIR"));
         // Debian's, which has the module that `scripts/services` installs.
         let mut process = Command::new("/usr/bin/python3")
             .arg(program.join("tests/faults/secure_mail_server.py"))
             .arg(how)
-            .args([file("server.pem", &pem), file("server.key", &key)])
+            .args([&certificates.server, &certificates.key])
             .args(["airside", SECRET])
             .arg(folder.path().join("mail"))
             .stdin(Stdio::piped())
@@ -54,7 +47,7 @@ impl SecureMailServer {
         Self {
             port: line.trim().parse().unwrap(),
             process,
-            root,
+            certificates,
             folder,
         }
     }
@@ -120,7 +113,13 @@ async fn told(server: &SecureMailServer, url: &str, root: Option<&Path>, said: &
 async fn mail_is_handed_in_by_tls_to_who_is_known(#[values("smtps", "starttls")] how: &str) {
     let server = SecureMailServer::start(how);
     let url = server.url(how, SECRET);
-    told(&server, &url, Some(&server.root), "the mail server is away").await;
+    told(
+        &server,
+        &url,
+        Some(&server.certificates.ours),
+        "the mail server is away",
+    )
+    .await;
     assert_eq!(server.mails(), 1);
 }
 
@@ -129,9 +128,7 @@ async fn mail_is_handed_in_by_tls_to_who_is_known(#[values("smtps", "starttls")]
 async fn a_mail_server_must_prove_who_it_is(#[values("smtps", "starttls")] how: &str) {
     let server = SecureMailServer::start(how);
     let url = server.url(how, SECRET);
-    let other = NamedTempFile::new().unwrap();
-    std::fs::write(other.path(), authority().0).unwrap();
-    for root in [Some(other.path()), None] {
+    for root in [Some(&*server.certificates.other), None] {
         let log = told(&server, &url, root, "the mail server is away").await;
         assert!(log.contains("certificate"), "{log}");
         assert_eq!(server.mails(), 0);
@@ -142,15 +139,20 @@ async fn a_mail_server_must_prove_who_it_is(#[values("smtps", "starttls")] how: 
 async fn who_may_not_hand_in_mail_is_told_without_the_password() {
     let server = SecureMailServer::start("starttls");
     let url = server.url("starttls", &format!("{SECRET}-of-before"));
-    let log = told(&server, &url, Some(&server.root), "the mail server is away").await;
+    let log = told(
+        &server,
+        &url,
+        Some(&server.certificates.ours),
+        "the mail server is away",
+    )
+    .await;
     assert!(log.contains("535"), "{log}");
     assert_eq!(server.mails(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn certificates_that_are_none_or_of_no_use_keep_the_server_from_starting() {
-    let file = NamedTempFile::new().unwrap();
-    std::fs::write(file.path(), authority().0).unwrap();
+    let certificates = Certificates::new();
     for (url, path, said) in [
         (
             "smtps://127.0.0.1:1",
@@ -159,7 +161,7 @@ async fn certificates_that_are_none_or_of_no_use_keep_the_server_from_starting()
         ),
         (
             "smtp://127.0.0.1:1",
-            file.path(),
+            &*certificates.ours,
             "mail.url asks for no TLS",
         ),
     ] {

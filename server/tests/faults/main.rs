@@ -8,6 +8,7 @@
 mod bookers;
 mod bookings;
 mod broker;
+mod certificates;
 mod clerk;
 mod clock;
 mod cluster;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tempfile::NamedTempFile;
 
 use crate::broker::Broker;
-use crate::database_tls::{authority, certificate};
+use crate::certificates::Certificates;
 use crate::process::{Place, Store};
 use crate::waiting::until;
 
@@ -73,24 +73,16 @@ async fn a_broker_that_refuses_is_told_of_without_the_password() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broker_must_prove_who_it_is() {
     let broker = Broker::start().await;
-    let folder = tempfile::tempdir().unwrap();
-    let file = |name: &str, text: &str| {
-        let path = folder.path().join(name);
-        std::fs::write(&path, text).unwrap();
-        path
-    };
-    let (root, issuer) = authority();
-    let (pem, key) = certificate(&issuer);
-    let ours = file("ours.pem", &root);
-    let other = file("other.pem", &authority().0);
+    let certificates = Certificates::new();
+    let (ours, other) = (&certificates.ours, &certificates.other);
     let port = broker
-        .certify(&ours, &file("server.pem", &pem), &file("server.key", &key))
+        .certify(ours, &certificates.server, &certificates.key)
         .await;
     for (host, root, ready) in [
-        ("127.0.0.1", Some(&ours), "ok"),
-        ("127.0.0.1", Some(&other), "does not answer"),
+        ("127.0.0.1", Some(ours), "ok"),
+        ("127.0.0.1", Some(other), "does not answer"),
         ("127.0.0.1", None, "does not answer"),
-        ("localhost", Some(&ours), "does not answer"),
+        ("localhost", Some(ours), "does not answer"),
     ] {
         let url = Broker::address("amqps", broker.user(), host, port);
         let place = place().await;
