@@ -4,10 +4,12 @@ use airside_common::event::Unserved;
 use airside_common::time::CalendarDate;
 
 use super::*;
+use crate::bus::memory::MemoryBus;
+use crate::bus::{Bus, Envelope};
 use crate::cache::memory::MemoryCache;
 use crate::clock::Clock;
 use crate::features::flights::store::CabinTerms;
-use crate::features::search::consumers::react;
+use crate::features::search::consumers::{follow, react};
 use crate::features::search::kept::OLDEST_AVAILABILITY;
 use crate::features::search::timetable::tests::{flight, named};
 use airside_common::event::Event;
@@ -15,6 +17,7 @@ use airside_common::money::{Currency, Money};
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use rstest::rstest;
+use tokio_util::sync::CancellationToken;
 
 /// Noon of 2026-12-01 UTC, and so many seconds.
 #[derive(Default)]
@@ -366,6 +369,41 @@ async fn answers_are_kept_until_something_in_them_changes() {
     };
     react(&search, &event).await.unwrap();
     assert_eq!(serials(&page(&search, asked).await)[0], [2]);
+}
+
+#[tokio::test]
+async fn the_parts_of_an_import_are_in_the_timetable_by_one_change() {
+    let (shelf, search) = search().await;
+    let search = Arc::new(search);
+    let bus = MemoryBus::default();
+    let events = bus.subscribe("search").await.unwrap();
+    let stop = CancellationToken::new();
+    let before = search.timetable();
+    let mut told = Vec::new();
+    for serial in 70..72 {
+        let new = flight(FlightId::new(0, 0), "JFK", "LAX", 20 * 60, 360);
+        let new = named(new, serial);
+        told.push(Envelope {
+            id: serial.into(),
+            at: Timestamp::now(),
+            event: Event::FlightsImported {
+                flights: vec![new.id],
+            },
+        });
+        shelf.flights.lock().push(new);
+    }
+    bus.publish(told).await.unwrap();
+    let following = tokio::spawn(follow(Arc::clone(&search), events, stop.clone()));
+    let both = async {
+        while search.timetable().len() < before.len() + 2 {
+            tokio::task::yield_now().await;
+        }
+    };
+    let patience = Duration::from_secs(20);
+    tokio::time::timeout(patience, both).await.unwrap();
+    assert_eq!(search.timetable().generation(), before.generation() + 1);
+    stop.cancel();
+    following.await.unwrap();
 }
 
 #[tokio::test]

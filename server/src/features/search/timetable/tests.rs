@@ -90,6 +90,17 @@ fn flights_come_change_and_go() {
 }
 
 #[test]
+fn what_comes_later_stands_in_order_with_what_was_there() {
+    let reference = reference();
+    let first = Timetable::empty(reference).with(reference, &[], &[one(1, 600), one(2, 900)]);
+    let both = first.with(reference, &[], &[one(3, 700), one(4, 300), one(5, 1000)]);
+    let index = |code: &str| reference.find(code.parse().unwrap()).unwrap();
+    let flights = both.flights(index("JFK"), index("LAX"));
+    let serials: Vec<i64> = flights.iter().map(|e| e.id().raw() & 0xffff).collect();
+    assert_eq!(serials, [4, 1, 3, 2, 5]);
+}
+
+#[test]
 fn flights_are_found_by_where_they_end() {
     let reference = reference();
     let other = named(flight(FlightId::new(0, 0), "ORD", "LAX", 500, 200), 3);
