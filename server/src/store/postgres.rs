@@ -22,6 +22,7 @@ use replicas::Replicas;
 use standing::WalPosition;
 
 mod analytics;
+mod at_once;
 pub(crate) mod audit;
 mod auth;
 mod bookings;

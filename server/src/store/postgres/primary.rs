@@ -4,7 +4,7 @@
 //! recovery takes no writes, nor does a server of a timeline below the highest that was seen. So nothing has to go wrong
 //! for the search to begin, and a primary that was replaced and comes back is not written to.
 
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -13,6 +13,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection, PgConnection, PgPool};
 use tokio_util::sync::CancellationToken;
 
+use super::at_once::send_at_once;
 use super::bookings::BATCHES;
 use super::standing::{History, NotPrimary, Silent, Standing, ask};
 use super::{CONNECT, MOST_CONNECTIONS, OpenError, migrate};
@@ -102,6 +103,9 @@ impl Serving {
     }
 }
 
+/// It is the same for all connections of the process.
+static DELAYED: Once = Once::new();
+
 /// Connections that were each asked whether they lead to a server that may be given writes.
 pub(super) fn pool(
     options: PgConnectOptions,
@@ -109,6 +113,7 @@ pub(super) fn pool(
     most_connections: u32,
 ) -> PgPool {
     let history = Arc::clone(history);
+    let port = options.get_port();
     PgPoolOptions::new()
         .max_connections(most_connections)
         .acquire_timeout(CONNECT)
@@ -126,6 +131,11 @@ pub(super) fn pool(
         .after_connect(move |connection, _| {
             let history = Arc::clone(&history);
             Box::pin(async move {
+                if let Err(error) = send_at_once(port) {
+                    DELAYED.call_once(|| {
+                        tracing::warn!(%error, "what is sent to PostgreSQL may be put off by up to 40 ms");
+                    });
+                }
                 let standing = ask(connection).await?;
                 let admitted = history.admits(&standing);
                 admitted.map_err(|refusal| sqlx::Error::Configuration(refusal.into()))
