@@ -276,13 +276,13 @@ impl Step<'_> {
     }
 
     fn totals_read(&mut self, request: u64, result: Result<QueueTotals, Failure>) {
-        if !self.state.queues.loading.is(request) {
-            return;
-        }
         let queues = &mut self.state.queues;
-        queues.loading = Loading::No;
+        let awaited = queues.loading.is(request);
+        if awaited {
+            queues.loading = Loading::No;
+        }
         match result {
-            Ok(totals) => {
+            Ok(totals) if awaited => {
                 queues.totals = totals.items;
                 queues.error = None;
                 let behind = queues.behind;
@@ -291,9 +291,12 @@ impl Step<'_> {
                     self.ask_totals(GATHERED);
                 }
             }
+            Ok(_) => self.reached(),
             Err(failure) => {
-                queues.behind = true;
-                queues.error = Some(failure.words.clone());
+                if awaited {
+                    queues.behind = true;
+                    queues.error = Some(failure.words.clone());
+                }
                 self.failed(&failure);
             }
         }
@@ -306,31 +309,33 @@ impl Step<'_> {
             _ => None,
         });
         let mut failed = None;
-        if let Some(view) = view {
-            view.loading = Loading::No;
-            match result {
-                Ok(page) => {
-                    let selected = view.selected().map(|item| item.id);
-                    if view.cursor.is_none() {
-                        view.items.clear();
-                    }
-                    view.items.extend(page.items);
-                    view.next_cursor = page.next_cursor;
-                    view.error = None;
-                    let same = |item: &QueueItem| Some(item.id) == selected;
-                    if let Some(at) = view.items.iter().position(same) {
-                        view.list.at = at;
-                    }
-                    if view.behind {
-                        view.cursor = None;
-                        self.ask_items(view, GATHERED);
-                    }
+        match (result, view) {
+            (Ok(page), Some(view)) => {
+                view.loading = Loading::No;
+                let selected = view.selected().map(|item| item.id);
+                if view.cursor.is_none() {
+                    view.items.clear();
                 }
-                Err(failure) => {
+                view.items.extend(page.items);
+                view.next_cursor = page.next_cursor;
+                view.error = None;
+                let same = |item: &QueueItem| Some(item.id) == selected;
+                if let Some(at) = view.items.iter().position(same) {
+                    view.list.at = at;
+                }
+                if view.behind {
+                    view.cursor = None;
+                    self.ask_items(view, GATHERED);
+                }
+            }
+            (Ok(_), None) => {}
+            (Err(failure), view) => {
+                if let Some(view) = view {
+                    view.loading = Loading::No;
                     view.behind = true;
                     view.error = Some(failure.words.clone());
-                    failed = Some(failure);
                 }
+                failed = Some(failure);
             }
         }
         // A lost session opens the login above them.

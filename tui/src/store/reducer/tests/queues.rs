@@ -10,15 +10,15 @@ use airside_common::queue::QueueReason;
 use airside_common::time::Instant;
 use rstest::rstest;
 
-use crate::store::action::{Event, Live, News};
+use crate::store::action::{Event, Failure, Live, News};
 use crate::store::effect::Effect;
 use crate::store::ledger::LedgerEffect;
 use crate::store::queues::{QueueAnswer, QueueCall};
-use crate::store::state::Tone;
+use crate::store::state::{Connection, Tone};
 use crate::trial::desk::Desk;
 use crate::trial::specimens::{
-    booking, direct, in_hand, moved, noon, offline, opened, passenger, problem, queue_item,
-    refused, wrong_field,
+    booking, direct, in_hand, logged_out, moved, noon, offline, opened, passenger, problem,
+    queue_item, refused, wrong_field,
 };
 
 fn changed(office: &str, queue: u8) -> Event {
@@ -206,6 +206,41 @@ fn a_queue_shows_its_entries_and_follows_its_changes() {
         screen.contains("1 entry") && screen.contains("in hand: eve"),
         "{screen}"
     );
+}
+
+/// The list was left before its answer came, or is asked for again.
+#[rstest]
+#[case("<esc>")]
+#[case("<f5>")]
+fn a_failure_that_comes_late_is_one_still(#[case] keys: &str) {
+    let late = |failure: Failure| {
+        let mut desk = listed();
+        desk.types("<enter>");
+        let request = desk.state.requests;
+        desk.types(keys);
+        desk.queues(QueueAnswer::Items {
+            request,
+            result: Err(failure),
+        });
+        desk
+    };
+    let desk = late(offline());
+    assert!(matches!(desk.state.connection, Connection::Offline(_)));
+    let desk = late(logged_out());
+    assert_eq!(desk.layers().last(), Some(&"Log in"));
+}
+
+#[test]
+fn totals_that_fail_late_fail_still() {
+    let mut desk = listed();
+    desk.types("<f5>");
+    let request = desk.state.requests;
+    desk.types("<f5>");
+    desk.queues(QueueAnswer::Totals {
+        request,
+        result: Err(logged_out()),
+    });
+    assert_eq!(desk.layers().last(), Some(&"Log in"));
 }
 
 #[test]
