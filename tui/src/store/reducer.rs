@@ -155,6 +155,7 @@ impl Step<'_> {
         if back {
             let effects = self.state.ledger.hurry(self.state.now);
             self.ledger(effects);
+            self.reread_records();
         }
     }
 

@@ -2,7 +2,6 @@
 
 use airside_common::api::events::{BookingChanged, SeatsChanged};
 use airside_common::flight::FlightStatus;
-use airside_common::locator::Locator;
 
 use super::Step;
 use crate::store::action::{FailureKind, Live, News};
@@ -20,6 +19,7 @@ impl Step<'_> {
             Live::Connected => {
                 self.state.live.hearing = Hearing::Live;
                 self.reached();
+                self.reread_records();
                 self.catch_up_with_queues();
             }
             Live::Lost(failure) if failure.kind == FailureKind::LoggedOut => self.session_ended(),
@@ -121,20 +121,11 @@ impl Step<'_> {
 
     /// Events may be missing: what is on the screens is read anew. The seats of flights are told without being asked for.
     fn read_anew(&mut self) {
-        let state = &*self.state;
-        let records = state.layers.iter().filter_map(|layer| match layer {
-            Layer::Record(record) => match state.ledger.resolve(&record.reference) {
-                Reference::Known(locator) => Some(locator),
-                Reference::Pending(_) => None,
-            },
-            _ => None,
-        });
-        let records: Vec<Locator> = records.collect();
-        for locator in records {
-            self.effects.push(LedgerEffect::Fetch(locator).into());
-        }
         self.state.live.stays_behind();
         self.catch_up();
+        for locator in self.open_records(|_| true) {
+            self.fetch(locator);
+        }
         self.read_queues_anew();
     }
 

@@ -149,6 +149,7 @@ impl Step<'_> {
             }),
         });
         self.read_totals();
+        self.reread_records();
         for query in ["JFK", "LAX"] {
             if self.state.demo && self.state.airports.should_ask(query) {
                 self.effects.push(Effect::Airports {

@@ -17,7 +17,6 @@ use crate::keymap::Command;
 use crate::store::action::{Failure, FailureKind};
 use crate::store::effect::Effect;
 use crate::store::layer::Layer;
-use crate::store::ledger::LedgerEffect;
 use crate::store::operation::Reference;
 use crate::store::queues::{Asking, QueueAnswer, QueueCall};
 use crate::store::screen::Loading;
@@ -94,8 +93,7 @@ impl Step<'_> {
         if is_mine && self.state.queues.in_hand.is_none() {
             self.state.queues.in_hand = Some(item);
         }
-        self.state.live.reads(locator);
-        self.effects.push(LedgerEffect::Fetch(locator).into());
+        self.fetch(locator);
         self.state
             .layers
             .retain(|layer| !matches!(layer, Layer::Record(_)));

@@ -8,6 +8,7 @@ use airside_common::api::problem::Code;
 use airside_common::api::queues::{DelayItem, QueueItem, QueueItemPage, QueueItemState};
 use airside_common::queue::QueueReason;
 use airside_common::time::Instant;
+use airside_common::user::Role;
 use rstest::rstest;
 
 use crate::store::action::{Event, Failure, Live, News};
@@ -18,7 +19,7 @@ use crate::store::state::{Connection, Tone};
 use crate::trial::desk::Desk;
 use crate::trial::specimens::{
     booking, direct, in_hand, logged_out, moved, noon, offline, opened, passenger, problem,
-    queue_item, refused, wrong_field,
+    queue_item, refused, session, wrong_field,
 };
 
 fn changed(office: &str, queue: u8) -> Event {
@@ -256,6 +257,48 @@ fn an_entry_is_looked_at_without_being_taken() {
     });
     assert!(desk.screen(80, 24).contains("SMITH/ANN"));
     assert_eq!(desk.types("dpl"), [], "there is nothing in hand");
+}
+
+/// The booking was not reached: that is not to say that it is gone.
+#[test]
+fn an_entry_whose_booking_is_not_reached_is_read_again() {
+    let locator = queue_item(2).locator;
+    let fetch: Effect = LedgerEffect::Fetch(locator).into();
+    let fetched = |desk: &mut Desk, result| desk.happens(Event::Fetched { locator, result });
+    let mut desk = queue_open();
+    desk.types("<down><enter>");
+    fetched(&mut desk, Err(offline()));
+    let screen = desk.screen(80, 24);
+    assert!(
+        screen.contains("✗ the server cannot be reached"),
+        "{screen}"
+    );
+    assert!(screen.contains("F5 reads it again"), "{screen}");
+    assert!(!screen.contains("no longer there"), "{screen}");
+    assert!(desk.types("<f5>").contains(&fetch));
+    assert!(desk.screen(80, 24).contains("Reading …"));
+    fetched(&mut desk, Err(offline()));
+    // The server is there again: nobody has to ask.
+    let effects = desk.happens(Event::Live(Box::new(Live::Connected)));
+    assert_eq!(effects.iter().filter(|effect| **effect == fetch).count(), 1);
+    fetched(&mut desk, Err(logged_out()));
+    let me = session("demo", Role::Agent);
+    assert!(desk.happens(Event::LoggedIn(Ok(me))).contains(&fetch));
+    fetched(&mut desk, Ok(Box::new(with_new_times(2))));
+    assert!(desk.screen(80, 24).contains("SMITH/ANN"));
+    desk.types("<f5>");
+    fetched(&mut desk, Err(offline()));
+    let screen = desk.screen(80, 24);
+    assert!(
+        screen.contains("SMITH/ANN") && screen.contains("✗ Not read again"),
+        "{screen}"
+    );
+    // A list that brings it is an answer as well.
+    desk.reads(vec![with_new_times(2)]);
+    assert!(!desk.screen(80, 24).contains('✗'));
+    let no = problem(Code::NotFound, "there is no such booking");
+    fetched(&mut desk, Err(refused(&no)));
+    assert!(desk.screen(80, 24).contains("no longer there"));
 }
 
 /// The answer was lost, or the console was started anew.

@@ -23,6 +23,7 @@ pub(super) fn all() -> Vec<(&'static str, Desk)> {
         ("record_rebooking", record_rebooking()),
         ("record_in_hand", record_in_hand()),
         ("record_settled", record_settled()),
+        ("record_not_reached", record_not_reached()),
         ("segments", segments()),
         ("search_replacing", search_replacing()),
         ("results_replacing", results_replacing()),
@@ -84,6 +85,17 @@ fn record_settled() -> Desk {
     desk.happens(Event::Fetched {
         locator: accepted.locator,
         result: Ok(Box::new(accepted)),
+    });
+    desk
+}
+
+/// Opened from a queue while the server was away.
+fn record_not_reached() -> Desk {
+    let mut desk = queue();
+    desk.types("<enter>");
+    desk.happens(Event::Fetched {
+        locator: locator(2),
+        result: Err(offline()),
     });
     desk
 }
