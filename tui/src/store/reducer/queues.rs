@@ -13,7 +13,7 @@ use airside_common::queue::{QueueItemId, QueueNumber};
 use super::keys::moves;
 use super::{Flow, Step};
 use crate::dates;
-use crate::keymap::Command;
+use crate::keymap::{Command, Context};
 use crate::store::action::{Failure, FailureKind};
 use crate::store::effect::Effect;
 use crate::store::layer::Layer;
@@ -50,7 +50,7 @@ impl Step<'_> {
             }
             Command::Take => {
                 if let Some(number) = chosen.map(|total| total.number) {
-                    self.take_next(number);
+                    return self.take_or_show(number);
                 }
             }
             _ => {}
@@ -74,7 +74,7 @@ impl Step<'_> {
                 view.cursor = None;
                 self.ask_items(view, Duration::ZERO);
             }
-            Command::Take => self.take_next(view.number),
+            Command::Take => return self.take_or_show(view.number),
             Command::Accept => {
                 if let Some(item) = view.selected().cloned() {
                     return self.look_at(item);
@@ -93,6 +93,10 @@ impl Step<'_> {
         if is_mine && self.state.queues.in_hand.is_none() {
             self.state.queues.in_hand = Some(item);
         }
+        self.open_record(locator)
+    }
+
+    fn open_record(&mut self, locator: Locator) -> Flow {
         self.fetch(locator);
         self.state
             .layers
@@ -171,21 +175,49 @@ impl Step<'_> {
         self.state.layers = layers;
     }
 
-    /// Takes the next entry of a queue; one is in hand at a time.
-    pub(super) fn take_next(&mut self, queue: u8) {
-        if self.state.queues.asking != Asking::Nothing {
+    /// Takes the next entry of a queue, or shows the one in hand: there is one at a time.
+    fn take_or_show(&mut self, queue: u8) -> Flow {
+        let Some(item) = &self.state.queues.in_hand else {
+            self.take_next(queue);
+            return Flow::Stay;
+        };
+        let (locator, number) = (item.locator, item.queue);
+        let words =
+            format!("{locator} of queue {number} is in hand: finish it, put it off or leave it");
+        self.state.tell(Tone::Info, words);
+        self.open_record(locator)
+    }
+
+    /// Takes the next entry of a queue, where none is in hand.
+    fn take_next(&mut self, queue: u8) {
+        if self.state.queues.asking == Asking::Nothing && self.state.queues.in_hand.is_none() {
+            self.state.queues.asking = Asking::ToTake;
+            self.effects.push(Effect::Queue(QueueCall::Take { queue }));
+        }
+    }
+
+    /// Shows the entry that was taken where queues are worked on, and tells of it elsewhere: the keys that are pressed
+    /// there are meant for what is there.
+    fn show_taken(&mut self, item: &QueueItem) {
+        let top = self.state.layers.last();
+        if matches!(
+            top,
+            Some(Layer::Queues(_) | Layer::Queue(_) | Layer::Record(_))
+        ) {
+            self.bring_record(item.locator);
             return;
         }
-        if let Some(item) = &self.state.queues.in_hand {
-            let (locator, number) = (item.locator, item.queue);
-            let words = format!(
-                "{locator} of queue {number} is in hand: finish it, put it off or leave it"
-            );
-            self.state.tell(Tone::Info, words);
-            return;
-        }
-        self.state.queues.asking = Asking::ToTake;
-        self.effects.push(Effect::Queue(QueueCall::Take { queue }));
+        let keymap = &self.state.keymap;
+        let to_queues = keymap.key_of(Command::Queues, &[Context::Inside]);
+        let take = keymap.key_of(Command::Take, &[Context::Queues]);
+        let keys: Vec<String> = to_queues.into_iter().chain(take).collect();
+        let words = format!(
+            "{} of queue {} is in hand: {} to see it",
+            item.locator,
+            item.queue,
+            keys.join(" ")
+        );
+        self.state.tell(Tone::Warning, words);
     }
 
     /// Keys at a booking that are about its entry, and putting it on a queue.
@@ -350,13 +382,10 @@ impl Step<'_> {
             Ok(Some(taken)) => {
                 self.reached();
                 let TakenItem { item, booking } = *taken;
-                let locator = item.locator;
                 let effects = self.state.ledger.fetched(vec![booking], self.state.now);
                 self.ledger(effects);
+                self.show_taken(&item);
                 self.state.queues.in_hand = Some(item);
-                if self.state.is_inside() {
-                    self.bring_record(locator);
-                }
             }
             Ok(None) => {
                 self.reached();

@@ -340,6 +340,41 @@ fn taking_shows_the_booking_under_a_bar_that_says_what_is_in_hand() {
     desk.types("<esc>");
     assert_eq!(calls(&desk.types("t")).len(), 0);
     assert!(desk.message().unwrap().1.contains("is in hand"));
+    assert_eq!(
+        desk.layers(),
+        ["Search", "Queues", "Booking"],
+        "it is shown"
+    );
+}
+
+/// The agent has gone on to something else before the answer came.
+#[rstest]
+#[case("<f2>", "Search")]
+#[case("<f3>/", "Bookings")]
+#[case("<f6><f1>", "Help")]
+fn what_is_taken_does_not_take_the_keys_of_another_screen(#[case] keys: &str, #[case] top: &str) {
+    let mut desk = listed();
+    desk.types("t");
+    desk.types(keys);
+    desk.is_given(in_hand(1), with_new_times(1));
+    assert_eq!(desk.layers().last(), Some(&top));
+    let told = "TEST23 of queue 7 is in hand: F6 t to see it";
+    assert_eq!(desk.message(), Some((Tone::Warning, told)));
+    assert_eq!(calls(&desk.types("d")).len(), 0, "nothing is finished");
+    assert_eq!(calls(&desk.types("<f6>t")).len(), 1, "the totals are read");
+    assert_eq!(desk.layers().last(), Some(&"Booking"));
+    assert!(desk.screen(80, 24).contains("▌Queue 7"));
+}
+
+#[test]
+fn a_form_that_is_open_when_an_entry_is_given_stays() {
+    let mut desk = taken();
+    desk.types("d");
+    desk.queues(finished(1));
+    desk.types("ocall");
+    desk.is_given(in_hand(2), with_new_times(2));
+    desk.types(" back");
+    assert_eq!(desk.field("remark"), "call back");
 }
 
 #[test]
