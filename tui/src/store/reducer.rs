@@ -215,12 +215,25 @@ impl Step<'_> {
         while self.state.layers.last().is_some_and(Layer::is_popup) {
             self.state.layers.pop();
         }
-        match self.state.layers.iter().position(same) {
-            Some(at) => {
-                let found = self.state.layers.remove(at);
-                self.state.layers.push(found);
-            }
-            None => self.state.layers.push(layer),
-        }
+        let found = lift(&mut self.state.layers, same);
+        self.state.layers.push(found.unwrap_or(layer));
     }
+
+    /// Works on every layer, with the rest of the step at hand; what opens meanwhile stands above them.
+    fn each_layer(&mut self, mut work: impl FnMut(&mut Self, &mut Layer)) {
+        let mut layers = std::mem::take(&mut self.state.layers);
+        for layer in &mut layers {
+            work(self, layer);
+        }
+        layers.append(&mut self.state.layers);
+        self.state.layers = layers;
+    }
+}
+
+/// Takes a layer out; the popups and the help above it are about it, and close.
+fn lift(layers: &mut Vec<Layer>, which: impl Fn(&Layer) -> bool) -> Option<Layer> {
+    let at = layers.iter().position(which)?;
+    let about = |layer: &&Layer| layer.is_popup() || matches!(layer, Layer::Help(_));
+    let above = layers[at + 1..].iter().take_while(about).count();
+    layers.drain(at..=at + above).next()
 }

@@ -112,12 +112,13 @@ impl Step<'_> {
         }
     }
 
-    /// The bookings of the list on top are read again.
+    /// The bookings of the open list are read again.
     pub(super) fn read_bookings(&mut self) {
-        if let Some(Layer::Bookings(mut bookings)) = self.state.layers.pop() {
-            self.ask_bookings(&mut bookings, None);
-            self.state.layers.push(Layer::Bookings(bookings));
-        }
+        self.each_layer(|step, layer| {
+            if let Layer::Bookings(bookings) = layer {
+                step.ask_bookings(bookings, None);
+            }
+        });
         self.keep_in_view();
     }
 

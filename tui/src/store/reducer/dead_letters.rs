@@ -58,12 +58,13 @@ impl Step<'_> {
         Flow::Stay
     }
 
-    pub(super) fn read_letters_on_top(&mut self) {
-        if let Some(Layer::DeadLetters(mut letters)) = self.state.layers.pop() {
-            letters.cursor = None;
-            self.ask_letters(&mut letters);
-            self.state.layers.push(Layer::DeadLetters(letters));
-        }
+    pub(super) fn read_letters(&mut self) {
+        self.each_layer(|step, layer| {
+            if let Layer::DeadLetters(letters) = layer {
+                letters.cursor = None;
+                step.ask_letters(letters);
+            }
+        });
     }
 
     /// The next page, where the cursor comes near the end of what is there.
@@ -230,19 +231,18 @@ impl Step<'_> {
     }
 
     fn take_letter_away(&mut self, id: &str) {
-        let mut layers = std::mem::take(&mut self.state.layers);
+        let layers = &mut self.state.layers;
         layers.retain(|layer| !matches!(layer, Layer::DeadLetter(view) if view.letter.id == id));
         layers.retain(|layer| {
             !matches!(layer, Layer::Question(question)
                 if matches!(&question.then, Then::EndLetter { id: of, .. } if of.to_string() == id))
         });
-        for layer in &mut layers {
+        self.each_layer(|step, layer| {
             if let Layer::DeadLetters(letters) = layer {
                 letters.items.retain(|letter| letter.id != id);
-                self.ask_more_letters(letters);
+                step.ask_more_letters(letters);
             }
-        }
-        self.state.layers = layers;
+        });
         self.keep_in_view();
     }
 }

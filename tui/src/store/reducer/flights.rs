@@ -55,11 +55,12 @@ impl Step<'_> {
         Flow::Stay
     }
 
-    pub(super) fn read_flights_on_top(&mut self) {
-        if let Some(Layer::Flights(mut flights)) = self.state.layers.pop() {
-            self.ask_flights_anew(&mut flights);
-            self.state.layers.push(Layer::Flights(flights));
-        }
+    pub(super) fn read_flights(&mut self) {
+        self.each_layer(|step, layer| {
+            if let Layer::Flights(flights) = layer {
+                step.ask_flights_anew(flights);
+            }
+        });
     }
 
     fn ask_flights_anew(&mut self, flights: &mut Flights) {
@@ -103,15 +104,16 @@ impl Step<'_> {
             form.focus_first_error();
             return Flow::Stay;
         };
-        if let Some(Layer::Flights(mut flights)) = self.state.layers.pop() {
-            flights.filter.date = date.map(CalendarDate);
-            flights.filter.origin = origin;
-            flights.filter.destination = destination;
-            flights.filter.carrier = carrier;
-            flights.filter.number = number;
-            self.ask_flights_anew(&mut flights);
-            self.state.layers.push(Layer::Flights(flights));
-        }
+        self.each_layer(|step, layer| {
+            if let Layer::Flights(flights) = layer {
+                flights.filter.date = date.map(CalendarDate);
+                flights.filter.origin = origin;
+                flights.filter.destination = destination;
+                flights.filter.carrier = carrier;
+                flights.filter.number = number;
+                step.ask_flights_anew(flights);
+            }
+        });
         Flow::Close
     }
 

@@ -101,22 +101,14 @@ impl Step<'_> {
         if !self.state.live.catches_up() {
             return;
         }
-        let at = self
-            .state
-            .layers
-            .iter()
-            .position(|layer| matches!(layer, Layer::Bookings(_)));
-        let Some(at) = at else { return };
-        let Layer::Bookings(mut bookings) = self.state.layers.remove(at) else {
-            return;
-        };
-        if bookings.loading == Loading::No {
-            self.ask_bookings(&mut bookings, None);
-        } else {
+        self.each_layer(|step, layer| match layer {
+            Layer::Bookings(bookings) if bookings.loading == Loading::No => {
+                step.ask_bookings(bookings, None);
+            }
             // The answer may be of before.
-            self.state.live.stays_behind();
-        }
-        self.state.layers.insert(at, Layer::Bookings(bookings));
+            Layer::Bookings(_) => step.state.live.stays_behind(),
+            _ => {}
+        });
     }
 
     /// Events may be missing: what is on the screens is read anew. The seats of flights are told without being asked for.

@@ -11,7 +11,7 @@ use airside_common::locator::Locator;
 use airside_common::queue::{QueueItemId, QueueNumber};
 
 use super::keys::moves;
-use super::{Flow, Step};
+use super::{Flow, Step, lift};
 use crate::dates;
 use crate::keymap::{Command, Context};
 use crate::store::action::{Failure, FailureKind};
@@ -42,9 +42,9 @@ impl Step<'_> {
                 if let Some(total) = chosen {
                     let mut view = QueueView::new(total.number, total.name.clone());
                     self.ask_items(&mut view, Duration::ZERO);
-                    self.state
-                        .layers
-                        .retain(|layer| !matches!(layer, Layer::Queue(_)));
+                    lift(&mut self.state.layers, |layer| {
+                        matches!(layer, Layer::Queue(_))
+                    });
                     return Flow::Open(Layer::Queue(Box::new(view)));
                 }
             }
@@ -98,9 +98,9 @@ impl Step<'_> {
 
     fn open_record(&mut self, locator: Locator) -> Flow {
         self.fetch(locator);
-        self.state
-            .layers
-            .retain(|layer| !matches!(layer, Layer::Record(_)));
+        lift(&mut self.state.layers, |layer| {
+            matches!(layer, Layer::Record(_))
+        });
         Flow::Open(Layer::Record(Box::new(Record::new(Reference::Known(
             locator,
         )))))
@@ -159,20 +159,15 @@ impl Step<'_> {
     }
 
     fn reread_queues(&mut self, which: impl Fn(&QueueView) -> bool) {
-        let mut layers = std::mem::take(&mut self.state.layers);
-        for layer in &mut layers {
-            let Layer::Queue(view) = layer else { continue };
-            if !which(view) {
-                continue;
-            }
-            if view.loading == Loading::No {
+        self.each_layer(|step, layer| match layer {
+            Layer::Queue(view) if !which(view) => {}
+            Layer::Queue(view) if view.loading == Loading::No => {
                 view.cursor = None;
-                self.ask_items(view, GATHERED);
-            } else {
-                view.behind = true;
+                step.ask_items(view, GATHERED);
             }
-        }
-        self.state.layers = layers;
+            Layer::Queue(view) => view.behind = true,
+            _ => {}
+        });
     }
 
     /// Takes the next entry of a queue, or shows the one in hand: there is one at a time.

@@ -168,15 +168,16 @@ impl Step<'_> {
             form.focus_first_error();
             return Flow::Stay;
         };
-        if let Some(Layer::Results(mut results)) = self.state.layers.pop() {
-            results.query.carrier = carrier;
-            results.query.earliest = earliest;
-            results.query.latest = latest;
-            results.query.max_stops = stops;
-            results.query.flexible_days = days;
-            self.ask_anew(&mut results);
-            self.state.layers.push(Layer::Results(results));
-        }
+        self.each_layer(|step, layer| {
+            if let Layer::Results(results) = layer {
+                results.query.carrier = carrier;
+                results.query.earliest.clone_from(&earliest);
+                results.query.latest.clone_from(&latest);
+                results.query.max_stops = stops;
+                results.query.flexible_days = days;
+                step.ask_anew(results);
+            }
+        });
         Flow::Close
     }
 

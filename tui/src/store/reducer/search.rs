@@ -4,7 +4,7 @@ use airside_common::airport::Airport;
 use airside_common::api::search::{ItineraryQuery, Sort};
 use airside_common::time::CalendarDate;
 
-use super::{Flow, Step};
+use super::{Flow, Step, lift};
 use crate::dates;
 use crate::store::action::Failure;
 use crate::store::effect::Effect;
@@ -74,9 +74,9 @@ impl Step<'_> {
             error: None,
         };
         self.ask_anew(&mut results);
-        self.state
-            .layers
-            .retain(|layer| !matches!(layer, Layer::Results(_)));
+        lift(&mut self.state.layers, |layer| {
+            matches!(layer, Layer::Results(_))
+        });
         Flow::Open(Layer::Results(Box::new(results)))
     }
 

@@ -59,12 +59,13 @@ impl Step<'_> {
         Flow::Stay
     }
 
-    pub(super) fn read_uploads_on_top(&mut self) {
-        if let Some(Layer::Uploads(mut uploads)) = self.state.layers.pop() {
-            uploads.cursor = None;
-            self.ask_uploads(&mut uploads, Duration::ZERO);
-            self.state.layers.push(Layer::Uploads(uploads));
-        }
+    pub(super) fn read_uploads(&mut self) {
+        self.each_layer(|step, layer| {
+            if let Layer::Uploads(uploads) = layer {
+                uploads.cursor = None;
+                step.ask_uploads(uploads, Duration::ZERO);
+            }
+        });
     }
 
     fn ask_uploads(&mut self, uploads: &mut Uploads, after: Duration) {
@@ -169,8 +170,7 @@ impl Step<'_> {
             Ok(_) => self.reached(),
             Err(failure) => self.complain(failure),
         }
-        let mut layers = std::mem::take(&mut self.state.layers);
-        for layer in &mut layers {
+        self.each_layer(|step, layer| {
             if let Layer::Upload(view) = layer
                 && view.loading.is(request)
             {
@@ -179,13 +179,10 @@ impl Step<'_> {
                     view.upload = Upload::clone(upload);
                 }
                 if !view.upload.status.has_ended() {
-                    self.ask_upload(view, AGAIN);
+                    step.ask_upload(view, AGAIN);
                 }
             }
-        }
-        // A lost session has opened the login above them.
-        layers.append(&mut self.state.layers);
-        self.state.layers = layers;
+        });
     }
 
     fn ask_to_stop(&mut self, upload: &Upload) -> Flow {
@@ -317,15 +314,13 @@ impl Step<'_> {
                     "The file has arrived"
                 };
                 self.state.tell(Tone::Good, words);
-                let mut layers = std::mem::take(&mut self.state.layers);
-                for layer in &mut layers {
+                self.each_layer(|step, layer| {
                     if let Layer::Uploads(uploads) = layer {
                         uploads.cursor = None;
                         uploads.list = ListCursor::default();
-                        self.ask_uploads(uploads, Duration::ZERO);
+                        step.ask_uploads(uploads, Duration::ZERO);
                     }
-                }
-                self.state.layers = layers;
+                });
             }
             Err(failure) => self.complain(&failure),
         }

@@ -366,6 +366,17 @@ fn what_is_taken_does_not_take_the_keys_of_another_screen(#[case] keys: &str, #[
     assert!(desk.screen(80, 24).contains("▌Queue 7"));
 }
 
+/// The form is about a booking that opens anew.
+#[test]
+fn a_form_goes_with_its_booking() {
+    let mut desk = taken();
+    desk.types("p<f1><f6>");
+    let below = ["Search", "Booking", "Queue entry", "Help", "Queues"];
+    assert_eq!(desk.layers(), below);
+    desk.types("t");
+    assert_eq!(desk.layers(), ["Search", "Queues", "Booking"]);
+}
+
 #[test]
 fn a_form_that_is_open_when_an_entry_is_given_stays() {
     let mut desk = taken();
