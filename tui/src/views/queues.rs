@@ -132,6 +132,14 @@ pub(super) fn draw_one(state: &State, view: &QueueView, body: Rect, frame: &mut 
 fn standing(state: &State, item: &QueueItem) -> (String, Meaning) {
     match item.state {
         QueueItemState::Waiting => ("waiting".to_owned(), Meaning::Warning),
+        QueueItemState::InHand if is_own(state, item) => {
+            let until = item.taken_until.filter(|until| until.0 > state.now.wall);
+            let words = until.map_or_else(
+                || "yours no more".to_owned(),
+                |until| format!("yours until {}", clock_of(state, until)),
+            );
+            (words, Meaning::Pending)
+        }
         QueueItemState::InHand => {
             let who = item.taken_by.as_ref().map_or("?", |user| user.as_str());
             (format!("in hand: {who}"), Meaning::Pending)
@@ -142,6 +150,18 @@ fn standing(state: &State, item: &QueueItem) -> (String, Meaning) {
         ),
         QueueItemState::Done => ("done".to_owned(), Meaning::Muted),
     }
+}
+
+/// Whether an entry is in the agent's own hand.
+fn is_own(state: &State, item: &QueueItem) -> bool {
+    let session = state.session.as_ref();
+    session.is_some_and(|session| item.taken_by.as_ref() == Some(&session.me.username))
+}
+
+/// `14:00`
+fn clock_of(state: &State, at: Instant) -> String {
+    let at = at.0.to_zoned(state.zone.clone());
+    at.strftime("%H:%M").to_string()
 }
 
 /// `25NOV 14:00`
@@ -163,13 +183,10 @@ pub(super) fn in_hand(state: &State, item: &QueueItem, columns: usize) -> Line<'
             Meaning::Error,
             "given back: somebody else may take it".to_owned(),
         ),
-        Some(until) => {
-            let until = until.0.to_zoned(state.zone.clone());
-            (
-                Meaning::Warning,
-                format!("yours until {}", until.strftime("%H:%M")),
-            )
-        }
+        Some(until) => (
+            Meaning::Warning,
+            format!("yours until {}", clock_of(state, until)),
+        ),
         None => (Meaning::Warning, "yours".to_owned()),
     };
     let mut text = format!(

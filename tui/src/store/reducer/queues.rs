@@ -389,8 +389,10 @@ impl Step<'_> {
             }
             Err(failure) if failure.kind == FailureKind::Offline => {
                 self.failed(&failure);
-                let words = "No answer: an entry that was taken all the same is given back after \
-                             ten minutes";
+                // What is shown of the queue says so, once it can be read.
+                self.reread_queues(|view| view.number == queue);
+                let words =
+                    "No answer: if an entry was taken, its queue shows until when it is yours";
                 self.state.tell(Tone::Error, words);
             }
             Err(failure) => self.complain(&failure),

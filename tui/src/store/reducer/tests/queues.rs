@@ -409,7 +409,7 @@ fn an_empty_queue_and_a_lost_answer_are_told_in_words() {
         desk.message()
             .unwrap()
             .1
-            .contains("given back after ten minutes")
+            .contains("its queue shows until when it is yours")
     );
     assert_eq!(
         calls(&desk.types("t")).len(),
@@ -618,6 +618,45 @@ fn once_its_reason_is_gone_the_bar_says_so() {
     assert!(desk.screen(80, 24).contains("settled"));
     // The server has done it by itself; saying so again does no harm, and brings the next one.
     assert_eq!(calls(&desk.types("d")), [&finish(1)]);
+}
+
+#[test]
+fn a_queue_says_until_when_what_is_on_it_is_the_agents_own() {
+    let mut desk = queue_open();
+    desk.types("t");
+    let lost = QueueAnswer::Taken {
+        queue: 7,
+        result: Err(offline()),
+    };
+    let effects = desk.queues(lost);
+    assert!(matches!(
+        calls(&effects)[..],
+        [QueueCall::Items { queue: 7, .. }]
+    ));
+    desk.queues(QueueAnswer::Items {
+        request: desk.state.requests,
+        result: Ok(page(vec![in_hand(1), queue_item(2)])),
+    });
+    let screen = desk.screen(80, 24);
+    assert!(screen.contains("yours until 12:10"), "{screen}");
+    desk.waits(660);
+    let screen = desk.screen(80, 24);
+    assert!(screen.contains("yours no more"), "{screen}");
+}
+
+/// The console looks again by itself when the lease ends, and once.
+#[test]
+fn the_end_of_a_lease_is_due() {
+    let mut desk = taken();
+    let now = desk.state.now;
+    let left = in_hand(1).taken_until.unwrap().0.duration_since(now.wall);
+    let left = Duration::try_from(left).unwrap();
+    assert_eq!(desk.state.next_due(), Some(now.elapsed + left));
+    desk.waits(660);
+    assert_eq!(desk.state.next_due(), None);
+    let mut desk = taken();
+    desk.types("l");
+    assert_eq!(desk.state.next_due(), None, "it is not shown any more");
 }
 
 #[test]
