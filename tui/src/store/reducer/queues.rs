@@ -18,7 +18,7 @@ use crate::store::action::{Failure, FailureKind};
 use crate::store::effect::Effect;
 use crate::store::layer::Layer;
 use crate::store::operation::Reference;
-use crate::store::queues::{Asking, QueueAnswer, QueueCall};
+use crate::store::queues::{Asked, Asking, QueueAnswer, QueueCall};
 use crate::store::screen::Loading;
 use crate::store::screen::bookings::Record;
 use crate::store::screen::queues::{About, QueueForm, QueueView, Queues};
@@ -185,10 +185,22 @@ impl Step<'_> {
 
     /// Takes the next entry of a queue, where none is in hand.
     fn take_next(&mut self, queue: u8) {
-        if self.state.queues.asking == Asking::Nothing && self.state.queues.in_hand.is_none() {
-            self.state.queues.asking = Asking::ToTake;
-            self.effects.push(Effect::Queue(QueueCall::Take { queue }));
+        if self.state.queues.in_hand.is_none()
+            && let Some(request) = self.ask_once(Asking::ToTake)
+        {
+            let call = QueueCall::Take { request, queue };
+            self.effects.push(Effect::Queue(call));
         }
+    }
+
+    /// A number for a request that concerns the entry in hand; none while another is under way.
+    fn ask_once(&mut self, asking: Asking) -> Option<u64> {
+        if self.state.queues.asked.is_some() {
+            return None;
+        }
+        let request = self.state.next_request();
+        self.state.queues.asked = Some(Asked { request, asking });
+        Some(request)
     }
 
     /// Shows the entry that was taken where queues are worked on, and tells of it elsewhere: the keys that are pressed
@@ -253,14 +265,13 @@ impl Step<'_> {
     }
 
     fn finish(&mut self, item: &QueueItem, asking: Asking) {
-        if self.state.queues.asking != Asking::Nothing {
-            return;
+        if let Some(request) = self.ask_once(asking) {
+            self.effects.push(Effect::Queue(QueueCall::Finish {
+                request,
+                queue: item.queue,
+                id: item.id,
+            }));
         }
-        self.state.queues.asking = asking;
-        self.effects.push(Effect::Queue(QueueCall::Finish {
-            queue: item.queue,
-            id: item.id,
-        }));
     }
 
     pub(super) fn queue_form(&mut self, form: &mut QueueForm, command: Command) -> Flow {
@@ -271,11 +282,19 @@ impl Step<'_> {
             _ => return Flow::Stay,
         }
         let zone = self.state.zone.clone();
+        let request = self.state.next_request();
         let call = match form.about.clone() {
-            About::Delay { queue, id, .. } => form
-                .delayed(self.state.now, &zone)
-                .map(|body| QueueCall::Delay { queue, id, body }),
+            About::Delay { queue, id, .. } => {
+                form.delayed(self.state.now, &zone)
+                    .map(|body| QueueCall::Delay {
+                        request,
+                        queue,
+                        id,
+                        body,
+                    })
+            }
             About::Place { locator } => form.remark().map(|remark| QueueCall::Place {
+                request,
                 queue: QueueNumber::General.get(),
                 body: PlaceItem { locator, remark },
             }),
@@ -289,13 +308,35 @@ impl Step<'_> {
     }
 
     pub(super) fn queue_answered(&mut self, answer: QueueAnswer) {
+        // What another user has asked is nobody's any more, whether it went well or not.
+        if !self.state.queues.is_own(&answer) {
+            return;
+        }
         match answer {
             QueueAnswer::Totals { request, result } => self.totals_read(request, result),
             QueueAnswer::Items { request, result } => self.items_read(request, result),
-            QueueAnswer::Taken { queue, result } => self.taken(queue, result),
-            QueueAnswer::Finished { id, result } => self.finished(id, result),
-            QueueAnswer::Delayed { id, result } => self.delayed(id, result),
-            QueueAnswer::Placed { locator, result } => self.placed(locator, result),
+            QueueAnswer::Taken {
+                request,
+                queue,
+                result,
+            } => {
+                if self.state.queues.answered(request).is_some() {
+                    self.taken(queue, result);
+                }
+            }
+            QueueAnswer::Finished {
+                request,
+                id,
+                result,
+            } => {
+                if let Some(asking) = self.state.queues.answered(request) {
+                    self.finished(asking, id, result);
+                }
+            }
+            QueueAnswer::Delayed { id, result, .. } => self.delayed(id, result),
+            QueueAnswer::Placed {
+                locator, result, ..
+            } => self.placed(locator, result),
         }
         self.keep_in_view();
     }
@@ -372,7 +413,6 @@ impl Step<'_> {
     }
 
     fn taken(&mut self, queue: u8, result: Result<Option<Box<TakenItem>>, Failure>) {
-        self.state.queues.asking = Asking::Nothing;
         match result {
             Ok(Some(taken)) => {
                 self.reached();
@@ -399,8 +439,12 @@ impl Step<'_> {
         }
     }
 
-    fn finished(&mut self, id: QueueItemId, result: Result<Box<QueueItem>, Failure>) {
-        let asking = std::mem::take(&mut self.state.queues.asking);
+    fn finished(
+        &mut self,
+        asking: Asking,
+        id: QueueItemId,
+        result: Result<Box<QueueItem>, Failure>,
+    ) {
         match result {
             Ok(item) => {
                 self.reached();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use airside_common::api::bookings::Booking;
 use airside_common::api::events::{QUEUE_CHANGED, QueueChanged};
 use airside_common::api::problem::Code;
-use airside_common::api::queues::{DelayItem, QueueItem, QueueItemPage, QueueItemState};
+use airside_common::api::queues::{DelayItem, QueueItem, QueueItemPage, QueueItemState, TakenItem};
 use airside_common::queue::QueueReason;
 use airside_common::time::Instant;
 use airside_common::user::Role;
@@ -86,22 +86,102 @@ fn taken() -> Desk {
     desk
 }
 
-fn finish(n: usize) -> QueueCall {
-    QueueCall::Finish {
-        queue: 7,
-        id: queue_item(n).id,
-    }
+/// Whether an entry is said to be done, and nothing else is asked.
+fn finishes(effects: &[Effect], n: usize) -> bool {
+    matches!(calls(effects)[..], [QueueCall::Finish { queue: 7, id, .. }] if *id == queue_item(n).id)
 }
 
-fn finished(n: usize) -> QueueAnswer {
+/// Whether the next entry is asked for, and nothing else.
+fn takes(effects: &[Effect]) -> bool {
+    matches!(calls(effects)[..], [QueueCall::Take { queue: 7, .. }])
+}
+
+fn finished(desk: &Desk, n: usize) -> QueueAnswer {
     let item = QueueItem {
         state: QueueItemState::Done,
         ..queue_item(n)
     };
     QueueAnswer::Finished {
+        request: desk.asked_of_queues(),
         id: item.id,
         result: Ok(Box::new(item)),
     }
+}
+
+/// What one user has asked is answered when another one is logged in, who has asked as well.
+#[test]
+fn an_answer_to_another_user_is_dropped() {
+    let mut desk = listed();
+    desk.types("t");
+    let request = desk.asked_of_queues();
+    desk.happens(Event::LoggedOut(Ok(())));
+    let eve = session("eve", Role::Agent);
+    desk.happens(Event::LoggedIn(Ok(eve)));
+    desk.types("<f6>");
+    desk.waits_on_queues(3);
+    desk.types("<down><down><down>t");
+    let before = (desk.state.queues.asked, desk.layers());
+    let item = Box::new(in_hand(1));
+    let (id, locator) = (item.id, item.locator);
+    let taken = TakenItem {
+        item: in_hand(1),
+        booking: with_new_times(1),
+    };
+    for failure in [None, Some(offline()), Some(logged_out())] {
+        let result = failure.map_or(Ok(item.clone()), Err);
+        let answers = [
+            QueueAnswer::Taken {
+                request,
+                queue: 7,
+                result: result.clone().map(|_| Some(Box::new(taken.clone()))),
+            },
+            QueueAnswer::Items {
+                request,
+                result: result.clone().map(|item| page(vec![*item])),
+            },
+            QueueAnswer::Placed {
+                request,
+                locator,
+                result: result.clone(),
+            },
+            QueueAnswer::Finished {
+                request,
+                id,
+                result: result.clone(),
+            },
+            QueueAnswer::Delayed {
+                request,
+                id,
+                result,
+            },
+        ];
+        for answer in answers {
+            desk.queues(answer.clone());
+            assert_eq!(desk.state.queues.in_hand, None, "{answer:?}");
+            assert_eq!(desk.message(), None, "{answer:?}");
+            let after = (desk.state.queues.asked, desk.layers());
+            assert_eq!(after, before, "{answer:?}");
+            assert_eq!(desk.state.connection, Connection::Online, "{answer:?}");
+        }
+    }
+    desk.is_given(in_hand(2), with_new_times(2));
+    assert_eq!(desk.state.queues.in_hand, Some(in_hand(2)));
+}
+
+/// Of two answers the first is taken.
+#[test]
+fn an_answer_that_comes_twice_is_taken_once() {
+    let mut desk = taken();
+    desk.types("d");
+    let done = finished(&desk, 1);
+    desk.queues(done.clone());
+    assert!(
+        desk.state.queues.asked.is_some(),
+        "the next one is asked for"
+    );
+    assert_eq!(desk.queues(done), []);
+    desk.is_given(in_hand(2), with_new_times(2));
+    assert_eq!(desk.state.queues.in_hand, Some(in_hand(2)));
 }
 
 #[test]
@@ -323,7 +403,7 @@ fn what_the_agent_has_taken_is_in_hand_again_by_looking_at_it() {
 #[test]
 fn taking_shows_the_booking_under_a_bar_that_says_what_is_in_hand() {
     let mut desk = listed();
-    assert_eq!(calls(&desk.types("t")), [&QueueCall::Take { queue: 7 }]);
+    assert!(takes(&desk.types("t")));
     assert_eq!(calls(&desk.types("t")).len(), 0, "one at a time");
     let item = QueueItem {
         remark: Some("VIP".parse().unwrap()),
@@ -381,7 +461,7 @@ fn a_form_goes_with_its_booking() {
 fn a_form_that_is_open_when_an_entry_is_given_stays() {
     let mut desk = taken();
     desk.types("d");
-    desk.queues(finished(1));
+    desk.queues(finished(&desk, 1));
     desk.types("ocall");
     desk.is_given(in_hand(2), with_new_times(2));
     desk.types(" back");
@@ -393,6 +473,7 @@ fn an_empty_queue_and_a_lost_answer_are_told_in_words() {
     let mut desk = listed();
     desk.types("t");
     desk.queues(QueueAnswer::Taken {
+        request: desk.asked_of_queues(),
         queue: 7,
         result: Ok(None),
     });
@@ -402,6 +483,7 @@ fn an_empty_queue_and_a_lost_answer_are_told_in_words() {
     );
     assert_eq!(calls(&desk.types("t")).len(), 1);
     desk.queues(QueueAnswer::Taken {
+        request: desk.asked_of_queues(),
         queue: 7,
         result: Err(offline()),
     });
@@ -421,10 +503,10 @@ fn an_empty_queue_and_a_lost_answer_are_told_in_words() {
 #[test]
 fn done_takes_the_next_one_at_once_and_done_alone_does_not() {
     let mut desk = taken();
-    assert_eq!(calls(&desk.types("d")), [&finish(1)]);
+    assert!(finishes(&desk.types("d"), 1));
     assert_eq!(calls(&desk.types("d")).len(), 0);
-    let effects = desk.queues(finished(1));
-    assert_eq!(calls(&effects), [&QueueCall::Take { queue: 7 }]);
+    let effects = desk.queues(finished(&desk, 1));
+    assert!(takes(&effects));
     desk.is_given(in_hand(2), with_new_times(2));
     assert_eq!(
         desk.layers(),
@@ -432,8 +514,8 @@ fn done_takes_the_next_one_at_once_and_done_alone_does_not() {
         "in its place"
     );
     assert!(desk.screen(80, 24).contains("TEST24"));
-    assert_eq!(calls(&desk.types("D")), [&finish(2)]);
-    assert_eq!(calls(&desk.queues(finished(2))).len(), 0);
+    assert!(finishes(&desk.types("D"), 2));
+    assert_eq!(calls(&desk.queues(finished(&desk, 2))).len(), 0);
     assert_eq!(
         desk.message(),
         Some((Tone::Good, "TEST24 is done on queue 7"))
@@ -446,13 +528,15 @@ fn an_entry_that_is_somebody_elses_by_now_is_let_go_and_a_lost_answer_is_asked_f
     let mut desk = taken();
     desk.types("d");
     desk.queues(QueueAnswer::Finished {
+        request: desk.asked_of_queues(),
         id: queue_item(1).id,
         result: Err(offline()),
     });
     assert!(desk.message().unwrap().1.contains("does no harm"));
-    assert_eq!(calls(&desk.types("d")), [&finish(1)]);
+    assert!(finishes(&desk.types("d"), 1));
     let no = problem(Code::Conflict, "eve has taken it");
     let effects = desk.queues(QueueAnswer::Finished {
+        request: desk.asked_of_queues(),
         id: queue_item(1).id,
         result: Err(refused(&no)),
     });
@@ -488,7 +572,14 @@ fn an_entry_is_put_off(
         until: at.map(|at| Instant(at.parse().unwrap())),
     };
     let id = queue_item(1).id;
-    assert_eq!(calls(&effects), [&QueueCall::Delay { queue: 7, id, body }]);
+    let request = desk.state.requests;
+    let call = QueueCall::Delay {
+        request,
+        queue: 7,
+        id,
+        body,
+    };
+    assert_eq!(calls(&effects), [&call]);
     assert_eq!(desk.types("<enter>"), [], "it is on its way");
     let item = QueueItem {
         state: QueueItemState::Delayed,
@@ -496,6 +587,7 @@ fn an_entry_is_put_off(
         ..queue_item(1)
     };
     desk.queues(QueueAnswer::Delayed {
+        request: desk.state.requests,
         id,
         result: Ok(Box::new(item)),
     });
@@ -536,6 +628,7 @@ fn what_the_server_finds_wrong_is_told_at_its_field_and_else_below() {
     let id = queue_item(1).id;
     let fail = |desk: &mut Desk, failure| {
         desk.queues(QueueAnswer::Delayed {
+            request: desk.state.requests,
             id,
             result: Err(failure),
         })
@@ -558,13 +651,14 @@ fn a_booking_is_put_on_the_general_queue_with_a_remark() {
     desk.types("<f3>");
     desk.reads(vec![with_new_times(1)]);
     let effects = desk.types("<enter>ocall back<enter>");
-    let [QueueCall::Place { queue: 0, body }] = calls(&effects)[..] else {
+    let [QueueCall::Place { queue: 0, body, .. }] = calls(&effects)[..] else {
         panic!("{effects:?}");
     };
     assert_eq!(body.locator, queue_item(1).locator);
     assert_eq!(body.remark.as_ref().unwrap().as_str(), "call back");
     let fail = |desk: &mut Desk, failure| {
         desk.queues(QueueAnswer::Placed {
+            request: desk.state.requests,
             locator: queue_item(1).locator,
             result: Err(failure),
         })
@@ -581,6 +675,7 @@ fn a_booking_is_put_on_the_general_queue_with_a_remark() {
         ..queue_item(1)
     };
     desk.queues(QueueAnswer::Placed {
+        request: desk.state.requests,
         locator: item.locator,
         result: Ok(Box::new(item)),
     });
@@ -617,7 +712,7 @@ fn once_its_reason_is_gone_the_bar_says_so() {
     });
     assert!(desk.screen(80, 24).contains("settled"));
     // The server has done it by itself; saying so again does no harm, and brings the next one.
-    assert_eq!(calls(&desk.types("d")), [&finish(1)]);
+    assert!(finishes(&desk.types("d"), 1));
 }
 
 #[test]
@@ -625,6 +720,7 @@ fn a_queue_says_until_when_what_is_on_it_is_the_agents_own() {
     let mut desk = queue_open();
     desk.types("t");
     let lost = QueueAnswer::Taken {
+        request: desk.asked_of_queues(),
         queue: 7,
         result: Err(offline()),
     };

@@ -209,6 +209,7 @@ fn place_refused() -> Desk {
     desk.types("<enter>");
     let no = problem(Code::Conflict, "the booking is cancelled");
     desk.queues(QueueAnswer::Placed {
+        request: desk.state.requests,
         locator: locator(1),
         result: Err(refused(&no)),
     });
