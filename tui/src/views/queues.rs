@@ -22,6 +22,7 @@ pub(super) fn draw(state: &State, queues: &Queues, body: Rect, frame: &mut Frame
     let parts = list_parts(body);
     let known = &state.queues;
     let words = match known.waiting() {
+        0 if known.totals.is_empty() && known.loading == Loading::No => "Not read".to_owned(),
         0 if known.totals.is_empty() => "Reading …".to_owned(),
         0 => "Nothing waits".to_owned(),
         1 => "1 booking waits".to_owned(),
@@ -37,6 +38,13 @@ pub(super) fn draw(state: &State, queues: &Queues, body: Rect, frame: &mut Frame
         fit_right("Put off", 9)
     );
     super::head(state, &parts, title, known.error.as_deref(), &header, frame);
+    if known.totals.is_empty()
+        && known.loading == Loading::No
+        && let Some(text) = super::reads_again(state)
+    {
+        let text = Line::from(span(format!("  {text}"), theme.style(Meaning::Muted)));
+        put(frame.buffer_mut(), parts.rows, 1, &text);
+    }
     for (line, (at, queue)) in
         (0..parts.rows.height).zip(known.totals.iter().enumerate().skip(queues.list.top))
     {
@@ -73,6 +81,7 @@ pub(super) fn draw_one(state: &State, view: &QueueView, body: Rect, frame: &mut 
     let parts = list_parts(body);
     let more = if view.next_cursor.is_some() { "+" } else { "" };
     let count = match view.items.len() {
+        0 if view.error.is_some() => "not read".to_owned(),
         1 if more.is_empty() => "1 entry".to_owned(),
         count => format!("{count}{more} entries"),
     };
@@ -94,10 +103,11 @@ pub(super) fn draw_one(state: &State, view: &QueueView, body: Rect, frame: &mut 
     super::head(state, &parts, title, view.error.as_deref(), &header, frame);
     if view.items.is_empty() {
         let text = match view.loading {
-            Loading::No => "  Nothing lies on this queue.",
-            Loading::Awaited(_) => "  Reading …",
+            Loading::Awaited(_) => "Reading …".to_owned(),
+            Loading::No if view.error.is_some() => super::reads_again(state).unwrap_or_default(),
+            Loading::No => "Nothing lies on this queue.".to_owned(),
         };
-        let text = Line::from(span(text, theme.style(Meaning::Muted)));
+        let text = Line::from(span(format!("  {text}"), theme.style(Meaning::Muted)));
         put(frame.buffer_mut(), parts.rows, 1, &text);
     }
     for (line, (at, item)) in

@@ -234,6 +234,36 @@ fn changes_are_gathered_and_the_totals_read_once_more() {
 }
 
 #[test]
+fn what_is_not_read_is_not_being_read() {
+    let mut desk = Desk::agent();
+    desk.types("<f6>");
+    assert!(desk.screen(80, 24).contains("Reading …"));
+    let fails = |desk: &mut Desk| {
+        let request = desk.state.requests;
+        let result = Err(offline());
+        desk.queues(QueueAnswer::Totals { request, result });
+    };
+    fails(&mut desk);
+    let screen = desk.screen(80, 24);
+    assert!(!screen.contains("Reading …"), "{screen}");
+    assert!(
+        screen.contains("Not read  the server cannot be reached"),
+        "{screen}"
+    );
+    assert!(screen.contains("F5 reads it again"), "{screen}");
+    assert_eq!(calls(&desk.types("<f5>")).len(), 1);
+    assert!(desk.screen(80, 24).contains("Reading …"));
+    desk.waits_on_queues(3);
+    desk.types("<enter>");
+    let request = desk.state.requests;
+    let result = Err(offline());
+    desk.queues(QueueAnswer::Items { request, result });
+    let screen = desk.screen(80, 24);
+    assert!(!screen.contains("Nothing lies"), "{screen}");
+    assert!(screen.contains("F5 reads it again"), "{screen}");
+}
+
+#[test]
 fn what_could_not_be_read_is_read_when_the_stream_is_back() {
     let mut desk = Desk::agent();
     desk.waits_on_queues(3);

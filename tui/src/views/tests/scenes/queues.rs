@@ -30,8 +30,10 @@ pub(super) fn all() -> Vec<(&'static str, Desk)> {
         ("question_rebooking", question_rebooking()),
         ("queues", queues()),
         ("queues_offline", queues_offline()),
+        ("queues_not_read", queues_not_read()),
         ("queue", queue()),
         ("queue_empty", queue_empty()),
+        ("queue_not_read", queue_not_read()),
         ("delay", delay()),
         ("delay_wrong", delay_wrong()),
         ("place", place()),
@@ -137,6 +139,27 @@ fn queues_offline() -> Desk {
     let mut desk = queues();
     desk.types("<f5>");
     desk.queues(QueueAnswer::Totals {
+        request: desk.state.requests,
+        result: Err(offline()),
+    });
+    desk
+}
+
+/// Nothing of them is known yet.
+fn queues_not_read() -> Desk {
+    let mut desk = Desk::agent();
+    desk.types("<f6>");
+    desk.queues(QueueAnswer::Totals {
+        request: desk.state.requests,
+        result: Err(offline()),
+    });
+    desk
+}
+
+fn queue_not_read() -> Desk {
+    let mut desk = queues();
+    desk.types("<enter>");
+    desk.queues(QueueAnswer::Items {
         request: desk.state.requests,
         result: Err(offline()),
     });
