@@ -175,34 +175,13 @@ impl Step<'_> {
         for layer in layers {
             match layer {
                 Layer::Bookings(bookings) => bookings.follow(ledger, height),
-                Layer::Results(results) => {
-                    let at = results.list.at;
-                    results.list.go(at, results.items.len(), height);
-                }
-                Layer::Queues(queues) => {
-                    let at = queues.list.at;
-                    queues.list.go(at, totals, height);
-                }
-                Layer::Queue(view) => {
-                    let at = view.list.at;
-                    view.list.go(at, view.items.len(), height);
-                }
-                Layer::Flights(flights) => {
-                    let at = flights.list.at;
-                    flights.list.go(at, flights.items.len(), height);
-                }
-                Layer::Uploads(uploads) => {
-                    let at = uploads.list.at;
-                    uploads.list.go(at, uploads.items.len(), height);
-                }
-                Layer::Sources(sources) => {
-                    let at = sources.list.at;
-                    sources.list.go(at, sources.items.len(), height);
-                }
-                Layer::DeadLetters(letters) => {
-                    let at = letters.list.at;
-                    letters.list.go(at, letters.items.len(), height);
-                }
+                Layer::Results(results) => results.list.stay(results.items.len(), height),
+                Layer::Queues(queues) => queues.list.stay(totals, height),
+                Layer::Queue(view) => view.list.stay(view.items.len(), height),
+                Layer::Flights(flights) => flights.list.stay(flights.items.len(), height),
+                Layer::Uploads(uploads) => uploads.list.stay(uploads.items.len(), height),
+                Layer::Sources(sources) => sources.list.stay(sources.items.len(), height),
+                Layer::DeadLetters(letters) => letters.list.stay(letters.items.len(), height),
                 _ => {}
             }
         }
