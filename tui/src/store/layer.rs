@@ -228,9 +228,9 @@ impl Layer {
                 facts.push(("cursor".to_owned(), queues.list.at.to_string()));
             }
             Self::Queue(queue) => {
-                facts.push(("cursor".to_owned(), queue.list.at.to_string()));
-                facts.push(("items".to_owned(), queue.items.len().to_string()));
-                facts.push(("loading".to_owned(), format!("{:?}", queue.loading)));
+                facts.push(("cursor".to_owned(), queue.pages.list.at.to_string()));
+                facts.push(("items".to_owned(), queue.pages.items.len().to_string()));
+                facts.push(("loading".to_owned(), format!("{:?}", queue.pages.loading)));
             }
             Self::Flights(flights) => {
                 facts.push(("cursor".to_owned(), flights.list.at.to_string()));

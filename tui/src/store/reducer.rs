@@ -28,6 +28,7 @@ use super::effect::Effect;
 use super::inspector;
 use super::layer::Layer;
 use super::ledger::LedgerEffect;
+use super::paged::{Page, Paged};
 use super::state::{Connection, State, Tone};
 
 /// Changes the state by what happened, and says what is to be done.
@@ -177,14 +178,44 @@ impl Step<'_> {
                 Layer::Bookings(bookings) => bookings.follow(ledger, height),
                 Layer::Results(results) => results.list.stay(results.items.len(), height),
                 Layer::Queues(queues) => queues.list.stay(totals, height),
-                Layer::Queue(view) => view.list.stay(view.items.len(), height),
+                Layer::Queue(view) => view.pages.stay(height),
                 Layer::Flights(flights) => flights.list.stay(flights.items.len(), height),
                 Layer::Uploads(uploads) => uploads.list.stay(uploads.items.len(), height),
                 Layer::Sources(sources) => sources.list.stay(sources.items.len(), height),
-                Layer::DeadLetters(letters) => letters.list.stay(letters.items.len(), height),
+                Layer::DeadLetters(letters) => letters.stay(height),
                 _ => {}
             }
         }
+    }
+
+    /// A page came back for a list, or did not; which one it was, if a list awaits it still.
+    fn page_read<T, K: PartialEq>(
+        &mut self,
+        request: u64,
+        result: Result<(Vec<T>, Option<String>), Failure>,
+        pages_of: impl Fn(&mut Layer) -> Option<&mut Paged<T>>,
+        key: impl Fn(&T) -> K,
+    ) -> Option<Page> {
+        let mut lists = self.state.layers.iter_mut().filter_map(pages_of);
+        let awaiting = lists.find_map(|pages| Some((pages.awaited(request)?, pages)));
+        let (awaited, pages) = awaiting.unzip();
+        match result {
+            Ok((items, next_cursor)) => {
+                if let Some(pages) = pages {
+                    pages.read(items, next_cursor, key);
+                }
+                self.reached();
+            }
+            // Also where nobody awaits it any more, a failure is one of the connection or of the session.
+            Err(failure) => {
+                if let Some(pages) = pages {
+                    pages.failed(&failure.words);
+                }
+                self.failed(&failure);
+            }
+        }
+        self.keep_in_view();
+        awaited
     }
 
     /// Brings a layer to the top, made anew where there is none of its kind.

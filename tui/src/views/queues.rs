@@ -79,14 +79,14 @@ const FIXED: usize = 2 + 17 + 8 + 13 + 20;
 pub(super) fn draw_one(state: &State, view: &QueueView, body: Rect, frame: &mut Frame<'_>) {
     let theme = state.theme;
     let parts = list_parts(body);
-    let more = if view.next_cursor.is_some() { "+" } else { "" };
-    let count = match view.items.len() {
-        0 if view.error.is_some() => "not read".to_owned(),
-        1 if more.is_empty() => "1 entry".to_owned(),
-        count => format!("{count}{more} entries"),
+    let pages = &view.pages;
+    let count = match pages.count() {
+        _ if pages.items.is_empty() && pages.error.is_some() => "not read".to_owned(),
+        one if one == "1" => "1 entry".to_owned(),
+        count => format!("{count} entries"),
     };
     let mut words = format!("  Queue {} {}   {count}", view.number, view.name);
-    if view.loading != Loading::No {
+    if pages.loading != Loading::No {
         words.push_str("  …");
     }
     let title = vec![span(words, theme.style(Meaning::Title))];
@@ -100,20 +100,20 @@ pub(super) fn draw_one(state: &State, view: &QueueView, body: Rect, frame: &mut 
         fit("State", 20),
         fit("Remark", remark)
     );
-    super::head(state, &parts, title, view.error.as_deref(), &header, frame);
-    if view.items.is_empty() {
-        let text = match view.loading {
+    super::head(state, &parts, title, pages.error.as_deref(), &header, frame);
+    if pages.items.is_empty() {
+        let text = match pages.loading {
             Loading::Awaited(_) => "Reading …".to_owned(),
-            Loading::No if view.error.is_some() => super::reads_again(state).unwrap_or_default(),
+            Loading::No if pages.error.is_some() => super::reads_again(state).unwrap_or_default(),
             Loading::No => "Nothing lies on this queue.".to_owned(),
         };
         let text = Line::from(span(format!("  {text}"), theme.style(Meaning::Muted)));
         put(frame.buffer_mut(), parts.rows, 1, &text);
     }
     for (line, (at, item)) in
-        (0..parts.rows.height).zip(view.items.iter().enumerate().skip(view.list.top))
+        (0..parts.rows.height).zip(pages.items.iter().enumerate().skip(pages.list.top))
     {
-        let here = at == view.list.at;
+        let here = at == pages.list.at;
         let (sign, selected) = super::cursor_of(state, here);
         let (standing, meaning) = standing(state, item);
         let style = |meaning| selected.unwrap_or_else(|| theme.style(meaning));

@@ -73,14 +73,14 @@ impl Step<'_> {
             Layer::Queues(queues) => queues
                 .list
                 .click(line, self.state.queues.totals.len(), view),
-            Layer::Queue(queue) => queue.list.click(line, queue.items.len(), view),
+            Layer::Queue(queue) => queue.pages.click(line, view),
             Layer::Flights(flights) => {
                 // What Enter opens here is not about the line.
                 flights.list.click(line, flights.items.len(), view);
                 false
             }
             Layer::Sources(sources) => sources.list.click(line, sources.items.len(), view),
-            Layer::DeadLetters(letters) => letters.list.click(line, letters.items.len(), view),
+            Layer::DeadLetters(letters) => letters.click(line, view),
             _ => false,
         };
         if again {

@@ -18,6 +18,7 @@ use crate::store::action::{Failure, FailureKind};
 use crate::store::effect::Effect;
 use crate::store::layer::Layer;
 use crate::store::operation::Reference;
+use crate::store::paged::Page;
 use crate::store::queues::{Asked, Asking, QueueAnswer, QueueCall};
 use crate::store::screen::Loading;
 use crate::store::screen::bookings::Record;
@@ -41,7 +42,7 @@ impl Step<'_> {
             Command::Accept => {
                 if let Some(total) = chosen {
                     let mut view = QueueView::new(total.number, total.name.clone());
-                    self.ask_items(&mut view, Duration::ZERO);
+                    self.ask_items(&mut view, Page::First, Duration::ZERO);
                     lift(&mut self.state.layers, |layer| {
                         matches!(layer, Layer::Queue(_))
                     });
@@ -60,23 +61,19 @@ impl Step<'_> {
 
     pub(super) fn queue(&mut self, view: &mut QueueView, command: Command) -> Flow {
         let height = self.state.list_height();
-        if moves(&mut view.list, command, view.items.len(), height) {
-            let near = view.list.at + height.max(10) >= view.items.len();
-            if near && view.loading == Loading::No && view.next_cursor.is_some() {
-                view.cursor = view.next_cursor.take();
-                self.ask_items(view, Duration::ZERO);
+        let pages = &mut view.pages;
+        if moves(&mut pages.list, command, pages.items.len(), height) {
+            if pages.wants_next(height) {
+                self.ask_items(view, Page::Next, Duration::ZERO);
             }
             return Flow::Stay;
         }
         match command {
             Command::Back => return Flow::Close,
-            Command::Refresh => {
-                view.cursor = None;
-                self.ask_items(view, Duration::ZERO);
-            }
+            Command::Refresh => self.ask_items(view, Page::First, Duration::ZERO),
             Command::Take => return self.take_or_show(view.number),
             Command::Accept => {
-                if let Some(item) = view.selected().cloned() {
+                if let Some(item) = view.pages.selected().cloned() {
                     return self.look_at(item);
                 }
             }
@@ -118,14 +115,14 @@ impl Step<'_> {
         self.effects.push(Effect::Queue(call));
     }
 
-    fn ask_items(&mut self, view: &mut QueueView, after: Duration) {
+    fn ask_items(&mut self, view: &mut QueueView, page: Page, after: Duration) {
         let request = self.state.next_request();
-        view.loading = Loading::Awaited(request);
-        view.behind = false;
+        let cursor = view.pages.ask(page, request);
+        view.behind &= page == Page::Next;
         self.effects.push(Effect::Queue(QueueCall::Items {
             request,
             queue: view.number,
-            cursor: view.cursor.clone(),
+            cursor,
             after,
         }));
     }
@@ -161,9 +158,8 @@ impl Step<'_> {
     fn reread_queues(&mut self, which: impl Fn(&QueueView) -> bool) {
         self.each_layer(|step, layer| match layer {
             Layer::Queue(view) if !which(view) => {}
-            Layer::Queue(view) if view.loading == Loading::No => {
-                view.cursor = None;
-                step.ask_items(view, GATHERED);
+            Layer::Queue(view) if view.pages.loading == Loading::No => {
+                step.ask_items(view, Page::First, GATHERED);
             }
             Layer::Queue(view) => view.behind = true,
             _ => {}
@@ -369,47 +365,24 @@ impl Step<'_> {
     }
 
     fn items_read(&mut self, request: u64, result: Result<QueueItemPage, Failure>) {
-        let mut layers = std::mem::take(&mut self.state.layers);
-        let view = layers.iter_mut().find_map(|layer| match layer {
-            Layer::Queue(view) if view.loading.is(request) => Some(view),
-            _ => None,
+        let is_read = result.is_ok();
+        let awaited = self.page_read(
+            request,
+            result.map(|page| (page.items, page.next_cursor)),
+            |layer| match layer {
+                Layer::Queue(view) => Some(&mut view.pages),
+                _ => None,
+            },
+            |item| item.id,
+        );
+        let Some(page) = awaited else { return };
+        self.each_layer(|step, layer| match layer {
+            Layer::Queue(view) if is_read && view.behind => {
+                step.ask_items(view, Page::First, GATHERED);
+            }
+            Layer::Queue(view) if !is_read => view.behind |= page == Page::First,
+            _ => {}
         });
-        let mut failed = None;
-        match (result, view) {
-            (Ok(page), Some(view)) => {
-                view.loading = Loading::No;
-                let selected = view.selected().map(|item| item.id);
-                if view.cursor.is_none() {
-                    view.items.clear();
-                }
-                view.items.extend(page.items);
-                view.next_cursor = page.next_cursor;
-                view.error = None;
-                let same = |item: &QueueItem| Some(item.id) == selected;
-                if let Some(at) = view.items.iter().position(same) {
-                    view.list.at = at;
-                }
-                if view.behind {
-                    view.cursor = None;
-                    self.ask_items(view, GATHERED);
-                }
-            }
-            (Ok(_), None) => {}
-            (Err(failure), view) => {
-                if let Some(view) = view {
-                    view.loading = Loading::No;
-                    view.behind = true;
-                    view.error = Some(failure.words.clone());
-                }
-                failed = Some(failure);
-            }
-        }
-        // A lost session opens the login above them.
-        self.state.layers = layers;
-        match failed {
-            Some(failure) => self.failed(&failure),
-            None => self.reached(),
-        }
     }
 
     fn taken(&mut self, queue: u8, result: Result<Option<Box<TakenItem>>, Failure>) {

@@ -342,6 +342,39 @@ fn a_failure_that_comes_late_is_one_still(#[case] keys: &str) {
 }
 
 #[test]
+fn a_further_page_that_failed_is_asked_for_again() {
+    let mut desk = listed();
+    desk.types("<enter>");
+    let answers = |desk: &mut Desk, result| {
+        let request = desk.state.requests;
+        desk.queues(QueueAnswer::Items { request, result })
+    };
+    let first = QueueItemPage {
+        next_cursor: Some("further".to_owned()),
+        ..page(vec![queue_item(1), queue_item(2)])
+    };
+    answers(&mut desk, Ok(first));
+    for _ in 0..2 {
+        let effects = desk.types("<down>");
+        let [QueueCall::Items { cursor, .. }] = calls(&effects)[..] else {
+            panic!("{effects:?}");
+        };
+        assert_eq!(cursor.as_deref(), Some("further"));
+        assert_eq!(desk.types("<up>"), [], "once at a time");
+        answers(&mut desk, Err(offline()));
+        assert!(desk.screen(80, 24).contains("2+ entries"));
+    }
+    desk.types("<down>");
+    answers(&mut desk, Ok(page(vec![queue_item(3)])));
+    assert!(desk.screen(80, 24).contains("3 entries"));
+    assert_eq!(desk.types("<down>"), []);
+    // What was there stands where it is read anew and that fails.
+    desk.types("<f5>");
+    answers(&mut desk, Err(offline()));
+    assert!(desk.screen(80, 24).contains("3 entries"));
+}
+
+#[test]
 fn totals_that_fail_late_fail_still() {
     let mut desk = listed();
     desk.types("<f5>");
