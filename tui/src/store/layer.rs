@@ -233,8 +233,8 @@ impl Layer {
                 facts.push(("loading".to_owned(), format!("{:?}", queue.pages.loading)));
             }
             Self::Flights(flights) => {
-                facts.push(("cursor".to_owned(), flights.list.at.to_string()));
-                facts.push(("items".to_owned(), flights.items.len().to_string()));
+                facts.push(("cursor".to_owned(), flights.pages.list.at.to_string()));
+                facts.push(("items".to_owned(), flights.pages.items.len().to_string()));
             }
             Self::FlightChange(change) => {
                 facts.push(("version".to_owned(), change.flight.version.to_string()));
@@ -254,8 +254,8 @@ impl Layer {
                 facts.push(("letter".to_owned(), view.letter.id.clone()));
             }
             Self::Uploads(uploads) => {
-                facts.push(("cursor".to_owned(), uploads.list.at.to_string()));
-                facts.push(("items".to_owned(), uploads.items.len().to_string()));
+                facts.push(("cursor".to_owned(), uploads.pages.list.at.to_string()));
+                facts.push(("items".to_owned(), uploads.pages.items.len().to_string()));
                 facts.push(("sending".to_owned(), format!("{:?}", uploads.sending)));
             }
             Self::Upload(view) => {

@@ -48,10 +48,20 @@ impl<T> Paged<T> {
         format!("{}{more}", self.items.len())
     }
 
-    /// Whether the next page is to be asked for: the cursor comes near the end of what is there.
-    pub(crate) fn wants_next(&self, height: usize) -> bool {
+    /// Whether there is a next page and the cursor comes near it.
+    pub(crate) fn is_near_end(&self, height: usize) -> bool {
         let near = self.list.at + height.max(10) >= self.items.len();
-        near && self.loading == Loading::No && self.next_cursor.is_some()
+        near && self.next_cursor.is_some()
+    }
+
+    /// Whether the next page is to be asked for.
+    pub(crate) fn wants_next(&self, height: usize) -> bool {
+        self.is_near_end(height) && self.loading == Loading::No
+    }
+
+    /// Whether the next page is on its way.
+    pub(crate) fn awaits_next(&self) -> bool {
+        self.loading != Loading::No && self.asked == Page::Next
     }
 
     /// A page is asked for with a request; where it begins.

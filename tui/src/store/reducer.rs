@@ -179,8 +179,8 @@ impl Step<'_> {
                 Layer::Results(results) => results.list.stay(results.items.len(), height),
                 Layer::Queues(queues) => queues.list.stay(totals, height),
                 Layer::Queue(view) => view.pages.stay(height),
-                Layer::Flights(flights) => flights.list.stay(flights.items.len(), height),
-                Layer::Uploads(uploads) => uploads.list.stay(uploads.items.len(), height),
+                Layer::Flights(flights) => flights.pages.stay(height),
+                Layer::Uploads(uploads) => uploads.pages.stay(height),
                 Layer::Sources(sources) => sources.list.stay(sources.items.len(), height),
                 Layer::DeadLetters(letters) => letters.stay(height),
                 _ => {}

@@ -76,10 +76,11 @@ impl Step<'_> {
             Layer::Queue(queue) => queue.pages.click(line, view),
             Layer::Flights(flights) => {
                 // What Enter opens here is not about the line.
-                flights.list.click(line, flights.items.len(), view);
+                flights.pages.click(line, view);
                 false
             }
             Layer::Sources(sources) => sources.list.click(line, sources.items.len(), view),
+            Layer::Uploads(uploads) => uploads.pages.click(line, view),
             Layer::DeadLetters(letters) => letters.click(line, view),
             _ => false,
         };
