@@ -207,9 +207,9 @@ impl Layer {
         }
         match self {
             Self::Results(results) => {
-                facts.push(("cursor".to_owned(), results.list.at.to_string()));
-                facts.push(("items".to_owned(), results.items.len().to_string()));
-                facts.push(("loading".to_owned(), format!("{:?}", results.loading)));
+                facts.push(("cursor".to_owned(), results.pages.list.at.to_string()));
+                facts.push(("items".to_owned(), results.pages.items.len().to_string()));
+                facts.push(("loading".to_owned(), format!("{:?}", results.pages.loading)));
                 facts.push(("date".to_owned(), results.query.date.to_string()));
                 facts.push(("sort".to_owned(), format!("{:?}", results.query.sort)));
             }

@@ -111,11 +111,11 @@ pub(crate) struct Asked {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Asking {
     /// The next entry of a queue.
-    ToTake,
+    Take,
     /// The entry in hand is being finished, and then no other is taken.
-    ToFinish,
+    Finish,
     /// The entry in hand is being finished, and then the next one is taken.
-    ToFinishAndTake,
+    FinishAndTake,
 }
 
 /// All of it.

@@ -176,7 +176,7 @@ impl Step<'_> {
         for layer in layers {
             match layer {
                 Layer::Bookings(bookings) => bookings.follow(ledger, height),
-                Layer::Results(results) => results.list.stay(results.items.len(), height),
+                Layer::Results(results) => results.pages.stay(height),
                 Layer::Queues(queues) => queues.list.stay(totals, height),
                 Layer::Queue(view) => view.pages.stay(height),
                 Layer::Flights(flights) => flights.pages.stay(height),

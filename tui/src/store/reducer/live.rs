@@ -128,7 +128,7 @@ impl Step<'_> {
         let mut name = None;
         for layer in &mut state.layers {
             let itineraries = match layer {
-                Layer::Results(results) => results.items.as_mut_slice(),
+                Layer::Results(results) => results.pages.items.as_mut_slice(),
                 Layer::Details(details) => std::slice::from_mut(&mut details.itinerary),
                 Layer::Booking(form) => std::slice::from_mut(&mut form.itinerary),
                 _ => continue,

@@ -63,7 +63,7 @@ impl Step<'_> {
         let line = usize::from(at.y - rows.y);
         let view = usize::from(rows.height);
         let again = match layer {
-            Layer::Results(results) => results.list.click(line, results.items.len(), view),
+            Layer::Results(results) => results.pages.click(line, view),
             Layer::Bookings(bookings) => {
                 let lines = bookings.lines(&self.state.ledger);
                 let again = bookings.list.click(line, lines.len(), view);

@@ -182,7 +182,7 @@ impl Step<'_> {
     /// Takes the next entry of a queue, where none is in hand.
     fn take_next(&mut self, queue: u8) {
         if self.state.queues.in_hand.is_none()
-            && let Some(request) = self.ask_once(Asking::ToTake)
+            && let Some(request) = self.ask_once(Asking::Take)
         {
             let call = QueueCall::Take { request, queue };
             self.effects.push(Effect::Queue(call));
@@ -240,8 +240,8 @@ impl Step<'_> {
             return Flow::Stay;
         };
         match command {
-            Command::Done => self.finish(&item, Asking::ToFinishAndTake),
-            Command::DoneOnly => self.finish(&item, Asking::ToFinish),
+            Command::Done => self.finish(&item, Asking::FinishAndTake),
+            Command::DoneOnly => self.finish(&item, Asking::Finish),
             Command::PutOff => {
                 return Flow::Open(Layer::QueueForm(Box::new(QueueForm::delay(&item))));
             }
@@ -424,7 +424,7 @@ impl Step<'_> {
                 self.let_go(id);
                 let words = format!("{} is done on queue {}", item.locator, item.queue);
                 self.state.tell(Tone::Good, words);
-                if asking == Asking::ToFinishAndTake {
+                if asking == Asking::FinishAndTake {
                     self.take_next(item.queue);
                 }
             }

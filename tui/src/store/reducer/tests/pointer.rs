@@ -35,7 +35,7 @@ fn click(desk: &mut Desk, text: &str) -> Vec<Effect> {
 
 fn cursor(desk: &Desk) -> usize {
     match desk.top() {
-        Layer::Results(results) => results.list.at,
+        Layer::Results(results) => results.pages.list.at,
         Layer::Bookings(bookings) => bookings.list.at,
         Layer::Flights(flights) => flights.pages.list.at,
         Layer::Uploads(uploads) => uploads.pages.list.at,
