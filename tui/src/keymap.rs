@@ -243,6 +243,13 @@ impl Keymap {
         })
     }
 
+    /// The first key of a command in these contexts, as people read it.
+    pub(crate) fn key_of(&self, command: Command, contexts: &[Context]) -> Option<String> {
+        let rules = self.in_force(contexts, Entry::Commands).into_iter();
+        let mut keys = rules.filter(|rule| rule.run == command);
+        Some(key_text(*keys.next()?.keys.first()?))
+    }
+
     fn find(&self, key: KeyCombination, contexts: &[Context]) -> Option<Command> {
         self.rules
             .iter()

@@ -187,9 +187,9 @@ impl<S: Screen> Console<'_, S> {
         }
     }
 
-    /// Waits for the next message, or until something of the ledger is due; without either, for ever.
+    /// Waits for the next message, or until something is due; without either, for ever.
     async fn wait(&self, messages: &mut UnboundedReceiver<Message>) -> Option<Message> {
-        let due = self.state.ledger.next_due().map(|due| self.begun + due);
+        let due = self.state.next_due().map(|due| self.begun + due);
         let sleep = async {
             match due {
                 Some(due) => tokio::time::sleep_until(due.into()).await,

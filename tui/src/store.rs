@@ -15,6 +15,7 @@ pub(crate) mod inspector;
 pub(crate) mod layer;
 pub(crate) mod list;
 pub(crate) mod live;
+pub(crate) mod paged;
 pub(crate) mod queues;
 pub(crate) mod reducer;
 pub(crate) mod screen;

@@ -25,6 +25,7 @@ use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthStr;
 
 use crate::dates;
+use crate::keymap::Command;
 use crate::store::layer::Layer;
 use crate::store::screen::dead_letters::LetterView;
 use crate::store::screen::flight_change::FlightChange;
@@ -274,6 +275,12 @@ fn day_and_time_of(state: &State, at: Instant) -> String {
         dates::with_weekday(local.date()),
         local.strftime("%H:%M")
     )
+}
+
+/// Which key reads what is on top again.
+fn reads_again(state: &State) -> Option<String> {
+    let key = state.keymap.key_of(Command::Refresh, &state.contexts())?;
+    Some(format!("{key} reads it again"))
 }
 
 /// What a tone means on the screen.

@@ -50,7 +50,7 @@ pub(crate) enum Event {
     Paste(String),
     Mouse(MouseEvent),
     Resize(u16, u16),
-    /// Something of the ledger is due.
+    /// Something is due: an operation of the ledger, or what the screen says of the time.
     Wake,
     LoggedIn(Result<Session, Failure>),
     LoggedOut(Result<(), Failure>),

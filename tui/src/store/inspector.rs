@@ -243,21 +243,46 @@ fn queue_text(answer: &QueueAnswer) -> String {
             "items #{request}, {}",
             told(result, |page| page.items.len().to_string())
         ),
-        QueueAnswer::Taken { queue, result } => {
+        QueueAnswer::Taken {
+            request,
+            queue,
+            result,
+        } => {
             let taken = |taken: &Option<Box<TakenItem>>| {
                 let locator = taken.as_ref().map(|taken| taken.item.locator.to_string());
                 locator.unwrap_or_else(|| "nothing".to_owned())
             };
-            format!("taken of {queue}, {}", told(result, taken))
+            format!("taken of {queue} #{request}, {}", told(result, taken))
         }
-        QueueAnswer::Finished { id, result } => {
-            format!("done {id}, {}", told(result, |i| i.locator.to_string()))
+        QueueAnswer::Finished {
+            request,
+            id,
+            result,
+        } => {
+            format!(
+                "done {id} #{request}, {}",
+                told(result, |i| i.locator.to_string())
+            )
         }
-        QueueAnswer::Delayed { id, result } => {
-            format!("put off {id}, {}", told(result, |i| i.due_at.to_string()))
+        QueueAnswer::Delayed {
+            request,
+            id,
+            result,
+        } => {
+            format!(
+                "put off {id} #{request}, {}",
+                told(result, |i| i.due_at.to_string())
+            )
         }
-        QueueAnswer::Placed { locator, result } => {
-            format!("placed {locator}, {}", told(result, |i| i.id.to_string()))
+        QueueAnswer::Placed {
+            request,
+            locator,
+            result,
+        } => {
+            format!(
+                "placed {locator} #{request}, {}",
+                told(result, |i| i.id.to_string())
+            )
         }
     }
 }

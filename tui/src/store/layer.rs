@@ -207,9 +207,9 @@ impl Layer {
         }
         match self {
             Self::Results(results) => {
-                facts.push(("cursor".to_owned(), results.list.at.to_string()));
-                facts.push(("items".to_owned(), results.items.len().to_string()));
-                facts.push(("loading".to_owned(), format!("{:?}", results.loading)));
+                facts.push(("cursor".to_owned(), results.pages.list.at.to_string()));
+                facts.push(("items".to_owned(), results.pages.items.len().to_string()));
+                facts.push(("loading".to_owned(), format!("{:?}", results.pages.loading)));
                 facts.push(("date".to_owned(), results.query.date.to_string()));
                 facts.push(("sort".to_owned(), format!("{:?}", results.query.sort)));
             }
@@ -228,13 +228,13 @@ impl Layer {
                 facts.push(("cursor".to_owned(), queues.list.at.to_string()));
             }
             Self::Queue(queue) => {
-                facts.push(("cursor".to_owned(), queue.list.at.to_string()));
-                facts.push(("items".to_owned(), queue.items.len().to_string()));
-                facts.push(("loading".to_owned(), format!("{:?}", queue.loading)));
+                facts.push(("cursor".to_owned(), queue.pages.list.at.to_string()));
+                facts.push(("items".to_owned(), queue.pages.items.len().to_string()));
+                facts.push(("loading".to_owned(), format!("{:?}", queue.pages.loading)));
             }
             Self::Flights(flights) => {
-                facts.push(("cursor".to_owned(), flights.list.at.to_string()));
-                facts.push(("items".to_owned(), flights.items.len().to_string()));
+                facts.push(("cursor".to_owned(), flights.pages.list.at.to_string()));
+                facts.push(("items".to_owned(), flights.pages.items.len().to_string()));
             }
             Self::FlightChange(change) => {
                 facts.push(("version".to_owned(), change.flight.version.to_string()));
@@ -254,8 +254,8 @@ impl Layer {
                 facts.push(("letter".to_owned(), view.letter.id.clone()));
             }
             Self::Uploads(uploads) => {
-                facts.push(("cursor".to_owned(), uploads.list.at.to_string()));
-                facts.push(("items".to_owned(), uploads.items.len().to_string()));
+                facts.push(("cursor".to_owned(), uploads.pages.list.at.to_string()));
+                facts.push(("items".to_owned(), uploads.pages.items.len().to_string()));
                 facts.push(("sending".to_owned(), format!("{:?}", uploads.sending)));
             }
             Self::Upload(view) => {

@@ -24,6 +24,21 @@ impl ListCursor {
         }
         self.top = self.top.min(length.saturating_sub(height));
     }
+
+    /// Stays where it is, as far as a list of another length allows.
+    pub(crate) fn stay(&mut self, length: usize, height: usize) {
+        self.go(self.at, length, height);
+    }
+
+    /// Moves to a line in view that was clicked; whether it was there already.
+    pub(crate) fn click(&mut self, line: usize, length: usize, height: usize) -> bool {
+        let to = self.top + line;
+        let again = self.at == to;
+        if to < length {
+            self.go(to, length, height);
+        }
+        again
+    }
 }
 
 #[cfg(test)]

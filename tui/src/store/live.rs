@@ -87,7 +87,7 @@ impl LiveState {
     pub(crate) fn lay_over(&self, results: &mut Results) {
         for seats in self.seats.values() {
             if results.as_of.is_none_or(|as_of| as_of < seats.as_of) {
-                for itinerary in &mut results.items {
+                for itinerary in &mut results.pages.items {
                     lay_over(seats, itinerary);
                 }
             }
@@ -125,8 +125,8 @@ fn flights(items: &[Itinerary], found: &mut Vec<FlightId>) {
 
 /// The flights of results that are in view, and those around them: so the next lines have been named already.
 pub(crate) fn in_view(results: &Results, height: usize) -> (Vec<FlightId>, Vec<FlightId>) {
-    let items = &results.items;
-    let top = results.list.top.min(items.len());
+    let items = &results.pages.items;
+    let top = results.pages.list.top.min(items.len());
     let end = (top + height).min(items.len());
     let mut view = Vec::new();
     flights(&items[top..end], &mut view);

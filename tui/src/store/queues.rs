@@ -31,17 +31,26 @@ pub(crate) enum QueueCall {
         after: Duration,
     },
     /// The next entry that is due.
-    Take { queue: u8 },
+    Take { request: u64, queue: u8 },
     /// An entry is done with.
-    Finish { queue: u8, id: QueueItemId },
+    Finish {
+        request: u64,
+        queue: u8,
+        id: QueueItemId,
+    },
     /// An entry is put off.
     Delay {
+        request: u64,
         queue: u8,
         id: QueueItemId,
         body: DelayItem,
     },
     /// A booking is put on a queue.
-    Place { queue: u8, body: PlaceItem },
+    Place {
+        request: u64,
+        queue: u8,
+        body: PlaceItem,
+    },
 }
 
 /// What comes back.
@@ -56,34 +65,57 @@ pub(crate) enum QueueAnswer {
         result: Result<QueueItemPage, Failure>,
     },
     Taken {
+        request: u64,
         queue: u8,
         result: Result<Option<Box<TakenItem>>, Failure>,
     },
     Finished {
+        request: u64,
         id: QueueItemId,
         result: Result<Box<QueueItem>, Failure>,
     },
     Delayed {
+        request: u64,
         id: QueueItemId,
         result: Result<Box<QueueItem>, Failure>,
     },
     Placed {
+        request: u64,
         locator: Locator,
         result: Result<Box<QueueItem>, Failure>,
     },
 }
 
-/// How far the request stands that concerns the entry in hand; there is one at a time.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+impl QueueAnswer {
+    /// The number of what is answered.
+    pub(crate) fn request(&self) -> u64 {
+        match self {
+            Self::Totals { request, .. }
+            | Self::Items { request, .. }
+            | Self::Taken { request, .. }
+            | Self::Finished { request, .. }
+            | Self::Delayed { request, .. }
+            | Self::Placed { request, .. } => *request,
+        }
+    }
+}
+
+/// The request under way that concerns the entry in hand; there is one at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Asked {
+    pub(crate) request: u64,
+    pub(crate) asking: Asking,
+}
+
+/// What is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Asking {
-    #[default]
-    Nothing,
     /// The next entry of a queue.
-    ToTake,
+    Take,
     /// The entry in hand is being finished, and then no other is taken.
-    ToFinish,
+    Finish,
     /// The entry in hand is being finished, and then the next one is taken.
-    ToFinishAndTake,
+    FinishAndTake,
 }
 
 /// All of it.
@@ -96,10 +128,31 @@ pub(crate) struct QueueState {
     pub(crate) error: Option<String>,
     /// The entry that the agent works on. The server gives it to nobody else for some minutes.
     pub(crate) in_hand: Option<QueueItem>,
-    pub(crate) asking: Asking,
+    pub(crate) asked: Option<Asked>,
+    /// The last request of the session before: what comes back up to it is of another user.
+    before: u64,
 }
 
 impl QueueState {
+    /// Nothing is known yet in a session that begins behind a request.
+    pub(crate) fn after(request: u64) -> Self {
+        Self {
+            before: request,
+            ..Self::default()
+        }
+    }
+
+    /// Whether an answer is for this session's user.
+    pub(crate) fn is_own(&self, answer: &QueueAnswer) -> bool {
+        answer.request() > self.before
+    }
+
+    /// Takes what was asked with a request, if its answer is awaited still.
+    pub(crate) fn answered(&mut self, request: u64) -> Option<Asking> {
+        let asked = self.asked.take_if(|asked| asked.request == request);
+        asked.map(|asked| asked.asking)
+    }
+
     /// Entries of all queues that can be taken.
     pub(crate) fn waiting(&self) -> u64 {
         self.totals.iter().map(|queue| queue.waiting).sum()

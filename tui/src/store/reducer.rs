@@ -28,6 +28,7 @@ use super::effect::Effect;
 use super::inspector;
 use super::layer::Layer;
 use super::ledger::LedgerEffect;
+use super::paged::{Page, Paged};
 use super::state::{Connection, State, Tone};
 
 /// Changes the state by what happened, and says what is to be done.
@@ -155,6 +156,7 @@ impl Step<'_> {
         if back {
             let effects = self.state.ledger.hurry(self.state.now);
             self.ledger(effects);
+            self.reread_records();
         }
     }
 
@@ -174,37 +176,46 @@ impl Step<'_> {
         for layer in layers {
             match layer {
                 Layer::Bookings(bookings) => bookings.follow(ledger, height),
-                Layer::Results(results) => {
-                    let at = results.list.at;
-                    results.list.go(at, results.items.len(), height);
-                }
-                Layer::Queues(queues) => {
-                    let at = queues.list.at;
-                    queues.list.go(at, totals, height);
-                }
-                Layer::Queue(view) => {
-                    let at = view.list.at;
-                    view.list.go(at, view.items.len(), height);
-                }
-                Layer::Flights(flights) => {
-                    let at = flights.list.at;
-                    flights.list.go(at, flights.items.len(), height);
-                }
-                Layer::Uploads(uploads) => {
-                    let at = uploads.list.at;
-                    uploads.list.go(at, uploads.items.len(), height);
-                }
-                Layer::Sources(sources) => {
-                    let at = sources.list.at;
-                    sources.list.go(at, sources.items.len(), height);
-                }
-                Layer::DeadLetters(letters) => {
-                    let at = letters.list.at;
-                    letters.list.go(at, letters.items.len(), height);
-                }
+                Layer::Results(results) => results.pages.stay(height),
+                Layer::Queues(queues) => queues.list.stay(totals, height),
+                Layer::Queue(view) => view.pages.stay(height),
+                Layer::Flights(flights) => flights.pages.stay(height),
+                Layer::Uploads(uploads) => uploads.pages.stay(height),
+                Layer::Sources(sources) => sources.list.stay(sources.items.len(), height),
+                Layer::DeadLetters(letters) => letters.stay(height),
                 _ => {}
             }
         }
+    }
+
+    /// A page came back for a list, or did not; which one it was, if a list awaits it still.
+    fn page_read<T, K: PartialEq>(
+        &mut self,
+        request: u64,
+        result: Result<(Vec<T>, Option<String>), Failure>,
+        pages_of: impl Fn(&mut Layer) -> Option<&mut Paged<T>>,
+        key: impl Fn(&T) -> K,
+    ) -> Option<Page> {
+        let mut lists = self.state.layers.iter_mut().filter_map(pages_of);
+        let awaiting = lists.find_map(|pages| Some((pages.awaited(request)?, pages)));
+        let (awaited, pages) = awaiting.unzip();
+        match result {
+            Ok((items, next_cursor)) => {
+                if let Some(pages) = pages {
+                    pages.read(items, next_cursor, key);
+                }
+                self.reached();
+            }
+            // Also where nobody awaits it any more, a failure is one of the connection or of the session.
+            Err(failure) => {
+                if let Some(pages) = pages {
+                    pages.failed(&failure.words);
+                }
+                self.failed(&failure);
+            }
+        }
+        self.keep_in_view();
+        awaited
     }
 
     /// Brings a layer to the top, made anew where there is none of its kind.
@@ -214,12 +225,25 @@ impl Step<'_> {
         while self.state.layers.last().is_some_and(Layer::is_popup) {
             self.state.layers.pop();
         }
-        match self.state.layers.iter().position(same) {
-            Some(at) => {
-                let found = self.state.layers.remove(at);
-                self.state.layers.push(found);
-            }
-            None => self.state.layers.push(layer),
-        }
+        let found = lift(&mut self.state.layers, same);
+        self.state.layers.push(found.unwrap_or(layer));
     }
+
+    /// Works on every layer, with the rest of the step at hand; what opens meanwhile stands above them.
+    fn each_layer(&mut self, mut work: impl FnMut(&mut Self, &mut Layer)) {
+        let mut layers = std::mem::take(&mut self.state.layers);
+        for layer in &mut layers {
+            work(self, layer);
+        }
+        layers.append(&mut self.state.layers);
+        self.state.layers = layers;
+    }
+}
+
+/// Takes a layer out; the popups and the help above it are about it, and close.
+fn lift(layers: &mut Vec<Layer>, which: impl Fn(&Layer) -> bool) -> Option<Layer> {
+    let at = layers.iter().position(which)?;
+    let about = |layer: &&Layer| layer.is_popup() || matches!(layer, Layer::Help(_));
+    let above = layers[at + 1..].iter().take_while(about).count();
+    layers.drain(at..=at + above).next()
 }

@@ -1,6 +1,7 @@
 //! All that the console knows; only the reducer changes it.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use airside_common::user::Role;
 use jiff::Timestamp;
@@ -148,6 +149,18 @@ impl State {
             text: airside_common::text::printable(&text.into()),
         });
         self.notice = true;
+    }
+
+    /// When something happens that nobody does, since the console's start: an operation is due, or the entry in hand is
+    /// given back.
+    pub(crate) fn next_due(&self) -> Option<Duration> {
+        let taken_until = self.queues.in_hand.as_ref().and_then(|i| i.taken_until);
+        let given_back = taken_until.and_then(|until| {
+            let left = until.0.duration_since(self.now.wall);
+            let left = Duration::try_from(left).ok().filter(|left| !left.is_zero());
+            Some(self.now.elapsed.saturating_add(left?))
+        });
+        self.ledger.next_due().into_iter().chain(given_back).min()
     }
 
     /// A number for a request.

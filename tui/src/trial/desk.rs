@@ -199,10 +199,17 @@ impl Desk {
         })
     }
 
+    /// The number of the request that concerns the entry in hand.
+    pub(crate) fn asked_of_queues(&self) -> u64 {
+        let asked = self.state.queues.asked;
+        asked.expect("something is asked of the queues").request
+    }
+
     /// The next entry of the queue of schedule changes is given to the agent, who has asked for it.
     pub(crate) fn is_given(&mut self, item: QueueItem, booking: Booking) -> Vec<Effect> {
         let taken = TakenItem { item, booking };
         self.queues(QueueAnswer::Taken {
+            request: self.asked_of_queues(),
             queue: 7,
             result: Ok(Some(Box::new(taken))),
         })

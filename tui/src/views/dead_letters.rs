@@ -15,18 +15,15 @@ pub(super) fn draw(state: &State, letters: &DeadLetters, body: Rect, frame: &mut
     let theme = state.theme;
     let parts = list_parts(body);
     let width = usize::from(parts.rows.width);
-    let count = letters.items.len();
-    let more = if letters.next_cursor.is_some() {
-        "+"
-    } else {
-        ""
-    };
     let text = match letters.loading {
-        Loading::Awaited(_) if count == 0 => "  …".to_owned(),
-        _ if count == 0 && letters.error.is_none() => {
+        Loading::Awaited(_) if letters.items.is_empty() => "  …".to_owned(),
+        _ if letters.items.is_empty() && letters.error.is_none() => {
             "  None: every message has been taken".to_owned()
         }
-        _ => format!("  {count}{more} that no consumer took, the newest first"),
+        _ => format!(
+            "  {} that no consumer took, the newest first",
+            letters.count()
+        ),
     };
     let title = vec![span(text, theme.style(Meaning::Title))];
     let columns = "  Since        Consumer   Event              Subject     Tries  Error";

@@ -26,32 +26,21 @@ pub(super) fn draw(state: &State, flights: &Flights, body: Rect, frame: &mut Fra
     words.extend(filter.destination.map(|c| format!("to {c}")));
     words.extend(filter.carrier.map(|c| c.to_string()));
     words.extend(filter.number.map(|n| n.to_string()));
-    let more = if flights.next_cursor.is_some() {
-        "+"
-    } else {
-        ""
-    };
-    words.push(match flights.loading {
+    let pages = &flights.pages;
+    words.push(match pages.loading {
         Loading::Awaited(_) => "…".to_owned(),
-        Loading::No => format!("{}{more} flights", flights.items.len()),
+        Loading::No => format!("{} flights", pages.count()),
     });
     let title = vec![span(
         format!("  {}", words.join("  ")),
         theme.style(Meaning::Title),
     )];
     let columns = "  Flight  From-to  Departure        Arrival  Eq.  Sold/capacity";
-    super::head(
-        state,
-        &parts,
-        title,
-        flights.error.as_deref(),
-        columns,
-        frame,
-    );
+    super::head(state, &parts, title, pages.error.as_deref(), columns, frame);
     for (line, (at, flight)) in
-        (0..parts.rows.height).zip(flights.items.iter().enumerate().skip(flights.list.top))
+        (0..parts.rows.height).zip(pages.items.iter().enumerate().skip(pages.list.top))
     {
-        let (sign, selected) = super::cursor_of(state, at == flights.list.at);
+        let (sign, selected) = super::cursor_of(state, at == pages.list.at);
         let gone = flight.status == FlightStatus::Cancelled;
         let own = theme.style(if gone {
             Meaning::Muted

@@ -22,6 +22,7 @@ pub(super) fn draw(state: &State, queues: &Queues, body: Rect, frame: &mut Frame
     let parts = list_parts(body);
     let known = &state.queues;
     let words = match known.waiting() {
+        0 if known.totals.is_empty() && known.loading == Loading::No => "Not read".to_owned(),
         0 if known.totals.is_empty() => "Reading …".to_owned(),
         0 => "Nothing waits".to_owned(),
         1 => "1 booking waits".to_owned(),
@@ -37,6 +38,13 @@ pub(super) fn draw(state: &State, queues: &Queues, body: Rect, frame: &mut Frame
         fit_right("Put off", 9)
     );
     super::head(state, &parts, title, known.error.as_deref(), &header, frame);
+    if known.totals.is_empty()
+        && known.loading == Loading::No
+        && let Some(text) = super::reads_again(state)
+    {
+        let text = Line::from(span(format!("  {text}"), theme.style(Meaning::Muted)));
+        put(frame.buffer_mut(), parts.rows, 1, &text);
+    }
     for (line, (at, queue)) in
         (0..parts.rows.height).zip(known.totals.iter().enumerate().skip(queues.list.top))
     {
@@ -71,13 +79,14 @@ const FIXED: usize = 2 + 17 + 8 + 13 + 20;
 pub(super) fn draw_one(state: &State, view: &QueueView, body: Rect, frame: &mut Frame<'_>) {
     let theme = state.theme;
     let parts = list_parts(body);
-    let more = if view.next_cursor.is_some() { "+" } else { "" };
-    let count = match view.items.len() {
-        1 if more.is_empty() => "1 entry".to_owned(),
-        count => format!("{count}{more} entries"),
+    let pages = &view.pages;
+    let count = match pages.count() {
+        _ if pages.items.is_empty() && pages.error.is_some() => "not read".to_owned(),
+        one if one == "1" => "1 entry".to_owned(),
+        count => format!("{count} entries"),
     };
     let mut words = format!("  Queue {} {}   {count}", view.number, view.name);
-    if view.loading != Loading::No {
+    if pages.loading != Loading::No {
         words.push_str("  …");
     }
     let title = vec![span(words, theme.style(Meaning::Title))];
@@ -91,19 +100,20 @@ pub(super) fn draw_one(state: &State, view: &QueueView, body: Rect, frame: &mut 
         fit("State", 20),
         fit("Remark", remark)
     );
-    super::head(state, &parts, title, view.error.as_deref(), &header, frame);
-    if view.items.is_empty() {
-        let text = match view.loading {
-            Loading::No => "  Nothing lies on this queue.",
-            Loading::Awaited(_) => "  Reading …",
+    super::head(state, &parts, title, pages.error.as_deref(), &header, frame);
+    if pages.items.is_empty() {
+        let text = match pages.loading {
+            Loading::Awaited(_) => "Reading …".to_owned(),
+            Loading::No if pages.error.is_some() => super::reads_again(state).unwrap_or_default(),
+            Loading::No => "Nothing lies on this queue.".to_owned(),
         };
-        let text = Line::from(span(text, theme.style(Meaning::Muted)));
+        let text = Line::from(span(format!("  {text}"), theme.style(Meaning::Muted)));
         put(frame.buffer_mut(), parts.rows, 1, &text);
     }
     for (line, (at, item)) in
-        (0..parts.rows.height).zip(view.items.iter().enumerate().skip(view.list.top))
+        (0..parts.rows.height).zip(pages.items.iter().enumerate().skip(pages.list.top))
     {
-        let here = at == view.list.at;
+        let here = at == pages.list.at;
         let (sign, selected) = super::cursor_of(state, here);
         let (standing, meaning) = standing(state, item);
         let style = |meaning| selected.unwrap_or_else(|| theme.style(meaning));
@@ -132,6 +142,14 @@ pub(super) fn draw_one(state: &State, view: &QueueView, body: Rect, frame: &mut 
 fn standing(state: &State, item: &QueueItem) -> (String, Meaning) {
     match item.state {
         QueueItemState::Waiting => ("waiting".to_owned(), Meaning::Warning),
+        QueueItemState::InHand if is_own(state, item) => {
+            let until = item.taken_until.filter(|until| until.0 > state.now.wall);
+            let words = until.map_or_else(
+                || "yours no more".to_owned(),
+                |until| format!("yours until {}", clock_of(state, until)),
+            );
+            (words, Meaning::Pending)
+        }
         QueueItemState::InHand => {
             let who = item.taken_by.as_ref().map_or("?", |user| user.as_str());
             (format!("in hand: {who}"), Meaning::Pending)
@@ -142,6 +160,18 @@ fn standing(state: &State, item: &QueueItem) -> (String, Meaning) {
         ),
         QueueItemState::Done => ("done".to_owned(), Meaning::Muted),
     }
+}
+
+/// Whether an entry is in the agent's own hand.
+fn is_own(state: &State, item: &QueueItem) -> bool {
+    let session = state.session.as_ref();
+    session.is_some_and(|session| item.taken_by.as_ref() == Some(&session.me.username))
+}
+
+/// `14:00`
+fn clock_of(state: &State, at: Instant) -> String {
+    let at = at.0.to_zoned(state.zone.clone());
+    at.strftime("%H:%M").to_string()
 }
 
 /// `25NOV 14:00`
@@ -163,13 +193,10 @@ pub(super) fn in_hand(state: &State, item: &QueueItem, columns: usize) -> Line<'
             Meaning::Error,
             "given back: somebody else may take it".to_owned(),
         ),
-        Some(until) => {
-            let until = until.0.to_zoned(state.zone.clone());
-            (
-                Meaning::Warning,
-                format!("yours until {}", until.strftime("%H:%M")),
-            )
-        }
+        Some(until) => (
+            Meaning::Warning,
+            format!("yours until {}", clock_of(state, until)),
+        ),
         None => (Meaning::Warning, "yours".to_owned()),
     };
     let mut text = format!(

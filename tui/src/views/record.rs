@@ -11,31 +11,19 @@ use crate::dates;
 use crate::store::ledger::fold::{Pending, Row};
 use crate::store::operation::OperationKind;
 use crate::store::operation::Reference;
-use crate::store::screen::bookings::{History, Record};
+use crate::store::screen::bookings::{Fetched, History, Record};
 use crate::store::screen::rebooking::SegmentChoice;
 use crate::store::state::State;
 use crate::theme::Meaning;
 use crate::widgets::frame::{self, inset};
 use crate::widgets::popup;
-use crate::widgets::text::{fit, put, span};
+use crate::widgets::text::{fit, put, span, wrap};
 
 pub(super) fn draw(state: &State, record: &Record, body: Rect, frame: &mut Frame<'_>) {
-    let theme = state.theme;
     let mut area = inset(body, 2);
     let Some(row) = state.ledger.row(&record.reference) else {
-        let is_reading = matches!(&record.reference, Reference::Known(locator)
-            if state.live.is_reading(*locator));
-        let text = if is_reading {
-            "Reading …"
-        } else {
-            "The booking is no longer there."
-        };
-        put(
-            frame.buffer_mut(),
-            area,
-            1,
-            &Line::from(span(text, theme.style(Meaning::Muted))),
-        );
+        let lines = absent(state, record, usize::from(area.width));
+        super::scrolled(&lines, 0, area, frame);
         return;
     };
     let in_hand = row
@@ -49,6 +37,31 @@ pub(super) fn draw(state: &State, record: &Record, body: Rect, frame: &mut Frame
     }
     let lines = record_lines(state, &row, record);
     super::scrolled(&lines, record.scroll, area, frame);
+}
+
+/// Why there is nothing of the booking to be shown.
+fn absent(state: &State, record: &Record, columns: usize) -> Vec<Line<'static>> {
+    let theme = state.theme;
+    let muted = |text: &str| Line::from(span(text.to_owned(), theme.style(Meaning::Muted)));
+    let mut lines = vec![Line::default()];
+    match (&record.reference, &record.fetched) {
+        (Reference::Known(locator), _) if state.live.is_reading(*locator) => {
+            lines.push(muted("Reading …"));
+        }
+        (_, Fetched::Failed(why)) => {
+            let style = theme.style(Meaning::Error);
+            let why = wrap(&format!("✗ {why}"), columns).into_iter();
+            lines.extend(why.map(|line| Line::from(span(line, style))));
+            lines.extend(super::reads_again(state).map(|text| muted(&text)));
+        }
+        (_, Fetched::Gone) => lines.push(muted("The booking is no longer there.")),
+        (Reference::Known(_), Fetched::Read) => {
+            lines.push(muted("It has not been read yet."));
+            lines.extend(super::reads_again(state).map(|text| muted(&text)));
+        }
+        (Reference::Pending(_), Fetched::Read) => lines.push(muted("It was not booked.")),
+    }
+    lines
 }
 
 fn record_lines(state: &State, row: &Row<'_>, record: &Record) -> Vec<Line<'static>> {
@@ -78,6 +91,11 @@ fn record_lines(state: &State, row: &Row<'_>, record: &Record) -> Vec<Line<'stat
         ]),
         Line::default(),
     ];
+    if let Fetched::Failed(why) = &record.fetched {
+        let text = format!("✗ Not read again: {why}");
+        lines.push(Line::from(span(text, theme.style(Meaning::Error))));
+        lines.push(Line::default());
+    }
     for (at, segment) in row.segments.iter().enumerate() {
         let pending = is_pending(row, at, segment);
         lines.push(segment_line(state, at, segment, pending));

@@ -56,8 +56,8 @@ pub(super) fn draw(state: &State, results: &Results, body: Rect, frame: &mut Fra
         0,
         &Line::from(span(header, theme.style(Meaning::Label))),
     );
-    if results.items.is_empty() {
-        let (meaning, text) = match (&results.error, results.loading) {
+    if results.pages.items.is_empty() {
+        let (meaning, text) = match (&results.pages.error, results.pages.loading) {
             (Some(error), _) => (Meaning::Error, error.clone()),
             (None, Loading::Awaited(_)) => (Meaning::Muted, "Searching …".to_owned()),
             (None, Loading::No) => (
@@ -74,9 +74,14 @@ pub(super) fn draw(state: &State, results: &Results, body: Rect, frame: &mut Fra
         );
         return;
     }
-    let visible = results.items.iter().enumerate().skip(results.list.top);
+    let visible = results
+        .pages
+        .items
+        .iter()
+        .enumerate()
+        .skip(results.pages.list.top);
     for (line, (at, itinerary)) in (0..parts.rows.height).zip(visible) {
-        let here = at == results.list.at;
+        let here = at == results.pages.list.at;
         let row = row(
             state,
             itinerary,
@@ -114,14 +119,9 @@ fn title(state: &State, results: &Results, width: u16) -> Line<'static> {
         words.push(format!("until {latest}"));
     }
     words.push(format!("by {}", results.sort_word()));
-    let more = if results.next_cursor.is_some() {
-        "+"
-    } else {
-        ""
-    };
-    match results.loading {
+    match results.pages.loading {
         Loading::Awaited(_) => words.push("…".to_owned()),
-        Loading::No => words.push(format!("{}{more} found", results.items.len())),
+        Loading::No => words.push(format!("{} found", results.pages.count())),
     }
     let route = format!("  {} - {}", place(query.origin), place(query.destination));
     let day = format!("  {}", dates::full(query.date.0));

@@ -69,14 +69,10 @@ fn number(count: u64) -> String {
 pub(super) fn draw(state: &State, uploads: &Uploads, body: Rect, frame: &mut Frame<'_>) {
     let theme = state.theme;
     let parts = list_parts(body);
-    let more = if uploads.next_cursor.is_some() {
-        "+"
-    } else {
-        ""
-    };
-    let count = match uploads.loading {
-        Loading::Awaited(_) if uploads.items.is_empty() => "…".to_owned(),
-        _ => format!("{}{more} files", uploads.items.len()),
+    let pages = &uploads.pages;
+    let count = match pages.loading {
+        Loading::Awaited(_) if pages.items.is_empty() => "…".to_owned(),
+        _ => format!("{} files", pages.count()),
     };
     let mut title = vec![span(format!("  {count}"), theme.style(Meaning::Title))];
     if let Some(sending) = &uploads.sending {
@@ -88,18 +84,11 @@ pub(super) fn draw(state: &State, uploads: &Uploads, body: Rect, frame: &mut Fra
         title.push(span(text, theme.style(Meaning::Pending)));
     }
     let columns = "  File                      Status      Read                     Rows  Rejected";
-    super::head(
-        state,
-        &parts,
-        title,
-        uploads.error.as_deref(),
-        columns,
-        frame,
-    );
+    super::head(state, &parts, title, pages.error.as_deref(), columns, frame);
     for (line, (at, upload)) in
-        (0..parts.rows.height).zip(uploads.items.iter().enumerate().skip(uploads.list.top))
+        (0..parts.rows.height).zip(pages.items.iter().enumerate().skip(pages.list.top))
     {
-        let (sign, selected) = super::cursor_of(state, at == uploads.list.at);
+        let (sign, selected) = super::cursor_of(state, at == pages.list.at);
         let style = selected.unwrap_or_else(|| theme.style(meaning_of(upload.status)));
         let text = format!(
             "{sign} {}{}{}{:>12}{:>10}",

@@ -104,32 +104,45 @@ pub(crate) async fn answer(api: &Api, call: QueueCall) -> QueueAnswer {
                 result: result.map_err(Failure::from),
             }
         }
-        QueueCall::Take { queue } => {
+        QueueCall::Take { request, queue } => {
             let result = api.take_queue_item(queue).await;
             QueueAnswer::Taken {
+                request,
                 queue,
                 result: result
                     .map(|taken| taken.map(Box::new))
                     .map_err(Failure::from),
             }
         }
-        QueueCall::Finish { queue, id } => {
+        QueueCall::Finish { request, queue, id } => {
             let result = api.finish_queue_item(queue, id).await;
             QueueAnswer::Finished {
+                request,
                 id,
                 result: result.map(Box::new).map_err(Failure::from),
             }
         }
-        QueueCall::Delay { queue, id, body } => {
+        QueueCall::Delay {
+            request,
+            queue,
+            id,
+            body,
+        } => {
             let result = api.delay_queue_item(queue, id, &body).await;
             QueueAnswer::Delayed {
+                request,
                 id,
                 result: result.map(Box::new).map_err(Failure::from),
             }
         }
-        QueueCall::Place { queue, body } => {
+        QueueCall::Place {
+            request,
+            queue,
+            body,
+        } => {
             let result = api.place_queue_item(queue, &body).await;
             QueueAnswer::Placed {
+                request,
                 locator: body.locator,
                 result: result.map(Box::new).map_err(Failure::from),
             }

@@ -81,6 +81,22 @@ impl Person {
     /// Opens a console on a server, with its state in a folder, as `run` does.
     pub(super) async fn opens(server: SocketAddr, folder: &Path) -> Self {
         let begun = Instant::now();
+        let now = Moment::since(begun);
+        let state = State::new(now, TimeZone::system(), settings(), (100, 30));
+        let mut person = Self::goes_on(state, begun, folder);
+        let starting = person.inbox.clone();
+        let folders = Folders::beneath(folder);
+        let url = format!("http://{server}").parse().ok();
+        tokio::spawn(async move {
+            let ready = start(folders, url, None, |_| {}).await.unwrap();
+            starting.send(Message::Ready(Box::new(ready))).unwrap();
+        });
+        person.idle().await;
+        person
+    }
+
+    /// Goes on from a state, with no server.
+    pub(super) fn goes_on(mut state: State, begun: Instant, folder: &Path) -> Self {
         let (inbox, messages) = unbounded_channel();
         let (last, screen) = watch::channel(String::new());
         let all = Arc::new(Mutex::new(Vec::new()));
@@ -88,23 +104,14 @@ impl Person {
             last,
             all: Arc::clone(&all),
         };
-        let folders = Folders::beneath(folder);
-        let starting = inbox.clone();
-        let (own, url) = (folders.clone(), format!("http://{server}").parse().ok());
-        tokio::spawn(async move {
-            let ready = start(own, url, None, |_| {}).await.unwrap();
-            starting.send(Message::Ready(Box::new(ready))).unwrap();
-        });
         let dispatch = Dispatch {
             api: None,
             journal: None,
-            folders,
+            folders: Folders::beneath(folder),
             listener: None,
             inbox: inbox.clone(),
         };
         let living = tokio::spawn(async move {
-            let now = Moment::since(begun);
-            let mut state = State::new(now, TimeZone::system(), settings(), (100, 30));
             let mut console = Console {
                 state: &mut state,
                 screen: &mut paper,
@@ -117,14 +124,12 @@ impl Person {
                 journal.close().await.unwrap();
             }
         });
-        let mut person = Self {
+        Self {
             inbox,
             screen,
             all,
             living,
-        };
-        person.idle().await;
-        person
+        }
     }
 
     /// Opens a console and logs in.

@@ -1,16 +1,21 @@
 //! Flights that change, and the queues on which their bookings are put.
 
 use std::net::SocketAddr;
+use std::time::Instant;
 
 use airside_common::api::auth::Secret;
 use airside_common::api::flights::PatchFlight;
+use airside_common::api::queues::QueueItem;
 use airside_common::time::LocalTime;
 
 use super::console::Person;
 use crate::effects::http::Api;
 use crate::effects::http::calls::FlightFilter;
 use crate::effects::session::Sessions;
+use crate::store::moment::Moment;
+use crate::trial::desk::Desk;
 use crate::trial::server::{PASSWORD, Server};
+use crate::trial::specimens::{booking, direct, in_hand, moved, passenger};
 
 /// An admin moves or cancels the flight UA of this number.
 struct Admin(Api);
@@ -121,4 +126,27 @@ async fn another_flight_is_taken_in_the_place_of_a_cancelled_one() {
     ada.types("<esc>").await;
     ada.waits_for("Nothing waits").await;
     ada.leaves().await;
+}
+
+/// Nobody types and nothing comes in: the screen says by itself that the entry may be somebody else's.
+#[tokio::test]
+async fn the_end_of_a_lease_is_drawn() {
+    let folder = tempfile::tempdir().unwrap();
+    let begun = Instant::now();
+    let now = Moment::since(begun);
+    let soon = now.wall + jiff::SignedDuration::from_millis(50);
+    let mut desk = Desk::agent();
+    desk.types("<f6>");
+    desk.waits_on_queues(1);
+    desk.types("t");
+    let item = QueueItem {
+        taken_until: Some(airside_common::time::Instant(soon)),
+        ..in_hand(1)
+    };
+    let mut changed = booking(1, passenger("SMITH", "ANN"), &direct(101));
+    moved(&mut changed.segments[0]);
+    desk.is_given(item, changed);
+    desk.state.now = now;
+    let mut ada = Person::goes_on(desk.state, begun, folder.path());
+    ada.waits_for("given back").await;
 }

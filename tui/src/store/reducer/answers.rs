@@ -11,6 +11,7 @@ use crate::store::ledger::Outcome;
 use crate::store::ledger::answer::{Answer, SetbackKind};
 use crate::store::ledger::backoff::Jitter;
 use crate::store::operation::OperationKind;
+use crate::store::screen::bookings::Fetched;
 use crate::store::state::{Connection, Tone};
 
 impl Step<'_> {
@@ -33,6 +34,7 @@ impl Step<'_> {
         match step.outcome {
             Outcome::Confirmed { operation, locator } => {
                 self.forget_form(&operation.key);
+                self.record_fetched(locator, &Fetched::Read);
                 self.follow_seats(&operation, locator);
                 self.reread_history(locator);
                 let words = match operation.kind {
@@ -137,6 +139,7 @@ impl Step<'_> {
             Ok(booking) => {
                 self.reached();
                 self.state.live.has_read(locator);
+                self.record_fetched(locator, &Fetched::Read);
                 let known = self.state.ledger.booking(locator);
                 let before = known.map(|known| known.segments.clone());
                 let effects = self.state.ledger.fetched(vec![*booking], self.state.now);
@@ -149,10 +152,12 @@ impl Step<'_> {
             Err(failure) if failure.is(Code::NotFound) => {
                 self.state.live.has_read(locator);
                 self.state.ledger.gone(locator);
+                self.record_fetched(locator, &Fetched::Gone);
                 self.keep_in_view();
             }
             Err(failure) => {
                 self.state.live.has_not_read(locator);
+                self.record_fetched(locator, &Fetched::Failed(failure.words.clone()));
                 self.failed(&failure);
                 // It is tried again with what happens next.
                 return;

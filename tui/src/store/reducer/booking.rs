@@ -3,7 +3,7 @@
 use airside_common::api::problem::Problem;
 use airside_common::booking::OperationKey;
 
-use super::{Flow, Step};
+use super::{Flow, Step, lift};
 use crate::keymap::Command;
 use crate::store::effect::Effect;
 use crate::store::layer::Layer;
@@ -64,9 +64,9 @@ impl Step<'_> {
                 self.ledger(effects);
                 let record = Record::new(Reference::Pending(key));
                 // An earlier record would be left behind on the way back.
-                self.state
-                    .layers
-                    .retain(|layer| !matches!(layer, Layer::Record(_)));
+                lift(&mut self.state.layers, |layer| {
+                    matches!(layer, Layer::Record(_))
+                });
                 Flow::Replace(Layer::Record(Box::new(record)))
             }
             Err(error) => {

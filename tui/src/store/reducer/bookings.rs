@@ -17,7 +17,7 @@ use crate::store::operation::Reference;
 use crate::store::rebooking::flown;
 use crate::store::screen::Loading;
 use crate::store::screen::booking::BookingForm;
-use crate::store::screen::bookings::{Bookings, Chosen, History, Line, Record};
+use crate::store::screen::bookings::{Bookings, Chosen, Fetched, History, Line, Record};
 use crate::store::screen::question::{Question, Then};
 use crate::store::state::Tone;
 
@@ -112,12 +112,13 @@ impl Step<'_> {
         }
     }
 
-    /// The bookings of the list on top are read again.
+    /// The bookings of the open list are read again.
     pub(super) fn read_bookings(&mut self) {
-        if let Some(Layer::Bookings(mut bookings)) = self.state.layers.pop() {
-            self.ask_bookings(&mut bookings, None);
-            self.state.layers.push(Layer::Bookings(bookings));
-        }
+        self.each_layer(|step, layer| {
+            if let Layer::Bookings(bookings) = layer {
+                step.ask_bookings(bookings, None);
+            }
+        });
         self.keep_in_view();
     }
 
@@ -160,7 +161,7 @@ impl Step<'_> {
             }
             Command::Refresh => {
                 if let Reference::Known(locator) = self.state.ledger.resolve(&record.reference) {
-                    self.effects.push(LedgerEffect::Fetch(locator).into());
+                    self.fetch(locator);
                 }
             }
             Command::AcceptChanges => return self.accept_changes(&record.reference.clone()),
@@ -168,6 +169,48 @@ impl Step<'_> {
             _ => return self.record_on_queue(record, command),
         }
         Flow::Stay
+    }
+
+    /// A booking is read; until the answer its record says so.
+    pub(super) fn fetch(&mut self, locator: Locator) {
+        self.state.live.reads(locator);
+        self.effects.push(LedgerEffect::Fetch(locator).into());
+    }
+
+    /// What came back for a booking is kept at its record, if that is open.
+    pub(super) fn record_fetched(&mut self, locator: Locator, fetched: &Fetched) {
+        let ledger = &self.state.ledger;
+        for layer in &mut self.state.layers {
+            if let Layer::Record(record) = layer
+                && ledger.resolve(&record.reference) == Reference::Known(locator)
+            {
+                record.fetched.clone_from(fetched);
+            }
+        }
+    }
+
+    /// The bookings of open records.
+    pub(super) fn open_records(&self, which: impl Fn(&Record) -> bool) -> Vec<Locator> {
+        let state = &*self.state;
+        let open = state.layers.iter().filter_map(|layer| match layer {
+            Layer::Record(record) if which(record) => {
+                match state.ledger.resolve(&record.reference) {
+                    Reference::Known(locator) => Some(locator),
+                    Reference::Pending(_) => None,
+                }
+            }
+            _ => None,
+        });
+        open.collect()
+    }
+
+    /// The server is there again: what is open and could not be read is read now.
+    pub(super) fn reread_records(&mut self) {
+        for locator in self.open_records(|record| matches!(record.fetched, Fetched::Failed(_))) {
+            if !self.state.live.is_reading(locator) {
+                self.fetch(locator);
+            }
+        }
     }
 
     /// Opens the form of a booking that was refused.
@@ -299,6 +342,9 @@ impl Step<'_> {
             }
         }
         if let Some(page) = page {
+            for booking in &page.items {
+                self.record_fetched(booking.locator, &Fetched::Read);
+            }
             let effects = self.state.ledger.fetched(page.items, self.state.now);
             self.ledger(effects);
             self.catch_up();

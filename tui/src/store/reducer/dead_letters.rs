@@ -10,7 +10,7 @@ use crate::keymap::Command;
 use crate::store::action::Failure;
 use crate::store::effect::Effect;
 use crate::store::layer::Layer;
-use crate::store::screen::Loading;
+use crate::store::paged::Page;
 use crate::store::screen::dead_letters::{
     DeadLetters, LetterEnd, LetterId, LetterView, lost_with, title_of,
 };
@@ -28,12 +28,11 @@ impl Step<'_> {
             self.ask_more_letters(letters);
             return Flow::Stay;
         }
-        let chosen = letters.items.get(letters.list.at).cloned();
+        let chosen = letters.selected().cloned();
         match (command, chosen) {
             (Command::Back, _) => return Flow::Close,
             (Command::Refresh, _) => {
-                letters.cursor = None;
-                self.ask_letters(letters);
+                self.ask_letters(letters, Page::First);
             }
             (Command::Accept, Some(letter)) => return self.open_letter(letter),
             (Command::Retry, Some(letter)) => return self.ask_to_end(&letter, LetterEnd::Retry),
@@ -58,32 +57,30 @@ impl Step<'_> {
         Flow::Stay
     }
 
-    pub(super) fn read_letters_on_top(&mut self) {
-        if let Some(Layer::DeadLetters(mut letters)) = self.state.layers.pop() {
-            letters.cursor = None;
-            self.ask_letters(&mut letters);
-            self.state.layers.push(Layer::DeadLetters(letters));
-        }
+    pub(super) fn read_letters(&mut self) {
+        self.each_layer(|step, layer| {
+            if let Layer::DeadLetters(letters) = layer {
+                step.ask_letters(letters, Page::First);
+            }
+        });
     }
 
     /// The next page, where the cursor comes near the end of what is there.
     fn ask_more_letters(&mut self, letters: &mut DeadLetters) {
-        let near = letters.list.at + self.state.list_height().max(10) >= letters.items.len();
-        if near && letters.loading == Loading::No && letters.next_cursor.is_some() {
-            letters.cursor = letters.next_cursor.take();
-            self.ask_letters(letters);
+        if letters.wants_next(self.state.list_height()) {
+            self.ask_letters(letters, Page::Next);
         }
     }
 
-    fn ask_letters(&mut self, letters: &mut DeadLetters) {
+    fn ask_letters(&mut self, letters: &mut DeadLetters, page: Page) {
         let request = self.state.next_request();
-        letters.loading = Loading::Awaited(request);
+        let cursor = letters.ask(page, request);
         letters.error = None;
         self.effects.push(Effect::DeadLetters {
             request,
             filter: Box::new(LetterFilter {
                 limit: Some(PAGE),
-                cursor: letters.cursor.clone(),
+                cursor,
                 ..LetterFilter::default()
             }),
         });
@@ -136,36 +133,15 @@ impl Step<'_> {
     }
 
     pub(super) fn letters_read(&mut self, request: u64, result: Result<DeadLetterPage, Failure>) {
-        let mut layers = self.state.layers.iter_mut();
-        let awaiting = layers.find_map(|layer| match layer {
-            Layer::DeadLetters(letters) if letters.loading.is(request) => Some(letters),
-            _ => None,
-        });
-        let Some(letters) = awaiting else {
-            return;
-        };
-        letters.loading = Loading::No;
-        match result {
-            Ok(page) => {
-                let selected = letters.items.get(letters.list.at).map(|l| l.id.clone());
-                if letters.cursor.is_none() {
-                    letters.items.clear();
-                }
-                letters.items.extend(page.items);
-                letters.next_cursor = page.next_cursor;
-                let same = |letter: &DeadLetter| Some(&letter.id) == selected.as_ref();
-                if let Some(at) = letters.items.iter().position(same) {
-                    letters.list.at = at;
-                }
-                self.reached();
-            }
-            Err(failure) => {
-                letters.next_cursor = letters.cursor.take();
-                letters.error = Some(failure.words.clone());
-                self.failed(&failure);
-            }
-        }
-        self.keep_in_view();
+        self.page_read(
+            request,
+            result.map(|page| (page.items, page.next_cursor)),
+            |layer| match layer {
+                Layer::DeadLetters(letters) => Some(letters),
+                _ => None,
+            },
+            |letter| letter.id.clone(),
+        );
     }
 
     pub(super) fn letter_read(
@@ -230,19 +206,18 @@ impl Step<'_> {
     }
 
     fn take_letter_away(&mut self, id: &str) {
-        let mut layers = std::mem::take(&mut self.state.layers);
+        let layers = &mut self.state.layers;
         layers.retain(|layer| !matches!(layer, Layer::DeadLetter(view) if view.letter.id == id));
         layers.retain(|layer| {
             !matches!(layer, Layer::Question(question)
                 if matches!(&question.then, Then::EndLetter { id: of, .. } if of.to_string() == id))
         });
-        for layer in &mut layers {
+        self.each_layer(|step, layer| {
             if let Layer::DeadLetters(letters) = layer {
                 letters.items.retain(|letter| letter.id != id);
-                self.ask_more_letters(letters);
+                step.ask_more_letters(letters);
             }
-        }
-        self.state.layers = layers;
+        });
         self.keep_in_view();
     }
 }

@@ -10,8 +10,7 @@ use crate::keymap::Command;
 use crate::store::action::Failure;
 use crate::store::effect::Effect;
 use crate::store::layer::Layer;
-use crate::store::list::ListCursor;
-use crate::store::screen::Loading;
+use crate::store::paged::{Page, Paged};
 use crate::store::screen::flights::{self, FlightForm, Flights};
 use crate::store::screen::results::Narrow;
 use crate::store::state::Tone;
@@ -22,17 +21,16 @@ const PAGE: u8 = 100;
 impl Step<'_> {
     pub(super) fn flights(&mut self, flights: &mut Flights, command: Command) -> Flow {
         let height = self.state.list_height();
-        if moves(&mut flights.list, command, flights.items.len(), height) {
-            let near = flights.list.at + height.max(10) >= flights.items.len();
-            if near && flights.loading == Loading::No && flights.next_cursor.is_some() {
-                flights.filter.cursor = flights.next_cursor.take();
-                self.ask_flights(flights);
+        let pages = &mut flights.pages;
+        if moves(&mut pages.list, command, pages.items.len(), height) {
+            if pages.wants_next(height) {
+                self.ask_flights(flights, Page::Next);
             }
             return Flow::Stay;
         }
         match command {
             Command::Back => return Flow::Close,
-            Command::Refresh => self.ask_flights_again(flights),
+            Command::Refresh => self.ask_flights(flights, Page::First),
             Command::New => {
                 let form = FlightForm::new(self.state.today());
                 return Flow::Open(Layer::FlightForm(Box::new(form)));
@@ -42,7 +40,7 @@ impl Step<'_> {
                 return Flow::Open(Layer::Narrow(Box::new(narrow)));
             }
             Command::Edit | Command::Cancel => {
-                let Some(flight) = flights.items.get(flights.list.at).cloned() else {
+                let Some(flight) = flights.pages.selected().cloned() else {
                     return Flow::Stay;
                 };
                 return match command {
@@ -55,32 +53,23 @@ impl Step<'_> {
         Flow::Stay
     }
 
-    pub(super) fn read_flights_on_top(&mut self) {
-        if let Some(Layer::Flights(mut flights)) = self.state.layers.pop() {
-            self.ask_flights_anew(&mut flights);
-            self.state.layers.push(Layer::Flights(flights));
-        }
+    pub(super) fn read_flights(&mut self) {
+        self.each_layer(|step, layer| {
+            if let Layer::Flights(flights) = layer {
+                step.ask_flights_anew(flights);
+            }
+        });
     }
 
     fn ask_flights_anew(&mut self, flights: &mut Flights) {
-        flights.filter.cursor = None;
-        flights.next_cursor = None;
-        flights.items.clear();
-        flights.list = ListCursor::default();
-        self.ask_flights(flights);
+        flights.pages = Paged::new();
+        self.ask_flights(flights, Page::First);
     }
 
-    /// Reads the first page again; what is there stands until then, and the cursor stays with its flight.
-    fn ask_flights_again(&mut self, flights: &mut Flights) {
-        flights.filter.cursor = None;
-        flights.next_cursor = None;
-        self.ask_flights(flights);
-    }
-
-    fn ask_flights(&mut self, flights: &mut Flights) {
+    fn ask_flights(&mut self, flights: &mut Flights, page: Page) {
         let request = self.state.next_request();
-        flights.loading = Loading::Awaited(request);
-        flights.error = None;
+        flights.filter.cursor = flights.pages.ask(page, request);
+        flights.pages.error = None;
         flights.filter.limit = Some(PAGE);
         self.effects.push(Effect::Flights {
             request,
@@ -103,53 +92,29 @@ impl Step<'_> {
             form.focus_first_error();
             return Flow::Stay;
         };
-        if let Some(Layer::Flights(mut flights)) = self.state.layers.pop() {
-            flights.filter.date = date.map(CalendarDate);
-            flights.filter.origin = origin;
-            flights.filter.destination = destination;
-            flights.filter.carrier = carrier;
-            flights.filter.number = number;
-            self.ask_flights_anew(&mut flights);
-            self.state.layers.push(Layer::Flights(flights));
-        }
+        self.each_layer(|step, layer| {
+            if let Layer::Flights(flights) = layer {
+                flights.filter.date = date.map(CalendarDate);
+                flights.filter.origin = origin;
+                flights.filter.destination = destination;
+                flights.filter.carrier = carrier;
+                flights.filter.number = number;
+                step.ask_flights_anew(flights);
+            }
+        });
         Flow::Close
     }
 
     pub(super) fn flights_read(&mut self, request: u64, result: Result<FlightPage, Failure>) {
-        match &result {
-            Ok(_) => self.reached(),
-            Err(failure) => self.failed(failure),
-        }
-        for layer in &mut self.state.layers {
-            let Layer::Flights(flights) = layer else {
-                continue;
-            };
-            if !flights.loading.is(request) {
-                continue;
-            }
-            flights.loading = Loading::No;
-            match result {
-                Ok(page) => {
-                    let selected = flights.items.get(flights.list.at).map(|f| f.id);
-                    if flights.filter.cursor.is_none() {
-                        // A first page takes the place of what was there.
-                        flights.items.clear();
-                    }
-                    flights.items.extend(page.items);
-                    flights.next_cursor = page.next_cursor;
-                    let same = |flight: &Flight| Some(flight.id) == selected;
-                    if let Some(at) = flights.items.iter().position(same) {
-                        flights.list.at = at;
-                    }
-                }
-                Err(failure) => {
-                    flights.next_cursor = flights.filter.cursor.take();
-                    flights.error = Some(failure.words);
-                }
-            }
-            break;
-        }
-        self.keep_in_view();
+        self.page_read(
+            request,
+            result.map(|page| (page.items, page.next_cursor)),
+            |layer| match layer {
+                Layer::Flights(flights) => Some(&mut flights.pages),
+                _ => None,
+            },
+            |flight| flight.id,
+        );
     }
 
     pub(super) fn flight_form(&mut self, form: &mut FlightForm, command: Command) -> Flow {
@@ -205,14 +170,13 @@ impl Step<'_> {
     pub(super) fn put_flight(&mut self, flight: &Flight) {
         for layer in &mut self.state.layers {
             if let Layer::Flights(flights) = layer {
-                if let Some(at) = flights.items.iter().position(|f| f.id == flight.id) {
-                    flights.items[at] = flight.clone();
+                let Paged { items, list, .. } = &mut flights.pages;
+                if let Some(at) = items.iter().position(|f| f.id == flight.id) {
+                    items[at] = flight.clone();
                 } else {
-                    let at = flights
-                        .items
-                        .partition_point(|f| f.departure <= flight.departure);
-                    flights.items.insert(at, flight.clone());
-                    flights.list.at = at;
+                    let at = items.partition_point(|f| f.departure <= flight.departure);
+                    items.insert(at, flight.clone());
+                    list.at = at;
                 }
             }
         }

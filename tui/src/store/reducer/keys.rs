@@ -141,16 +141,16 @@ impl Step<'_> {
                     ..Default::default()
                 };
                 self.surface(Layer::Flights(Box::new(Flights::new(filter))));
-                self.read_flights_on_top();
+                self.read_flights();
             }
             Command::Uploads if inside => {
                 self.surface(Layer::Uploads(Box::new(Uploads::new())));
-                self.read_uploads_on_top();
+                self.read_uploads();
             }
             Command::Sources if inside => self.surface(Layer::Sources(Box::new(Sources::new()))),
             Command::DeadLetters if inside => {
                 self.surface(Layer::DeadLetters(Box::new(DeadLetters::new())));
-                self.read_letters_on_top();
+                self.read_letters();
             }
             Command::LogOut if inside => self.effects.push(Effect::LogOut),
             Command::Search

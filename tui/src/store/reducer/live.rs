@@ -2,7 +2,6 @@
 
 use airside_common::api::events::{BookingChanged, SeatsChanged};
 use airside_common::flight::FlightStatus;
-use airside_common::locator::Locator;
 
 use super::Step;
 use crate::store::action::{FailureKind, Live, News};
@@ -20,6 +19,7 @@ impl Step<'_> {
             Live::Connected => {
                 self.state.live.hearing = Hearing::Live;
                 self.reached();
+                self.reread_records();
                 self.catch_up_with_queues();
             }
             Live::Lost(failure) if failure.kind == FailureKind::LoggedOut => self.session_ended(),
@@ -101,40 +101,23 @@ impl Step<'_> {
         if !self.state.live.catches_up() {
             return;
         }
-        let at = self
-            .state
-            .layers
-            .iter()
-            .position(|layer| matches!(layer, Layer::Bookings(_)));
-        let Some(at) = at else { return };
-        let Layer::Bookings(mut bookings) = self.state.layers.remove(at) else {
-            return;
-        };
-        if bookings.loading == Loading::No {
-            self.ask_bookings(&mut bookings, None);
-        } else {
+        self.each_layer(|step, layer| match layer {
+            Layer::Bookings(bookings) if bookings.loading == Loading::No => {
+                step.ask_bookings(bookings, None);
+            }
             // The answer may be of before.
-            self.state.live.stays_behind();
-        }
-        self.state.layers.insert(at, Layer::Bookings(bookings));
+            Layer::Bookings(_) => step.state.live.stays_behind(),
+            _ => {}
+        });
     }
 
     /// Events may be missing: what is on the screens is read anew. The seats of flights are told without being asked for.
     fn read_anew(&mut self) {
-        let state = &*self.state;
-        let records = state.layers.iter().filter_map(|layer| match layer {
-            Layer::Record(record) => match state.ledger.resolve(&record.reference) {
-                Reference::Known(locator) => Some(locator),
-                Reference::Pending(_) => None,
-            },
-            _ => None,
-        });
-        let records: Vec<Locator> = records.collect();
-        for locator in records {
-            self.effects.push(LedgerEffect::Fetch(locator).into());
-        }
         self.state.live.stays_behind();
         self.catch_up();
+        for locator in self.open_records(|_| true) {
+            self.fetch(locator);
+        }
         self.read_queues_anew();
     }
 
@@ -145,7 +128,7 @@ impl Step<'_> {
         let mut name = None;
         for layer in &mut state.layers {
             let itineraries = match layer {
-                Layer::Results(results) => results.items.as_mut_slice(),
+                Layer::Results(results) => results.pages.items.as_mut_slice(),
                 Layer::Details(details) => std::slice::from_mut(&mut details.itinerary),
                 Layer::Booking(form) => std::slice::from_mut(&mut form.itinerary),
                 _ => continue,

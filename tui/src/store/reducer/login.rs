@@ -122,7 +122,7 @@ impl Step<'_> {
             self.state.layers.clear();
             self.state.airports.clear();
             self.state.sent.clear();
-            self.state.queues = QueueState::default();
+            self.state.queues = QueueState::after(self.state.requests);
         }
         self.state
             .layers
@@ -149,6 +149,7 @@ impl Step<'_> {
             }),
         });
         self.read_totals();
+        self.reread_records();
         for query in ["JFK", "LAX"] {
             if self.state.demo && self.state.airports.should_ask(query) {
                 self.effects.push(Effect::Airports {
@@ -180,7 +181,7 @@ impl Step<'_> {
         self.state.ledger.log_out();
         self.state.session = None;
         self.state.sent.clear();
-        self.state.queues = QueueState::default();
+        self.state.queues = QueueState::after(self.state.requests);
         self.state.demo = false;
         let login = Login::new(&self.state.server, "", None);
         self.state.layers = vec![Layer::Login(Box::new(login))];

@@ -63,64 +63,25 @@ impl Step<'_> {
         let line = usize::from(at.y - rows.y);
         let view = usize::from(rows.height);
         let again = match layer {
-            Layer::Results(results) => {
-                let to = results.list.top + line;
-                let again = results.list.at == to;
-                if to < results.items.len() {
-                    results.list.go(to, results.items.len(), view);
-                }
-                again
-            }
+            Layer::Results(results) => results.pages.click(line, view),
             Layer::Bookings(bookings) => {
-                let to = bookings.list.top + line;
-                let again = bookings.list.at == to;
                 let lines = bookings.lines(&self.state.ledger);
-                if let Some(chosen) = lines.get(to).map(Line::chosen) {
-                    bookings.list.go(to, lines.len(), view);
-                    bookings.selected = Some(chosen);
-                }
+                let again = bookings.list.click(line, lines.len(), view);
+                bookings.selected = lines.get(bookings.list.at).map(Line::chosen);
                 again
             }
-            Layer::Queues(queues) => {
-                let to = queues.list.top + line;
-                let again = queues.list.at == to;
-                let length = self.state.queues.totals.len();
-                if to < length {
-                    queues.list.go(to, length, view);
-                }
-                again
-            }
-            Layer::Queue(queue) => {
-                let to = queue.list.top + line;
-                let again = queue.list.at == to;
-                if to < queue.items.len() {
-                    queue.list.go(to, queue.items.len(), view);
-                }
-                again
-            }
+            Layer::Queues(queues) => queues
+                .list
+                .click(line, self.state.queues.totals.len(), view),
+            Layer::Queue(queue) => queue.pages.click(line, view),
             Layer::Flights(flights) => {
-                let to = flights.list.top + line;
-                if to < flights.items.len() {
-                    flights.list.go(to, flights.items.len(), view);
-                }
+                // What Enter opens here is not about the line.
+                flights.pages.click(line, view);
                 false
             }
-            Layer::Sources(sources) => {
-                let to = sources.list.top + line;
-                let again = sources.list.at == to;
-                if to < sources.items.len() {
-                    sources.list.go(to, sources.items.len(), view);
-                }
-                again
-            }
-            Layer::DeadLetters(letters) => {
-                let to = letters.list.top + line;
-                let again = letters.list.at == to;
-                if to < letters.items.len() {
-                    letters.list.go(to, letters.items.len(), view);
-                }
-                again
-            }
+            Layer::Sources(sources) => sources.list.click(line, sources.items.len(), view),
+            Layer::Uploads(uploads) => uploads.pages.click(line, view),
+            Layer::DeadLetters(letters) => letters.click(line, view),
             _ => false,
         };
         if again {

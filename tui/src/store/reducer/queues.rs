@@ -11,15 +11,15 @@ use airside_common::locator::Locator;
 use airside_common::queue::{QueueItemId, QueueNumber};
 
 use super::keys::moves;
-use super::{Flow, Step};
+use super::{Flow, Step, lift};
 use crate::dates;
-use crate::keymap::Command;
+use crate::keymap::{Command, Context};
 use crate::store::action::{Failure, FailureKind};
 use crate::store::effect::Effect;
 use crate::store::layer::Layer;
-use crate::store::ledger::LedgerEffect;
 use crate::store::operation::Reference;
-use crate::store::queues::{Asking, QueueAnswer, QueueCall};
+use crate::store::paged::Page;
+use crate::store::queues::{Asked, Asking, QueueAnswer, QueueCall};
 use crate::store::screen::Loading;
 use crate::store::screen::bookings::Record;
 use crate::store::screen::queues::{About, QueueForm, QueueView, Queues};
@@ -42,16 +42,16 @@ impl Step<'_> {
             Command::Accept => {
                 if let Some(total) = chosen {
                     let mut view = QueueView::new(total.number, total.name.clone());
-                    self.ask_items(&mut view, Duration::ZERO);
-                    self.state
-                        .layers
-                        .retain(|layer| !matches!(layer, Layer::Queue(_)));
+                    self.ask_items(&mut view, Page::First, Duration::ZERO);
+                    lift(&mut self.state.layers, |layer| {
+                        matches!(layer, Layer::Queue(_))
+                    });
                     return Flow::Open(Layer::Queue(Box::new(view)));
                 }
             }
             Command::Take => {
                 if let Some(number) = chosen.map(|total| total.number) {
-                    self.take_next(number);
+                    return self.take_or_show(number);
                 }
             }
             _ => {}
@@ -61,23 +61,19 @@ impl Step<'_> {
 
     pub(super) fn queue(&mut self, view: &mut QueueView, command: Command) -> Flow {
         let height = self.state.list_height();
-        if moves(&mut view.list, command, view.items.len(), height) {
-            let near = view.list.at + height.max(10) >= view.items.len();
-            if near && view.loading == Loading::No && view.next_cursor.is_some() {
-                view.cursor = view.next_cursor.take();
-                self.ask_items(view, Duration::ZERO);
+        let pages = &mut view.pages;
+        if moves(&mut pages.list, command, pages.items.len(), height) {
+            if pages.wants_next(height) {
+                self.ask_items(view, Page::Next, Duration::ZERO);
             }
             return Flow::Stay;
         }
         match command {
             Command::Back => return Flow::Close,
-            Command::Refresh => {
-                view.cursor = None;
-                self.ask_items(view, Duration::ZERO);
-            }
-            Command::Take => self.take_next(view.number),
+            Command::Refresh => self.ask_items(view, Page::First, Duration::ZERO),
+            Command::Take => return self.take_or_show(view.number),
             Command::Accept => {
-                if let Some(item) = view.selected().cloned() {
+                if let Some(item) = view.pages.selected().cloned() {
                     return self.look_at(item);
                 }
             }
@@ -94,11 +90,14 @@ impl Step<'_> {
         if is_mine && self.state.queues.in_hand.is_none() {
             self.state.queues.in_hand = Some(item);
         }
-        self.state.live.reads(locator);
-        self.effects.push(LedgerEffect::Fetch(locator).into());
-        self.state
-            .layers
-            .retain(|layer| !matches!(layer, Layer::Record(_)));
+        self.open_record(locator)
+    }
+
+    fn open_record(&mut self, locator: Locator) -> Flow {
+        self.fetch(locator);
+        lift(&mut self.state.layers, |layer| {
+            matches!(layer, Layer::Record(_))
+        });
         Flow::Open(Layer::Record(Box::new(Record::new(Reference::Known(
             locator,
         )))))
@@ -116,14 +115,14 @@ impl Step<'_> {
         self.effects.push(Effect::Queue(call));
     }
 
-    fn ask_items(&mut self, view: &mut QueueView, after: Duration) {
+    fn ask_items(&mut self, view: &mut QueueView, page: Page, after: Duration) {
         let request = self.state.next_request();
-        view.loading = Loading::Awaited(request);
-        view.behind = false;
+        let cursor = view.pages.ask(page, request);
+        view.behind &= page == Page::Next;
         self.effects.push(Effect::Queue(QueueCall::Items {
             request,
             queue: view.number,
-            cursor: view.cursor.clone(),
+            cursor,
             after,
         }));
     }
@@ -157,37 +156,71 @@ impl Step<'_> {
     }
 
     fn reread_queues(&mut self, which: impl Fn(&QueueView) -> bool) {
-        let mut layers = std::mem::take(&mut self.state.layers);
-        for layer in &mut layers {
-            let Layer::Queue(view) = layer else { continue };
-            if !which(view) {
-                continue;
+        self.each_layer(|step, layer| match layer {
+            Layer::Queue(view) if !which(view) => {}
+            Layer::Queue(view) if view.pages.loading == Loading::No => {
+                step.ask_items(view, Page::First, GATHERED);
             }
-            if view.loading == Loading::No {
-                view.cursor = None;
-                self.ask_items(view, GATHERED);
-            } else {
-                view.behind = true;
-            }
-        }
-        self.state.layers = layers;
+            Layer::Queue(view) => view.behind = true,
+            _ => {}
+        });
     }
 
-    /// Takes the next entry of a queue; one is in hand at a time.
-    pub(super) fn take_next(&mut self, queue: u8) {
-        if self.state.queues.asking != Asking::Nothing {
+    /// Takes the next entry of a queue, or shows the one in hand: there is one at a time.
+    fn take_or_show(&mut self, queue: u8) -> Flow {
+        let Some(item) = &self.state.queues.in_hand else {
+            self.take_next(queue);
+            return Flow::Stay;
+        };
+        let (locator, number) = (item.locator, item.queue);
+        let words =
+            format!("{locator} of queue {number} is in hand: finish it, put it off or leave it");
+        self.state.tell(Tone::Info, words);
+        self.open_record(locator)
+    }
+
+    /// Takes the next entry of a queue, where none is in hand.
+    fn take_next(&mut self, queue: u8) {
+        if self.state.queues.in_hand.is_none()
+            && let Some(request) = self.ask_once(Asking::Take)
+        {
+            let call = QueueCall::Take { request, queue };
+            self.effects.push(Effect::Queue(call));
+        }
+    }
+
+    /// A number for a request that concerns the entry in hand; none while another is under way.
+    fn ask_once(&mut self, asking: Asking) -> Option<u64> {
+        if self.state.queues.asked.is_some() {
+            return None;
+        }
+        let request = self.state.next_request();
+        self.state.queues.asked = Some(Asked { request, asking });
+        Some(request)
+    }
+
+    /// Shows the entry that was taken where queues are worked on, and tells of it elsewhere: the keys that are pressed
+    /// there are meant for what is there.
+    fn show_taken(&mut self, item: &QueueItem) {
+        let top = self.state.layers.last();
+        if matches!(
+            top,
+            Some(Layer::Queues(_) | Layer::Queue(_) | Layer::Record(_))
+        ) {
+            self.bring_record(item.locator);
             return;
         }
-        if let Some(item) = &self.state.queues.in_hand {
-            let (locator, number) = (item.locator, item.queue);
-            let words = format!(
-                "{locator} of queue {number} is in hand: finish it, put it off or leave it"
-            );
-            self.state.tell(Tone::Info, words);
-            return;
-        }
-        self.state.queues.asking = Asking::ToTake;
-        self.effects.push(Effect::Queue(QueueCall::Take { queue }));
+        let keymap = &self.state.keymap;
+        let to_queues = keymap.key_of(Command::Queues, &[Context::Inside]);
+        let take = keymap.key_of(Command::Take, &[Context::Queues]);
+        let keys: Vec<String> = to_queues.into_iter().chain(take).collect();
+        let words = format!(
+            "{} of queue {} is in hand: {} to see it",
+            item.locator,
+            item.queue,
+            keys.join(" ")
+        );
+        self.state.tell(Tone::Warning, words);
     }
 
     /// Keys at a booking that are about its entry, and putting it on a queue.
@@ -207,8 +240,8 @@ impl Step<'_> {
             return Flow::Stay;
         };
         match command {
-            Command::Done => self.finish(&item, Asking::ToFinishAndTake),
-            Command::DoneOnly => self.finish(&item, Asking::ToFinish),
+            Command::Done => self.finish(&item, Asking::FinishAndTake),
+            Command::DoneOnly => self.finish(&item, Asking::Finish),
             Command::PutOff => {
                 return Flow::Open(Layer::QueueForm(Box::new(QueueForm::delay(&item))));
             }
@@ -228,14 +261,13 @@ impl Step<'_> {
     }
 
     fn finish(&mut self, item: &QueueItem, asking: Asking) {
-        if self.state.queues.asking != Asking::Nothing {
-            return;
+        if let Some(request) = self.ask_once(asking) {
+            self.effects.push(Effect::Queue(QueueCall::Finish {
+                request,
+                queue: item.queue,
+                id: item.id,
+            }));
         }
-        self.state.queues.asking = asking;
-        self.effects.push(Effect::Queue(QueueCall::Finish {
-            queue: item.queue,
-            id: item.id,
-        }));
     }
 
     pub(super) fn queue_form(&mut self, form: &mut QueueForm, command: Command) -> Flow {
@@ -246,11 +278,19 @@ impl Step<'_> {
             _ => return Flow::Stay,
         }
         let zone = self.state.zone.clone();
+        let request = self.state.next_request();
         let call = match form.about.clone() {
-            About::Delay { queue, id, .. } => form
-                .delayed(self.state.now, &zone)
-                .map(|body| QueueCall::Delay { queue, id, body }),
+            About::Delay { queue, id, .. } => {
+                form.delayed(self.state.now, &zone)
+                    .map(|body| QueueCall::Delay {
+                        request,
+                        queue,
+                        id,
+                        body,
+                    })
+            }
             About::Place { locator } => form.remark().map(|remark| QueueCall::Place {
+                request,
                 queue: QueueNumber::General.get(),
                 body: PlaceItem { locator, remark },
             }),
@@ -264,25 +304,47 @@ impl Step<'_> {
     }
 
     pub(super) fn queue_answered(&mut self, answer: QueueAnswer) {
+        // What another user has asked is nobody's any more, whether it went well or not.
+        if !self.state.queues.is_own(&answer) {
+            return;
+        }
         match answer {
             QueueAnswer::Totals { request, result } => self.totals_read(request, result),
             QueueAnswer::Items { request, result } => self.items_read(request, result),
-            QueueAnswer::Taken { queue, result } => self.taken(queue, result),
-            QueueAnswer::Finished { id, result } => self.finished(id, result),
-            QueueAnswer::Delayed { id, result } => self.delayed(id, result),
-            QueueAnswer::Placed { locator, result } => self.placed(locator, result),
+            QueueAnswer::Taken {
+                request,
+                queue,
+                result,
+            } => {
+                if self.state.queues.answered(request).is_some() {
+                    self.taken(queue, result);
+                }
+            }
+            QueueAnswer::Finished {
+                request,
+                id,
+                result,
+            } => {
+                if let Some(asking) = self.state.queues.answered(request) {
+                    self.finished(asking, id, result);
+                }
+            }
+            QueueAnswer::Delayed { id, result, .. } => self.delayed(id, result),
+            QueueAnswer::Placed {
+                locator, result, ..
+            } => self.placed(locator, result),
         }
         self.keep_in_view();
     }
 
     fn totals_read(&mut self, request: u64, result: Result<QueueTotals, Failure>) {
-        if !self.state.queues.loading.is(request) {
-            return;
-        }
         let queues = &mut self.state.queues;
-        queues.loading = Loading::No;
+        let awaited = queues.loading.is(request);
+        if awaited {
+            queues.loading = Loading::No;
+        }
         match result {
-            Ok(totals) => {
+            Ok(totals) if awaited => {
                 queues.totals = totals.items;
                 queues.error = None;
                 let behind = queues.behind;
@@ -291,69 +353,47 @@ impl Step<'_> {
                     self.ask_totals(GATHERED);
                 }
             }
+            Ok(_) => self.reached(),
             Err(failure) => {
-                queues.behind = true;
-                queues.error = Some(failure.words.clone());
+                if awaited {
+                    queues.behind = true;
+                    queues.error = Some(failure.words.clone());
+                }
                 self.failed(&failure);
             }
         }
     }
 
     fn items_read(&mut self, request: u64, result: Result<QueueItemPage, Failure>) {
-        let mut layers = std::mem::take(&mut self.state.layers);
-        let view = layers.iter_mut().find_map(|layer| match layer {
-            Layer::Queue(view) if view.loading.is(request) => Some(view),
-            _ => None,
-        });
-        let mut failed = None;
-        if let Some(view) = view {
-            view.loading = Loading::No;
-            match result {
-                Ok(page) => {
-                    let selected = view.selected().map(|item| item.id);
-                    if view.cursor.is_none() {
-                        view.items.clear();
-                    }
-                    view.items.extend(page.items);
-                    view.next_cursor = page.next_cursor;
-                    view.error = None;
-                    let same = |item: &QueueItem| Some(item.id) == selected;
-                    if let Some(at) = view.items.iter().position(same) {
-                        view.list.at = at;
-                    }
-                    if view.behind {
-                        view.cursor = None;
-                        self.ask_items(view, GATHERED);
-                    }
-                }
-                Err(failure) => {
-                    view.behind = true;
-                    view.error = Some(failure.words.clone());
-                    failed = Some(failure);
-                }
+        let is_read = result.is_ok();
+        let awaited = self.page_read(
+            request,
+            result.map(|page| (page.items, page.next_cursor)),
+            |layer| match layer {
+                Layer::Queue(view) => Some(&mut view.pages),
+                _ => None,
+            },
+            |item| item.id,
+        );
+        let Some(page) = awaited else { return };
+        self.each_layer(|step, layer| match layer {
+            Layer::Queue(view) if is_read && view.behind => {
+                step.ask_items(view, Page::First, GATHERED);
             }
-        }
-        // A lost session opens the login above them.
-        self.state.layers = layers;
-        match failed {
-            Some(failure) => self.failed(&failure),
-            None => self.reached(),
-        }
+            Layer::Queue(view) if !is_read => view.behind |= page == Page::First,
+            _ => {}
+        });
     }
 
     fn taken(&mut self, queue: u8, result: Result<Option<Box<TakenItem>>, Failure>) {
-        self.state.queues.asking = Asking::Nothing;
         match result {
             Ok(Some(taken)) => {
                 self.reached();
                 let TakenItem { item, booking } = *taken;
-                let locator = item.locator;
                 let effects = self.state.ledger.fetched(vec![booking], self.state.now);
                 self.ledger(effects);
+                self.show_taken(&item);
                 self.state.queues.in_hand = Some(item);
-                if self.state.is_inside() {
-                    self.bring_record(locator);
-                }
             }
             Ok(None) => {
                 self.reached();
@@ -362,23 +402,29 @@ impl Step<'_> {
             }
             Err(failure) if failure.kind == FailureKind::Offline => {
                 self.failed(&failure);
-                let words = "No answer: an entry that was taken all the same is given back after \
-                             ten minutes";
+                // What is shown of the queue says so, once it can be read.
+                self.reread_queues(|view| view.number == queue);
+                let words =
+                    "No answer: if an entry was taken, its queue shows until when it is yours";
                 self.state.tell(Tone::Error, words);
             }
             Err(failure) => self.complain(&failure),
         }
     }
 
-    fn finished(&mut self, id: QueueItemId, result: Result<Box<QueueItem>, Failure>) {
-        let asking = std::mem::take(&mut self.state.queues.asking);
+    fn finished(
+        &mut self,
+        asking: Asking,
+        id: QueueItemId,
+        result: Result<Box<QueueItem>, Failure>,
+    ) {
         match result {
             Ok(item) => {
                 self.reached();
                 self.let_go(id);
                 let words = format!("{} is done on queue {}", item.locator, item.queue);
                 self.state.tell(Tone::Good, words);
-                if asking == Asking::ToFinishAndTake {
+                if asking == Asking::FinishAndTake {
                     self.take_next(item.queue);
                 }
             }

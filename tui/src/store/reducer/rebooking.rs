@@ -8,7 +8,7 @@ use airside_common::locator::Locator;
 
 use super::bookings::sentence;
 use super::keys::moves;
-use super::{Flow, Step};
+use super::{Flow, Step, lift};
 use crate::dates;
 use crate::keymap::Command;
 use crate::store::layer::Layer;
@@ -262,15 +262,11 @@ impl Step<'_> {
         let reference = Reference::Known(locator);
         let ledger = &self.state.ledger;
         let of_it = |layer: &Layer| matches!(layer, Layer::Record(record) if ledger.resolve(&record.reference) == reference);
-        let open = self.state.layers.iter().position(of_it);
-        let layer = match open {
-            Some(at) => self.state.layers.remove(at),
-            None => Layer::Record(Box::new(Record::new(reference))),
-        };
-        self.state
-            .layers
-            .retain(|layer| !matches!(layer, Layer::Record(_)));
-        self.state.layers.push(layer);
+        let open = lift(&mut self.state.layers, of_it);
+        let of_another = |layer: &Layer| matches!(layer, Layer::Record(_));
+        lift(&mut self.state.layers, of_another);
+        let new = || Layer::Record(Box::new(Record::new(reference.clone())));
+        self.state.layers.push(open.unwrap_or_else(new));
     }
 
     /// A booking that is open was read: what happened to its flights is told.

@@ -13,7 +13,7 @@ use crate::keymap::Command;
 use crate::store::action::Failure;
 use crate::store::layer::Layer;
 use crate::store::operation::{Operation, OperationKind, Reference};
-use crate::store::screen::Loading;
+use crate::store::paged::Page;
 use crate::store::screen::booking::{BookingForm, Terms};
 use crate::store::screen::rebooking::Purpose;
 use crate::store::screen::results::{
@@ -22,13 +22,11 @@ use crate::store::screen::results::{
 use crate::store::state::Tone;
 use crate::time_entry::clock;
 
-/// So many lines before the end the next page is asked for.
-const AHEAD: usize = 10;
-
 impl Step<'_> {
     pub(super) fn results(&mut self, results: &mut Results, command: Command) -> Flow {
         let height = self.state.list_height();
-        if moves(&mut results.list, command, results.items.len(), height) {
+        let pages = &mut results.pages;
+        if moves(&mut pages.list, command, pages.items.len(), height) {
             self.load_more(results);
             return Flow::Stay;
         }
@@ -51,7 +49,7 @@ impl Step<'_> {
                 return Flow::Open(Layer::Narrow(Box::new(narrow)));
             }
             Command::Details => {
-                if let Some(itinerary) = results.selected() {
+                if let Some(itinerary) = results.pages.selected() {
                     return Flow::Open(Layer::Details(Box::new(Details {
                         purpose: results.purpose.clone(),
                         itinerary: itinerary.clone(),
@@ -61,7 +59,7 @@ impl Step<'_> {
                 }
             }
             Command::Accept | Command::Waitlist => {
-                if let Some(itinerary) = results.selected().cloned() {
+                if let Some(itinerary) = results.pages.selected().cloned() {
                     let purpose = &results.purpose;
                     return self.choose(itinerary, &results.query, purpose, command);
                 }
@@ -146,10 +144,8 @@ impl Step<'_> {
 
     /// Asks for the next page where the cursor comes near the end.
     fn load_more(&mut self, results: &mut Results) {
-        let near = results.list.at + AHEAD.max(self.state.list_height()) >= results.items.len();
-        if near && results.loading == Loading::No && results.next_cursor.is_some() {
-            results.query.cursor = results.next_cursor.take();
-            self.ask_page(results);
+        if results.pages.wants_next(self.state.list_height()) {
+            self.ask_page(results, Page::Next);
         }
     }
 
@@ -168,55 +164,39 @@ impl Step<'_> {
             form.focus_first_error();
             return Flow::Stay;
         };
-        if let Some(Layer::Results(mut results)) = self.state.layers.pop() {
-            results.query.carrier = carrier;
-            results.query.earliest = earliest;
-            results.query.latest = latest;
-            results.query.max_stops = stops;
-            results.query.flexible_days = days;
-            self.ask_anew(&mut results);
-            self.state.layers.push(Layer::Results(results));
-        }
+        self.each_layer(|step, layer| {
+            if let Layer::Results(results) = layer {
+                results.query.carrier = carrier;
+                results.query.earliest.clone_from(&earliest);
+                results.query.latest.clone_from(&latest);
+                results.query.max_stops = stops;
+                results.query.flexible_days = days;
+                step.ask_anew(results);
+            }
+        });
         Flow::Close
     }
 
     pub(super) fn itineraries(&mut self, request: u64, result: Result<ItineraryPage, Failure>) {
-        match &result {
-            Ok(_) => self.reached(),
-            Err(failure) => self.failed(failure),
-        }
-        let height = self.state.list_height();
-        for layer in &mut self.state.layers {
-            let Layer::Results(results) = layer else {
-                continue;
-            };
-            if !results.loading.is(request) {
-                continue;
-            }
-            results.loading = Loading::No;
-            match result {
-                Ok(page) => {
-                    let selected = results.selected().map(flights_of);
-                    if results.query.cursor.is_none() {
-                        // A first page takes the place of what was there.
-                        results.items.clear();
-                    }
-                    results.items.extend(page.items);
-                    results.next_cursor = page.next_cursor;
-                    results.as_of = Some(page.availability_as_of);
-                    self.state.live.lay_over(results);
-                    let same = |item: &Itinerary| Some(flights_of(item)) == selected;
-                    let at = results.items.iter().position(same);
-                    let at = at.unwrap_or(results.list.at);
-                    results.list.go(at, results.items.len(), height);
-                }
-                Err(failure) => {
-                    // What a failed page was asked with is asked with again.
-                    results.next_cursor = results.query.cursor.take();
-                    results.error = Some(failure.words);
-                }
-            }
+        let as_of = result.as_ref().ok().map(|page| page.availability_as_of);
+        let awaited = self.page_read(
+            request,
+            result.map(|page| (page.items, page.next_cursor)),
+            |layer| match layer {
+                Layer::Results(results) => Some(&mut results.pages),
+                _ => None,
+            },
+            flights_of,
+        );
+        if awaited.is_none() || as_of.is_none() {
             return;
+        }
+        let state = &mut *self.state;
+        for layer in &mut state.layers {
+            if let Layer::Results(results) = layer {
+                results.as_of = as_of;
+                state.live.lay_over(results);
+            }
         }
     }
 }
@@ -243,7 +223,7 @@ impl Step<'_> {
             if results.as_of.is_none_or(|as_of| as_of >= made_at) {
                 continue;
             }
-            for segment in results.items.iter_mut().flat_map(|i| &mut i.segments) {
+            for segment in results.pages.items.iter_mut().flat_map(|i| &mut i.segments) {
                 // What was told since has them taken off already.
                 let told = state.live.seats.get(&segment.flight_id);
                 if told.is_some_and(|told| told.as_of >= made_at) {

@@ -4,14 +4,13 @@ use airside_common::airport::Airport;
 use airside_common::api::search::{ItineraryQuery, Sort};
 use airside_common::time::CalendarDate;
 
-use super::{Flow, Step};
+use super::{Flow, Step, lift};
 use crate::dates;
 use crate::store::action::Failure;
 use crate::store::effect::Effect;
 use crate::store::form::Value;
 use crate::store::layer::Layer;
-use crate::store::list::ListCursor;
-use crate::store::screen::Loading;
+use crate::store::paged::{Page, Paged};
 use crate::store::screen::results::Results;
 use crate::store::screen::search::{CABINS, Search};
 
@@ -66,17 +65,13 @@ impl Step<'_> {
         let mut results = Results {
             purpose: search.purpose.clone(),
             query,
-            items: Vec::new(),
-            list: ListCursor::default(),
-            loading: Loading::No,
-            next_cursor: None,
+            pages: Paged::new(),
             as_of: None,
-            error: None,
         };
         self.ask_anew(&mut results);
-        self.state
-            .layers
-            .retain(|layer| !matches!(layer, Layer::Results(_)));
+        lift(&mut self.state.layers, |layer| {
+            matches!(layer, Layer::Results(_))
+        });
         Flow::Open(Layer::Results(Box::new(results)))
     }
 
@@ -120,26 +115,19 @@ impl Step<'_> {
 
     /// Asks for the first page.
     pub(super) fn ask_anew(&mut self, results: &mut Results) {
-        results.query.cursor = None;
-        results.next_cursor = None;
-        results.items.clear();
-        results.list = ListCursor::default();
-        results.error = None;
-        self.ask_page(results);
+        results.pages = Paged::new();
+        self.ask_page(results, Page::First);
     }
 
     /// Asks for the first page again; what is there stands until the answer, and the cursor stays with its itinerary.
     pub(super) fn ask_again(&mut self, results: &mut Results) {
-        results.query.cursor = None;
-        results.next_cursor = None;
-        results.error = None;
-        self.ask_page(results);
+        results.pages.error = None;
+        self.ask_page(results, Page::First);
     }
 
-    /// Asks for the page of the query's cursor.
-    pub(super) fn ask_page(&mut self, results: &mut Results) {
+    pub(super) fn ask_page(&mut self, results: &mut Results, page: Page) {
         let request = self.state.next_request();
-        results.loading = Loading::Awaited(request);
+        results.query.cursor = results.pages.ask(page, request);
         self.effects.push(Effect::Itineraries {
             request,
             query: Box::new(results.query.clone()),

@@ -74,24 +74,24 @@ impl Step<'_> {
 
     /// One of them, which stands above the list.
     pub(super) fn source(&mut self, view: &mut SourceView, command: Command) -> Flow {
-        let Some(Layer::Sources(mut sources)) = self.state.layers.pop() else {
-            return Flow::Close;
-        };
-        let length = views::source_length(self.state, &sources, view);
-        let flow = match command {
-            Command::Back | Command::Accept => Flow::Close,
-            Command::Refresh => {
-                ask_at_once(&mut sources);
-                Flow::Stay
+        let mut flow = Flow::Close;
+        self.each_layer(|step, layer| {
+            let Layer::Sources(sources) = layer else {
+                return;
+            };
+            if matches!(command, Command::Back | Command::Accept) {
+                return;
             }
-            command => {
-                if !moves(&mut view.list, command, length, 1) {
-                    self.change_source(&mut sources, &view.name, command);
-                }
-                Flow::Stay
+            flow = Flow::Stay;
+            if command == Command::Refresh {
+                ask_at_once(sources);
+                return;
             }
-        };
-        self.state.layers.push(Layer::Sources(sources));
+            let length = views::source_length(step.state, sources, view);
+            if !moves(&mut view.list, command, length, 1) {
+                step.change_source(sources, &view.name, command);
+            }
+        });
         flow
     }
 

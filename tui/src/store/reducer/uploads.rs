@@ -13,6 +13,7 @@ use crate::store::action::Failure;
 use crate::store::effect::Effect;
 use crate::store::layer::Layer;
 use crate::store::list::ListCursor;
+use crate::store::paged::Page;
 use crate::store::screen::Loading;
 use crate::store::screen::question::{Question, Then};
 use crate::store::screen::uploads::{
@@ -26,31 +27,28 @@ const AGAIN: Duration = Duration::from_secs(1);
 impl Step<'_> {
     pub(super) fn uploads(&mut self, uploads: &mut Uploads, command: Command) -> Flow {
         let height = self.state.list_height();
-        if moves(&mut uploads.list, command, uploads.items.len(), height) {
-            let near = uploads.list.at + height.max(10) >= uploads.items.len();
-            if near && uploads.next_cursor.is_some() {
-                uploads.cursor = uploads.next_cursor.take();
-                self.ask_uploads(uploads, Duration::ZERO);
+        let pages = &mut uploads.pages;
+        if moves(&mut pages.list, command, pages.items.len(), height) {
+            // Where one of them is at work the first page is always awaited: the next one comes before it.
+            if pages.is_near_end(height) && !pages.awaits_next() {
+                self.ask_uploads(uploads, Page::Next, Duration::ZERO);
             }
             return Flow::Stay;
         }
         match command {
             Command::Back => return Flow::Close,
-            Command::Refresh => {
-                uploads.cursor = None;
-                self.ask_uploads(uploads, Duration::ZERO);
-            }
+            Command::Refresh => self.ask_uploads(uploads, Page::First, Duration::ZERO),
             Command::New if uploads.sending.is_some() => {
                 self.state.tell(Tone::Info, "A file is on its way already");
             }
             Command::New => return Flow::Open(Layer::UploadForm(Box::new(UploadForm::new()))),
             Command::Accept => {
-                if let Some(upload) = uploads.items.get(uploads.list.at).cloned() {
+                if let Some(upload) = uploads.pages.selected().cloned() {
                     return Flow::Open(self.open_upload(upload));
                 }
             }
             Command::Cancel => {
-                if let Some(upload) = uploads.items.get(uploads.list.at) {
+                if let Some(upload) = uploads.pages.selected() {
                     return self.ask_to_stop(upload);
                 }
             }
@@ -59,71 +57,43 @@ impl Step<'_> {
         Flow::Stay
     }
 
-    pub(super) fn read_uploads_on_top(&mut self) {
-        if let Some(Layer::Uploads(mut uploads)) = self.state.layers.pop() {
-            uploads.cursor = None;
-            self.ask_uploads(&mut uploads, Duration::ZERO);
-            self.state.layers.push(Layer::Uploads(uploads));
-        }
+    pub(super) fn read_uploads(&mut self) {
+        self.each_layer(|step, layer| {
+            if let Layer::Uploads(uploads) = layer {
+                step.ask_uploads(uploads, Page::First, Duration::ZERO);
+            }
+        });
     }
 
-    fn ask_uploads(&mut self, uploads: &mut Uploads, after: Duration) {
+    fn ask_uploads(&mut self, uploads: &mut Uploads, page: Page, after: Duration) {
         let request = self.state.next_request();
-        uploads.loading = Loading::Awaited(request);
+        let cursor = uploads.pages.ask(page, request);
         self.effects.push(Effect::Uploads {
             request,
-            cursor: uploads.cursor.clone(),
+            cursor,
             after,
         });
     }
 
     pub(super) fn uploads_read(&mut self, request: u64, result: Result<UploadPage, Failure>) {
-        match &result {
-            Ok(_) => self.reached(),
-            Err(failure) => self.failed(failure),
-        }
-        let mut again = None;
-        for layer in &mut self.state.layers {
-            let Layer::Uploads(uploads) = layer else {
-                continue;
-            };
-            if !uploads.loading.is(request) {
-                continue;
-            }
-            uploads.loading = Loading::No;
-            match result {
-                Ok(page) => {
-                    uploads.error = None;
-                    let selected = uploads.items.get(uploads.list.at).map(|u| u.id);
-                    if uploads.cursor.is_none() {
-                        uploads.items.clear();
-                    }
-                    uploads.items.extend(page.items);
-                    uploads.next_cursor = page.next_cursor;
-                    let same = |upload: &Upload| Some(upload.id) == selected;
-                    if let Some(at) = uploads.items.iter().position(same) {
-                        uploads.list.at = at;
-                    }
-                }
-                Err(failure) => uploads.error = Some(failure.words),
-            }
-            if uploads.are_open() {
-                uploads.cursor = None;
-                again = Some(uploads.clone());
-            }
-            break;
-        }
+        let awaited = self.page_read(
+            request,
+            result.map(|page| (page.items, page.next_cursor)),
+            |layer| match layer {
+                Layer::Uploads(uploads) => Some(&mut uploads.pages),
+                _ => None,
+            },
+            |upload| upload.id,
+        );
         // What is there changes by itself: it is asked for again as long as the list is open.
-        if let Some(mut uploads) = again {
-            self.ask_uploads(&mut uploads, AGAIN);
-            let open = self.state.layers.iter_mut();
-            for layer in open {
-                if let Layer::Uploads(open) = layer {
-                    open.loading = uploads.loading;
+        if awaited.is_some() {
+            self.each_layer(|step, layer| match layer {
+                Layer::Uploads(uploads) if uploads.are_open() => {
+                    step.ask_uploads(uploads, Page::First, AGAIN);
                 }
-            }
+                _ => {}
+            });
         }
-        self.keep_in_view();
     }
 
     fn open_upload(&mut self, upload: Upload) -> Layer {
@@ -169,8 +139,7 @@ impl Step<'_> {
             Ok(_) => self.reached(),
             Err(failure) => self.complain(failure),
         }
-        let mut layers = std::mem::take(&mut self.state.layers);
-        for layer in &mut layers {
+        self.each_layer(|step, layer| {
             if let Layer::Upload(view) = layer
                 && view.loading.is(request)
             {
@@ -179,13 +148,10 @@ impl Step<'_> {
                     view.upload = Upload::clone(upload);
                 }
                 if !view.upload.status.has_ended() {
-                    self.ask_upload(view, AGAIN);
+                    step.ask_upload(view, AGAIN);
                 }
             }
-        }
-        // A lost session has opened the login above them.
-        layers.append(&mut self.state.layers);
-        self.state.layers = layers;
+        });
     }
 
     fn ask_to_stop(&mut self, upload: &Upload) -> Flow {
@@ -217,7 +183,7 @@ impl Step<'_> {
                 for layer in &mut self.state.layers {
                     match layer {
                         Layer::Uploads(uploads) => {
-                            let same = uploads.items.iter_mut().find(|u| u.id == upload.id);
+                            let same = uploads.pages.items.iter_mut().find(|u| u.id == upload.id);
                             if let Some(same) = same {
                                 *same = Upload::clone(&upload);
                             }
@@ -317,15 +283,12 @@ impl Step<'_> {
                     "The file has arrived"
                 };
                 self.state.tell(Tone::Good, words);
-                let mut layers = std::mem::take(&mut self.state.layers);
-                for layer in &mut layers {
+                self.each_layer(|step, layer| {
                     if let Layer::Uploads(uploads) = layer {
-                        uploads.cursor = None;
-                        uploads.list = ListCursor::default();
-                        self.ask_uploads(uploads, Duration::ZERO);
+                        uploads.pages.list = ListCursor::default();
+                        step.ask_uploads(uploads, Page::First, Duration::ZERO);
                     }
-                }
-                self.state.layers = layers;
+                });
             }
             Err(failure) => self.complain(&failure),
         }

@@ -53,8 +53,21 @@ impl Line<'_> {
 #[derive(Debug, Clone)]
 pub(crate) struct Record {
     pub(crate) reference: Reference,
+    pub(crate) fetched: Fetched,
     pub(crate) history: History,
     pub(crate) scroll: usize,
+}
+
+/// What the server last said when a record's booking was asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) enum Fetched {
+    /// The booking, or nothing yet.
+    #[default]
+    Read,
+    /// It was not read; why.
+    Failed(String),
+    /// It is no longer there, or no longer to be seen.
+    Gone,
 }
 
 /// The history of a record.
@@ -70,6 +83,7 @@ impl Record {
     pub(crate) fn new(reference: Reference) -> Self {
         Self {
             reference,
+            fetched: Fetched::default(),
             history: History::Closed,
             scroll: 0,
         }

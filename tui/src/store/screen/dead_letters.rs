@@ -7,8 +7,8 @@ use airside_common::ParseError;
 use airside_common::api::dead_letters::{DeadLetter, DeadLetterDetail};
 use airside_common::text::printable;
 
-use super::Loading;
 use crate::store::list::ListCursor;
+use crate::store::paged::Paged;
 
 /// The number of a letter, which the server counts: digits and nothing else, so that it is safe in a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,29 +43,7 @@ pub(crate) enum LetterEnd {
 }
 
 /// The list.
-#[derive(Debug, Clone)]
-pub(crate) struct DeadLetters {
-    pub(crate) items: Vec<DeadLetter>,
-    pub(crate) list: ListCursor,
-    pub(crate) loading: Loading,
-    /// Where the page that is awaited begins.
-    pub(crate) cursor: Option<String>,
-    pub(crate) next_cursor: Option<String>,
-    pub(crate) error: Option<String>,
-}
-
-impl DeadLetters {
-    pub(crate) fn new() -> Self {
-        Self {
-            items: Vec::new(),
-            list: ListCursor::default(),
-            loading: Loading::No,
-            cursor: None,
-            next_cursor: None,
-            error: None,
-        }
-    }
-}
+pub(crate) type DeadLetters = Paged<DeadLetter>;
 
 /// One letter with all that it says.
 #[derive(Debug, Clone)]

@@ -7,35 +7,26 @@ use airside_common::money::{Currency, Money};
 use airside_common::time::LocalTime;
 use jiff::civil::Date;
 
-use super::Loading;
 use super::results::{Narrow, Narrowed};
 use crate::dates;
 use crate::effects::http::calls::FlightFilter;
 use crate::store::airports::Airports;
 use crate::store::form::{Field, Form};
-use crate::store::list::ListCursor;
+use crate::store::paged::Paged;
 use crate::time_entry::clock;
 
 /// The list.
 #[derive(Debug, Clone)]
 pub(crate) struct Flights {
     pub(crate) filter: FlightFilter,
-    pub(crate) items: Vec<Flight>,
-    pub(crate) list: ListCursor,
-    pub(crate) loading: Loading,
-    pub(crate) next_cursor: Option<String>,
-    pub(crate) error: Option<String>,
+    pub(crate) pages: Paged<Flight>,
 }
 
 impl Flights {
     pub(crate) fn new(filter: FlightFilter) -> Self {
         Self {
             filter,
-            items: Vec::new(),
-            list: ListCursor::default(),
-            loading: Loading::No,
-            next_cursor: None,
-            error: None,
+            pages: Paged::new(),
         }
     }
 }

@@ -9,10 +9,10 @@ use airside_common::time::Instant;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use super::Loading;
 use crate::store::form::{Field, Form};
 use crate::store::list::ListCursor;
 use crate::store::moment::Moment;
+use crate::store::paged::Paged;
 use crate::store::queues::QueueState;
 use crate::time_entry;
 
@@ -38,15 +38,9 @@ impl Queues {
 pub(crate) struct QueueView {
     pub(crate) number: u8,
     pub(crate) name: String,
-    pub(crate) items: Vec<QueueItem>,
-    pub(crate) list: ListCursor,
-    pub(crate) loading: Loading,
-    /// Where the page that is awaited begins.
-    pub(crate) cursor: Option<String>,
-    pub(crate) next_cursor: Option<String>,
+    pub(crate) pages: Paged<QueueItem>,
     /// Whether the queue has changed since it was asked for.
     pub(crate) behind: bool,
-    pub(crate) error: Option<String>,
 }
 
 impl QueueView {
@@ -54,18 +48,9 @@ impl QueueView {
         Self {
             number,
             name,
-            items: Vec::new(),
-            list: ListCursor::default(),
-            loading: Loading::No,
-            cursor: None,
-            next_cursor: None,
+            pages: Paged::new(),
             behind: false,
-            error: None,
         }
-    }
-
-    pub(crate) fn selected(&self) -> Option<&QueueItem> {
-        self.items.get(self.list.at)
     }
 }
 

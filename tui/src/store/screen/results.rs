@@ -4,23 +4,18 @@ use airside_common::api::search::{Itinerary, ItineraryQuery, Sort};
 use airside_common::flight::Cabin;
 use airside_common::time::Instant;
 
-use super::Loading;
 use super::rebooking::Purpose;
 use crate::store::form::{Field, Form};
 use crate::store::ledger::Ledger;
-use crate::store::list::ListCursor;
+use crate::store::paged::Paged;
 
 /// The list.
 #[derive(Debug, Clone)]
 pub(crate) struct Results {
     pub(crate) purpose: Purpose,
     pub(crate) query: ItineraryQuery,
-    pub(crate) items: Vec<Itinerary>,
-    pub(crate) list: ListCursor,
-    pub(crate) loading: Loading,
-    pub(crate) next_cursor: Option<String>,
+    pub(crate) pages: Paged<Itinerary>,
     pub(crate) as_of: Option<Instant>,
-    pub(crate) error: Option<String>,
 }
 
 /// One itinerary, with its connections.
@@ -90,10 +85,6 @@ impl Narrow {
 }
 
 impl Results {
-    pub(crate) fn selected(&self) -> Option<&Itinerary> {
-        self.items.get(self.list.at)
-    }
-
     /// How the results are sorted, in a word.
     pub(crate) fn sort_word(&self) -> &'static str {
         match self.query.sort {

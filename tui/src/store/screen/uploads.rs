@@ -8,17 +8,12 @@ use crate::effects::http::calls::UploadQuery;
 use crate::effects::paths::Completion;
 use crate::store::form::{Field, Form};
 use crate::store::list::ListCursor;
+use crate::store::paged::Paged;
 
 /// The list.
 #[derive(Debug, Clone)]
 pub(crate) struct Uploads {
-    pub(crate) items: Vec<Upload>,
-    pub(crate) list: ListCursor,
-    pub(crate) loading: Loading,
-    /// Where the page that is awaited begins.
-    pub(crate) cursor: Option<String>,
-    pub(crate) next_cursor: Option<String>,
-    pub(crate) error: Option<String>,
+    pub(crate) pages: Paged<Upload>,
     /// A file that is on its way.
     pub(crate) sending: Option<Sending>,
 }
@@ -34,19 +29,15 @@ pub(crate) struct Sending {
 impl Uploads {
     pub(crate) fn new() -> Self {
         Self {
-            items: Vec::new(),
-            list: ListCursor::default(),
-            loading: Loading::No,
-            cursor: None,
-            next_cursor: None,
-            error: None,
+            pages: Paged::new(),
             sending: None,
         }
     }
 
     /// Whether one of them changes by itself.
     pub(crate) fn are_open(&self) -> bool {
-        self.items.iter().any(|upload| !upload.status.has_ended())
+        let mut items = self.pages.items.iter();
+        items.any(|upload| !upload.status.has_ended())
     }
 }
 

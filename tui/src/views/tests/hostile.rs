@@ -250,11 +250,13 @@ fn screens(text: &str) -> Vec<(&'static str, Desk)> {
     let mut put_off = taken.clone();
     put_off.types("p5<enter>");
     put_off.queues(QueueAnswer::Delayed {
+        request: put_off.state.requests,
         id: in_hand(1).id,
         result: Err(refused(&no)),
     });
     taken.types("d");
     taken.queues(QueueAnswer::Finished {
+        request: taken.asked_of_queues(),
         id: in_hand(1).id,
         result: Err(refused(&no)),
     });

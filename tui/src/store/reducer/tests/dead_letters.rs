@@ -9,7 +9,7 @@ use crate::store::layer::Layer;
 use crate::store::screen::dead_letters::{DeadLetters, LetterEnd, LetterId};
 use crate::store::state::Tone;
 use crate::trial::desk::Desk;
-use crate::trial::specimens::{letter, letter_detail, offline, problem, refused};
+use crate::trial::specimens::{letter, letter_detail, logged_out, offline, problem, refused};
 
 const GONE: &str = "It is not there any more: somebody else has sent it again or dropped it";
 
@@ -45,6 +45,38 @@ fn listed() -> Desk {
     desk.types("<alt-d>");
     reads(&mut desk, vec![letter(3), letter(2), letter(1)], None);
     desk
+}
+
+/// The pages behind what is there are read still.
+#[test]
+fn a_failed_refresh_loses_no_further_page() {
+    let mut desk = Desk::admin();
+    desk.types("<alt-d>");
+    reads(&mut desk, vec![letter(3), letter(2)], Some("further"));
+    desk.types("<f5>");
+    desk.happens(Event::DeadLetters {
+        request: desk.state.requests,
+        result: Err(offline()),
+    });
+    let next = desk.types("<down>");
+    assert!(
+        matches!(&next[..], [Effect::DeadLetters { filter, .. }]
+            if filter.cursor.as_deref() == Some("further")),
+        "{next:?}"
+    );
+    reads(&mut desk, vec![letter(1)], None);
+    assert_eq!(ids(&desk), ["3", "2", "1"]);
+}
+
+#[test]
+fn a_session_that_ends_is_noticed_by_a_list_that_was_left() {
+    let mut desk = Desk::admin();
+    desk.types("<alt-d>");
+    let request = desk.state.requests;
+    desk.types("<esc>");
+    let result = Err(logged_out());
+    desk.happens(Event::DeadLetters { request, result });
+    assert_eq!(desk.layers().last(), Some(&"Log in"));
 }
 
 fn not_found() -> Failure {

@@ -60,6 +60,17 @@ fn a_screen_that_is_open_comes_to_the_top_as_it_was() {
     assert_eq!(desk.field("origin"), "JFK");
 }
 
+/// What is about a screen goes with it, also where the help is above it.
+#[test]
+fn a_filter_goes_with_the_results_that_a_new_search_replaces() {
+    let mut desk = Desk::agent().searched(vec![direct(1)]);
+    desk.types("/<f1><f3>");
+    let around = ["Search", "Flights found", "Filter", "Help", "Bookings"];
+    assert_eq!(desk.layers(), around, "the help is about the filter");
+    desk.types("<f2><enter>");
+    assert_eq!(desk.layers(), ["Bookings", "Search", "Flights found"]);
+}
+
 #[test]
 fn a_key_that_is_let_go_does_nothing() {
     let mut desk = Desk::agent();

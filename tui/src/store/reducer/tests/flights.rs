@@ -25,7 +25,12 @@ fn list(desk: &Desk) -> &Flights {
 }
 
 fn numbers(desk: &Desk) -> Vec<u16> {
-    list(desk).items.iter().map(|f| f.number.get()).collect()
+    list(desk)
+        .pages
+        .items
+        .iter()
+        .map(|f| f.number.get())
+        .collect()
 }
 
 fn filter(effects: &[Effect]) -> &FlightFilter {
@@ -100,7 +105,7 @@ fn refreshing_keeps_the_cursor_on_its_flight() {
     assert_eq!(numbers(&desk), [1, 2, 3], "until the answer is there");
     desk.reads_flights(vec![flight(9), flight(1), flight(2)]);
     assert_eq!(numbers(&desk), [9, 1, 2]);
-    assert_eq!(list(&desk).list.at, 2);
+    assert_eq!(list(&desk).pages.list.at, 2);
 }
 
 #[test]
@@ -112,7 +117,7 @@ fn a_late_list_is_dropped() {
         request: old,
         result: Err(offline()),
     });
-    assert!(list(&desk).error.is_none());
+    assert!(list(&desk).pages.error.is_none());
     desk.reads_flights(vec![flight(3)]);
     assert_eq!(numbers(&desk), [3]);
 }
@@ -141,7 +146,7 @@ fn a_flight_is_created_as_entered_and_shows_in_its_place() {
     };
     desk.happens(Event::FlightCreated(Ok(Box::new(made))));
     assert_eq!(numbers(&desk), [77, 1, 2]);
-    assert_eq!(list(&desk).list.at, 0);
+    assert_eq!(list(&desk).pages.list.at, 0);
     assert_eq!(desk.message(), Some((Tone::Good, "UA77 WE 25NOV created")));
     assert_eq!(desk.layers(), ["Search", "Flights"]);
 }

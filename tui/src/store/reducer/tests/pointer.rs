@@ -1,12 +1,13 @@
 //! The mouse.
 
+use airside_common::api::uploads::UploadPage;
 use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 
 use crate::store::action::Event;
 use crate::store::effect::Effect;
 use crate::store::layer::Layer;
 use crate::trial::desk::Desk;
-use crate::trial::specimens::{booking, direct, flight, passenger};
+use crate::trial::specimens::{booking, direct, dry_run, flight, passenger, upload};
 
 fn at(kind: MouseEventKind, column: u16, row: u16) -> Event {
     Event::Mouse(MouseEvent {
@@ -34,9 +35,10 @@ fn click(desk: &mut Desk, text: &str) -> Vec<Effect> {
 
 fn cursor(desk: &Desk) -> usize {
     match desk.top() {
-        Layer::Results(results) => results.list.at,
+        Layer::Results(results) => results.pages.list.at,
         Layer::Bookings(bookings) => bookings.list.at,
-        Layer::Flights(flights) => flights.list.at,
+        Layer::Flights(flights) => flights.pages.list.at,
+        Layer::Uploads(uploads) => uploads.pages.list.at,
         other => panic!("{} is no list", other.name()),
     }
 }
@@ -67,6 +69,24 @@ fn a_click_chooses_and_another_opens() {
     assert_eq!(cursor(&desk), 3);
     click(&mut desk, "UA4 ");
     assert_eq!(desk.top().name(), "New booking");
+}
+
+#[test]
+fn uploads_are_clicked_as_other_lists_are() {
+    let mut desk = Desk::admin();
+    desk.types("<alt-u>");
+    desk.happens(Event::Uploads {
+        request: desk.state.requests,
+        result: Ok(UploadPage {
+            items: vec![upload(2), dry_run(1)],
+            next_cursor: None,
+        }),
+    });
+    let second = dry_run(1).status.word();
+    click(&mut desk, second);
+    assert_eq!(cursor(&desk), 1);
+    click(&mut desk, second);
+    assert_eq!(desk.top().name(), "Upload");
 }
 
 #[test]

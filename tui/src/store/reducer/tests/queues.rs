@@ -5,20 +5,21 @@ use std::time::Duration;
 use airside_common::api::bookings::Booking;
 use airside_common::api::events::{QUEUE_CHANGED, QueueChanged};
 use airside_common::api::problem::Code;
-use airside_common::api::queues::{DelayItem, QueueItem, QueueItemPage, QueueItemState};
+use airside_common::api::queues::{DelayItem, QueueItem, QueueItemPage, QueueItemState, TakenItem};
 use airside_common::queue::QueueReason;
 use airside_common::time::Instant;
+use airside_common::user::Role;
 use rstest::rstest;
 
-use crate::store::action::{Event, Live, News};
+use crate::store::action::{Event, Failure, Live, News};
 use crate::store::effect::Effect;
 use crate::store::ledger::LedgerEffect;
 use crate::store::queues::{QueueAnswer, QueueCall};
-use crate::store::state::Tone;
+use crate::store::state::{Connection, Tone};
 use crate::trial::desk::Desk;
 use crate::trial::specimens::{
-    booking, direct, in_hand, moved, noon, offline, opened, passenger, problem, queue_item,
-    refused, wrong_field,
+    booking, direct, in_hand, logged_out, moved, noon, offline, opened, passenger, problem,
+    queue_item, refused, session, wrong_field,
 };
 
 fn changed(office: &str, queue: u8) -> Event {
@@ -85,22 +86,102 @@ fn taken() -> Desk {
     desk
 }
 
-fn finish(n: usize) -> QueueCall {
-    QueueCall::Finish {
-        queue: 7,
-        id: queue_item(n).id,
-    }
+/// Whether an entry is said to be done, and nothing else is asked.
+fn finishes(effects: &[Effect], n: usize) -> bool {
+    matches!(calls(effects)[..], [QueueCall::Finish { queue: 7, id, .. }] if *id == queue_item(n).id)
 }
 
-fn finished(n: usize) -> QueueAnswer {
+/// Whether the next entry is asked for, and nothing else.
+fn takes(effects: &[Effect]) -> bool {
+    matches!(calls(effects)[..], [QueueCall::Take { queue: 7, .. }])
+}
+
+fn finished(desk: &Desk, n: usize) -> QueueAnswer {
     let item = QueueItem {
         state: QueueItemState::Done,
         ..queue_item(n)
     };
     QueueAnswer::Finished {
+        request: desk.asked_of_queues(),
         id: item.id,
         result: Ok(Box::new(item)),
     }
+}
+
+/// What one user has asked is answered when another one is logged in, who has asked as well.
+#[test]
+fn an_answer_to_another_user_is_dropped() {
+    let mut desk = listed();
+    desk.types("t");
+    let request = desk.asked_of_queues();
+    desk.happens(Event::LoggedOut(Ok(())));
+    let eve = session("eve", Role::Agent);
+    desk.happens(Event::LoggedIn(Ok(eve)));
+    desk.types("<f6>");
+    desk.waits_on_queues(3);
+    desk.types("<down><down><down>t");
+    let before = (desk.state.queues.asked, desk.layers());
+    let item = Box::new(in_hand(1));
+    let (id, locator) = (item.id, item.locator);
+    let taken = TakenItem {
+        item: in_hand(1),
+        booking: with_new_times(1),
+    };
+    for failure in [None, Some(offline()), Some(logged_out())] {
+        let result = failure.map_or(Ok(item.clone()), Err);
+        let answers = [
+            QueueAnswer::Taken {
+                request,
+                queue: 7,
+                result: result.clone().map(|_| Some(Box::new(taken.clone()))),
+            },
+            QueueAnswer::Items {
+                request,
+                result: result.clone().map(|item| page(vec![*item])),
+            },
+            QueueAnswer::Placed {
+                request,
+                locator,
+                result: result.clone(),
+            },
+            QueueAnswer::Finished {
+                request,
+                id,
+                result: result.clone(),
+            },
+            QueueAnswer::Delayed {
+                request,
+                id,
+                result,
+            },
+        ];
+        for answer in answers {
+            desk.queues(answer.clone());
+            assert_eq!(desk.state.queues.in_hand, None, "{answer:?}");
+            assert_eq!(desk.message(), None, "{answer:?}");
+            let after = (desk.state.queues.asked, desk.layers());
+            assert_eq!(after, before, "{answer:?}");
+            assert_eq!(desk.state.connection, Connection::Online, "{answer:?}");
+        }
+    }
+    desk.is_given(in_hand(2), with_new_times(2));
+    assert_eq!(desk.state.queues.in_hand, Some(in_hand(2)));
+}
+
+/// Of two answers the first is taken.
+#[test]
+fn an_answer_that_comes_twice_is_taken_once() {
+    let mut desk = taken();
+    desk.types("d");
+    let done = finished(&desk, 1);
+    desk.queues(done.clone());
+    assert!(
+        desk.state.queues.asked.is_some(),
+        "the next one is asked for"
+    );
+    assert_eq!(desk.queues(done), []);
+    desk.is_given(in_hand(2), with_new_times(2));
+    assert_eq!(desk.state.queues.in_hand, Some(in_hand(2)));
 }
 
 #[test]
@@ -150,6 +231,36 @@ fn changes_are_gathered_and_the_totals_read_once_more() {
         0,
         "not the own office's"
     );
+}
+
+#[test]
+fn what_is_not_read_is_not_being_read() {
+    let mut desk = Desk::agent();
+    desk.types("<f6>");
+    assert!(desk.screen(80, 24).contains("Reading …"));
+    let fails = |desk: &mut Desk| {
+        let request = desk.state.requests;
+        let result = Err(offline());
+        desk.queues(QueueAnswer::Totals { request, result });
+    };
+    fails(&mut desk);
+    let screen = desk.screen(80, 24);
+    assert!(!screen.contains("Reading …"), "{screen}");
+    assert!(
+        screen.contains("Not read  the server cannot be reached"),
+        "{screen}"
+    );
+    assert!(screen.contains("F5 reads it again"), "{screen}");
+    assert_eq!(calls(&desk.types("<f5>")).len(), 1);
+    assert!(desk.screen(80, 24).contains("Reading …"));
+    desk.waits_on_queues(3);
+    desk.types("<enter>");
+    let request = desk.state.requests;
+    let result = Err(offline());
+    desk.queues(QueueAnswer::Items { request, result });
+    let screen = desk.screen(80, 24);
+    assert!(!screen.contains("Nothing lies"), "{screen}");
+    assert!(screen.contains("F5 reads it again"), "{screen}");
 }
 
 #[test]
@@ -208,6 +319,74 @@ fn a_queue_shows_its_entries_and_follows_its_changes() {
     );
 }
 
+/// The list was left before its answer came, or is asked for again.
+#[rstest]
+#[case("<esc>")]
+#[case("<f5>")]
+fn a_failure_that_comes_late_is_one_still(#[case] keys: &str) {
+    let late = |failure: Failure| {
+        let mut desk = listed();
+        desk.types("<enter>");
+        let request = desk.state.requests;
+        desk.types(keys);
+        desk.queues(QueueAnswer::Items {
+            request,
+            result: Err(failure),
+        });
+        desk
+    };
+    let desk = late(offline());
+    assert!(matches!(desk.state.connection, Connection::Offline(_)));
+    let desk = late(logged_out());
+    assert_eq!(desk.layers().last(), Some(&"Log in"));
+}
+
+#[test]
+fn a_further_page_that_failed_is_asked_for_again() {
+    let mut desk = listed();
+    desk.types("<enter>");
+    let answers = |desk: &mut Desk, result| {
+        let request = desk.state.requests;
+        desk.queues(QueueAnswer::Items { request, result })
+    };
+    let first = QueueItemPage {
+        next_cursor: Some("further".to_owned()),
+        ..page(vec![queue_item(1), queue_item(2)])
+    };
+    answers(&mut desk, Ok(first));
+    for _ in 0..2 {
+        let effects = desk.types("<down>");
+        let [QueueCall::Items { cursor, .. }] = calls(&effects)[..] else {
+            panic!("{effects:?}");
+        };
+        assert_eq!(cursor.as_deref(), Some("further"));
+        assert_eq!(desk.types("<up>"), [], "once at a time");
+        answers(&mut desk, Err(offline()));
+        assert!(desk.screen(80, 24).contains("2+ entries"));
+    }
+    desk.types("<down>");
+    answers(&mut desk, Ok(page(vec![queue_item(3)])));
+    assert!(desk.screen(80, 24).contains("3 entries"));
+    assert_eq!(desk.types("<down>"), []);
+    // What was there stands where it is read anew and that fails.
+    desk.types("<f5>");
+    answers(&mut desk, Err(offline()));
+    assert!(desk.screen(80, 24).contains("3 entries"));
+}
+
+#[test]
+fn totals_that_fail_late_fail_still() {
+    let mut desk = listed();
+    desk.types("<f5>");
+    let request = desk.state.requests;
+    desk.types("<f5>");
+    desk.queues(QueueAnswer::Totals {
+        request,
+        result: Err(logged_out()),
+    });
+    assert_eq!(desk.layers().last(), Some(&"Log in"));
+}
+
 #[test]
 fn an_entry_is_looked_at_without_being_taken() {
     let mut desk = queue_open();
@@ -221,6 +400,48 @@ fn an_entry_is_looked_at_without_being_taken() {
     });
     assert!(desk.screen(80, 24).contains("SMITH/ANN"));
     assert_eq!(desk.types("dpl"), [], "there is nothing in hand");
+}
+
+/// The booking was not reached: that is not to say that it is gone.
+#[test]
+fn an_entry_whose_booking_is_not_reached_is_read_again() {
+    let locator = queue_item(2).locator;
+    let fetch: Effect = LedgerEffect::Fetch(locator).into();
+    let fetched = |desk: &mut Desk, result| desk.happens(Event::Fetched { locator, result });
+    let mut desk = queue_open();
+    desk.types("<down><enter>");
+    fetched(&mut desk, Err(offline()));
+    let screen = desk.screen(80, 24);
+    assert!(
+        screen.contains("✗ the server cannot be reached"),
+        "{screen}"
+    );
+    assert!(screen.contains("F5 reads it again"), "{screen}");
+    assert!(!screen.contains("no longer there"), "{screen}");
+    assert!(desk.types("<f5>").contains(&fetch));
+    assert!(desk.screen(80, 24).contains("Reading …"));
+    fetched(&mut desk, Err(offline()));
+    // The server is there again: nobody has to ask.
+    let effects = desk.happens(Event::Live(Box::new(Live::Connected)));
+    assert_eq!(effects.iter().filter(|effect| **effect == fetch).count(), 1);
+    fetched(&mut desk, Err(logged_out()));
+    let me = session("demo", Role::Agent);
+    assert!(desk.happens(Event::LoggedIn(Ok(me))).contains(&fetch));
+    fetched(&mut desk, Ok(Box::new(with_new_times(2))));
+    assert!(desk.screen(80, 24).contains("SMITH/ANN"));
+    desk.types("<f5>");
+    fetched(&mut desk, Err(offline()));
+    let screen = desk.screen(80, 24);
+    assert!(
+        screen.contains("SMITH/ANN") && screen.contains("✗ Not read again"),
+        "{screen}"
+    );
+    // A list that brings it is an answer as well.
+    desk.reads(vec![with_new_times(2)]);
+    assert!(!desk.screen(80, 24).contains('✗'));
+    let no = problem(Code::NotFound, "there is no such booking");
+    fetched(&mut desk, Err(refused(&no)));
+    assert!(desk.screen(80, 24).contains("no longer there"));
 }
 
 /// The answer was lost, or the console was started anew.
@@ -245,7 +466,7 @@ fn what_the_agent_has_taken_is_in_hand_again_by_looking_at_it() {
 #[test]
 fn taking_shows_the_booking_under_a_bar_that_says_what_is_in_hand() {
     let mut desk = listed();
-    assert_eq!(calls(&desk.types("t")), [&QueueCall::Take { queue: 7 }]);
+    assert!(takes(&desk.types("t")));
     assert_eq!(calls(&desk.types("t")).len(), 0, "one at a time");
     let item = QueueItem {
         remark: Some("VIP".parse().unwrap()),
@@ -262,6 +483,52 @@ fn taking_shows_the_booking_under_a_bar_that_says_what_is_in_hand() {
     desk.types("<esc>");
     assert_eq!(calls(&desk.types("t")).len(), 0);
     assert!(desk.message().unwrap().1.contains("is in hand"));
+    assert_eq!(
+        desk.layers(),
+        ["Search", "Queues", "Booking"],
+        "it is shown"
+    );
+}
+
+/// The agent has gone on to something else before the answer came.
+#[rstest]
+#[case("<f2>", "Search")]
+#[case("<f3>/", "Bookings")]
+#[case("<f6><f1>", "Help")]
+fn what_is_taken_does_not_take_the_keys_of_another_screen(#[case] keys: &str, #[case] top: &str) {
+    let mut desk = listed();
+    desk.types("t");
+    desk.types(keys);
+    desk.is_given(in_hand(1), with_new_times(1));
+    assert_eq!(desk.layers().last(), Some(&top));
+    let told = "TEST23 of queue 7 is in hand: F6 t to see it";
+    assert_eq!(desk.message(), Some((Tone::Warning, told)));
+    assert_eq!(calls(&desk.types("d")).len(), 0, "nothing is finished");
+    assert_eq!(calls(&desk.types("<f6>t")).len(), 1, "the totals are read");
+    assert_eq!(desk.layers().last(), Some(&"Booking"));
+    assert!(desk.screen(80, 24).contains("▌Queue 7"));
+}
+
+/// The form is about a booking that opens anew.
+#[test]
+fn a_form_goes_with_its_booking() {
+    let mut desk = taken();
+    desk.types("p<f1><f6>");
+    let below = ["Search", "Booking", "Queue entry", "Help", "Queues"];
+    assert_eq!(desk.layers(), below);
+    desk.types("t");
+    assert_eq!(desk.layers(), ["Search", "Queues", "Booking"]);
+}
+
+#[test]
+fn a_form_that_is_open_when_an_entry_is_given_stays() {
+    let mut desk = taken();
+    desk.types("d");
+    desk.queues(finished(&desk, 1));
+    desk.types("ocall");
+    desk.is_given(in_hand(2), with_new_times(2));
+    desk.types(" back");
+    assert_eq!(desk.field("remark"), "call back");
 }
 
 #[test]
@@ -269,6 +536,7 @@ fn an_empty_queue_and_a_lost_answer_are_told_in_words() {
     let mut desk = listed();
     desk.types("t");
     desk.queues(QueueAnswer::Taken {
+        request: desk.asked_of_queues(),
         queue: 7,
         result: Ok(None),
     });
@@ -278,6 +546,7 @@ fn an_empty_queue_and_a_lost_answer_are_told_in_words() {
     );
     assert_eq!(calls(&desk.types("t")).len(), 1);
     desk.queues(QueueAnswer::Taken {
+        request: desk.asked_of_queues(),
         queue: 7,
         result: Err(offline()),
     });
@@ -285,7 +554,7 @@ fn an_empty_queue_and_a_lost_answer_are_told_in_words() {
         desk.message()
             .unwrap()
             .1
-            .contains("given back after ten minutes")
+            .contains("its queue shows until when it is yours")
     );
     assert_eq!(
         calls(&desk.types("t")).len(),
@@ -297,10 +566,10 @@ fn an_empty_queue_and_a_lost_answer_are_told_in_words() {
 #[test]
 fn done_takes_the_next_one_at_once_and_done_alone_does_not() {
     let mut desk = taken();
-    assert_eq!(calls(&desk.types("d")), [&finish(1)]);
+    assert!(finishes(&desk.types("d"), 1));
     assert_eq!(calls(&desk.types("d")).len(), 0);
-    let effects = desk.queues(finished(1));
-    assert_eq!(calls(&effects), [&QueueCall::Take { queue: 7 }]);
+    let effects = desk.queues(finished(&desk, 1));
+    assert!(takes(&effects));
     desk.is_given(in_hand(2), with_new_times(2));
     assert_eq!(
         desk.layers(),
@@ -308,8 +577,8 @@ fn done_takes_the_next_one_at_once_and_done_alone_does_not() {
         "in its place"
     );
     assert!(desk.screen(80, 24).contains("TEST24"));
-    assert_eq!(calls(&desk.types("D")), [&finish(2)]);
-    assert_eq!(calls(&desk.queues(finished(2))).len(), 0);
+    assert!(finishes(&desk.types("D"), 2));
+    assert_eq!(calls(&desk.queues(finished(&desk, 2))).len(), 0);
     assert_eq!(
         desk.message(),
         Some((Tone::Good, "TEST24 is done on queue 7"))
@@ -322,13 +591,15 @@ fn an_entry_that_is_somebody_elses_by_now_is_let_go_and_a_lost_answer_is_asked_f
     let mut desk = taken();
     desk.types("d");
     desk.queues(QueueAnswer::Finished {
+        request: desk.asked_of_queues(),
         id: queue_item(1).id,
         result: Err(offline()),
     });
     assert!(desk.message().unwrap().1.contains("does no harm"));
-    assert_eq!(calls(&desk.types("d")), [&finish(1)]);
+    assert!(finishes(&desk.types("d"), 1));
     let no = problem(Code::Conflict, "eve has taken it");
     let effects = desk.queues(QueueAnswer::Finished {
+        request: desk.asked_of_queues(),
         id: queue_item(1).id,
         result: Err(refused(&no)),
     });
@@ -364,7 +635,14 @@ fn an_entry_is_put_off(
         until: at.map(|at| Instant(at.parse().unwrap())),
     };
     let id = queue_item(1).id;
-    assert_eq!(calls(&effects), [&QueueCall::Delay { queue: 7, id, body }]);
+    let request = desk.state.requests;
+    let call = QueueCall::Delay {
+        request,
+        queue: 7,
+        id,
+        body,
+    };
+    assert_eq!(calls(&effects), [&call]);
     assert_eq!(desk.types("<enter>"), [], "it is on its way");
     let item = QueueItem {
         state: QueueItemState::Delayed,
@@ -372,6 +650,7 @@ fn an_entry_is_put_off(
         ..queue_item(1)
     };
     desk.queues(QueueAnswer::Delayed {
+        request: desk.state.requests,
         id,
         result: Ok(Box::new(item)),
     });
@@ -412,6 +691,7 @@ fn what_the_server_finds_wrong_is_told_at_its_field_and_else_below() {
     let id = queue_item(1).id;
     let fail = |desk: &mut Desk, failure| {
         desk.queues(QueueAnswer::Delayed {
+            request: desk.state.requests,
             id,
             result: Err(failure),
         })
@@ -434,13 +714,14 @@ fn a_booking_is_put_on_the_general_queue_with_a_remark() {
     desk.types("<f3>");
     desk.reads(vec![with_new_times(1)]);
     let effects = desk.types("<enter>ocall back<enter>");
-    let [QueueCall::Place { queue: 0, body }] = calls(&effects)[..] else {
+    let [QueueCall::Place { queue: 0, body, .. }] = calls(&effects)[..] else {
         panic!("{effects:?}");
     };
     assert_eq!(body.locator, queue_item(1).locator);
     assert_eq!(body.remark.as_ref().unwrap().as_str(), "call back");
     let fail = |desk: &mut Desk, failure| {
         desk.queues(QueueAnswer::Placed {
+            request: desk.state.requests,
             locator: queue_item(1).locator,
             result: Err(failure),
         })
@@ -457,6 +738,7 @@ fn a_booking_is_put_on_the_general_queue_with_a_remark() {
         ..queue_item(1)
     };
     desk.queues(QueueAnswer::Placed {
+        request: desk.state.requests,
         locator: item.locator,
         result: Ok(Box::new(item)),
     });
@@ -493,7 +775,47 @@ fn once_its_reason_is_gone_the_bar_says_so() {
     });
     assert!(desk.screen(80, 24).contains("settled"));
     // The server has done it by itself; saying so again does no harm, and brings the next one.
-    assert_eq!(calls(&desk.types("d")), [&finish(1)]);
+    assert!(finishes(&desk.types("d"), 1));
+}
+
+#[test]
+fn a_queue_says_until_when_what_is_on_it_is_the_agents_own() {
+    let mut desk = queue_open();
+    desk.types("t");
+    let lost = QueueAnswer::Taken {
+        request: desk.asked_of_queues(),
+        queue: 7,
+        result: Err(offline()),
+    };
+    let effects = desk.queues(lost);
+    assert!(matches!(
+        calls(&effects)[..],
+        [QueueCall::Items { queue: 7, .. }]
+    ));
+    desk.queues(QueueAnswer::Items {
+        request: desk.state.requests,
+        result: Ok(page(vec![in_hand(1), queue_item(2)])),
+    });
+    let screen = desk.screen(80, 24);
+    assert!(screen.contains("yours until 12:10"), "{screen}");
+    desk.waits(660);
+    let screen = desk.screen(80, 24);
+    assert!(screen.contains("yours no more"), "{screen}");
+}
+
+/// The console looks again by itself when the lease ends, and once.
+#[test]
+fn the_end_of_a_lease_is_due() {
+    let mut desk = taken();
+    let now = desk.state.now;
+    let left = in_hand(1).taken_until.unwrap().0.duration_since(now.wall);
+    let left = Duration::try_from(left).unwrap();
+    assert_eq!(desk.state.next_due(), Some(now.elapsed + left));
+    desk.waits(660);
+    assert_eq!(desk.state.next_due(), None);
+    let mut desk = taken();
+    desk.types("l");
+    assert_eq!(desk.state.next_due(), None, "it is not shown any more");
 }
 
 #[test]

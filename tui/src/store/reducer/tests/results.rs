@@ -45,7 +45,13 @@ fn sorting_goes_around_and_asks_anew() {
         sorts,
         [Sort::Price, Sort::Duration, Sort::Arrival, Sort::Departure]
     );
-    assert_eq!((results(&desk).items.len(), results(&desk).list.at), (0, 0));
+    assert_eq!(
+        (
+            results(&desk).pages.items.len(),
+            results(&desk).pages.list.at
+        ),
+        (0, 0)
+    );
 }
 
 #[test]
@@ -71,11 +77,11 @@ fn an_answer_that_comes_late_is_dropped() {
         request: first,
         result: Ok(page_of(many(3), None)),
     });
-    assert_eq!(results(&desk).items, []);
-    assert!(matches!(results(&desk).loading, Loading::Awaited(_)));
+    assert_eq!(results(&desk).pages.items, []);
+    assert!(matches!(results(&desk).pages.loading, Loading::Awaited(_)));
     desk.finds(many(2), None);
-    assert_eq!(results(&desk).items.len(), 2);
-    assert_eq!(results(&desk).loading, Loading::No);
+    assert_eq!(results(&desk).pages.items.len(), 2);
+    assert_eq!(results(&desk).pages.loading, Loading::No);
 }
 
 #[test]
@@ -95,8 +101,8 @@ fn the_next_page_is_asked_for_near_the_end_and_once() {
     let effects = desk.types("<end><up>");
     assert_eq!(query(&effects).cursor.as_deref(), Some("next"));
     desk.finds(many(5), None);
-    assert_eq!(results(&desk).items.len(), 55);
-    assert_eq!(results(&desk).list.at, 48, "the cursor stays");
+    assert_eq!(results(&desk).pages.items.len(), 55);
+    assert_eq!(results(&desk).pages.list.at, 48, "the cursor stays");
     assert_eq!(desk.types("<end>"), []);
 }
 
@@ -106,10 +112,14 @@ fn refreshing_keeps_what_is_there_and_the_cursor_on_its_itinerary() {
     desk.types("<down>");
     let asked = query(&desk.types("<f5>"));
     assert_eq!(asked.cursor, None);
-    assert_eq!(results(&desk).items.len(), 3, "until the answer is there");
+    assert_eq!(
+        results(&desk).pages.items.len(),
+        3,
+        "until the answer is there"
+    );
     desk.finds(vec![direct(9), direct(1), direct(2)], None);
-    assert_eq!(results(&desk).items.len(), 3);
-    assert_eq!(results(&desk).selected(), Some(&direct(2)));
+    assert_eq!(results(&desk).pages.items.len(), 3);
+    assert_eq!(results(&desk).pages.selected(), Some(&direct(2)));
 }
 
 #[test]
@@ -120,7 +130,7 @@ fn a_page_that_failed_is_asked_for_again() {
     desk.types("<end>");
     desk.finds_nothing(offline());
     assert!(matches!(desk.state.connection, Connection::Offline(_)));
-    assert_eq!(results(&desk).items.len(), 20);
+    assert_eq!(results(&desk).pages.items.len(), 20);
     let effects = desk.types("<up>");
     assert_eq!(query(&effects).cursor.as_deref(), Some("next"));
 }
@@ -205,7 +215,7 @@ fn a_new_search_takes_the_place_of_the_results() {
     let mut desk = Desk::agent().searched(many(1));
     desk.types("<f2><enter>");
     assert_eq!(desk.layers(), ["Search", "Flights found"]);
-    assert_eq!(results(&desk).items, []);
+    assert_eq!(results(&desk).pages.items, []);
 }
 
 #[test]

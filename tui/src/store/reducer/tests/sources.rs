@@ -57,6 +57,28 @@ fn asked(effects: &[Effect]) -> Option<Duration> {
 }
 
 #[test]
+fn the_sources_come_to_the_top_without_what_was_above_them() {
+    let mut desk = listed();
+    desk.types("<enter><f1><f3>");
+    let below = ["Search", "Sources", "Source", "Help", "Bookings"];
+    assert_eq!(desk.layers(), below);
+    desk.types("<alt-s>");
+    assert_eq!(desk.layers(), ["Search", "Bookings", "Sources"]);
+}
+
+#[rstest]
+#[case("p")]
+#[case("<f5>")]
+#[case("<down>")]
+fn a_source_whose_list_has_gone_takes_nothing_else_away(#[case] keys: &str) {
+    let mut desk = listed();
+    desk.types("<enter>");
+    desk.state.layers.retain(|layer| layer.name() != "Sources");
+    desk.types(keys);
+    assert_eq!(desk.layers(), ["Search"]);
+}
+
+#[test]
 fn an_agent_has_no_such_screen() {
     let mut desk = Desk::agent();
     assert_eq!(desk.types("<alt-s>"), []);

@@ -70,9 +70,9 @@ fn it_is_asked_again_while_one_is_open_and_no_longer() {
         reads(&mut desk, vec![upload(3), done.clone(), dry_run(1)], None).len(),
         1
     );
-    let at = list(&desk).list.at;
+    let at = list(&desk).pages.list.at;
     assert_eq!(
-        list(&desk).items[at].id,
+        list(&desk).pages.items[at].id,
         dry_run(1).id,
         "the cursor stays with its upload"
     );
@@ -90,8 +90,8 @@ fn a_lost_network_is_told_and_what_is_there_stays() {
         request: desk.state.requests,
         result: Err(offline()),
     });
-    assert_eq!(list(&desk).items.len(), 2);
-    assert!(list(&desk).error.is_some());
+    assert_eq!(list(&desk).pages.items.len(), 2);
+    assert!(list(&desk).pages.error.is_some());
 }
 
 #[test]
@@ -210,7 +210,7 @@ fn it_is_stopped_after_a_question() {
     stopped.status = UploadStatus::Cancelled;
     stopped.error = Some("stopped behind 7 rows".to_owned());
     desk.happens(Event::UploadCancelled(Ok(Box::new(stopped))));
-    assert_eq!(list(&desk).items[0].status, UploadStatus::Cancelled);
+    assert_eq!(list(&desk).pages.items[0].status, UploadStatus::Cancelled);
     desk.types("x");
     assert_eq!(
         desk.message(),

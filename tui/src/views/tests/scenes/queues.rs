@@ -23,14 +23,17 @@ pub(super) fn all() -> Vec<(&'static str, Desk)> {
         ("record_rebooking", record_rebooking()),
         ("record_in_hand", record_in_hand()),
         ("record_settled", record_settled()),
+        ("record_not_reached", record_not_reached()),
         ("segments", segments()),
         ("search_replacing", search_replacing()),
         ("results_replacing", results_replacing()),
         ("question_rebooking", question_rebooking()),
         ("queues", queues()),
         ("queues_offline", queues_offline()),
+        ("queues_not_read", queues_not_read()),
         ("queue", queue()),
         ("queue_empty", queue_empty()),
+        ("queue_not_read", queue_not_read()),
         ("delay", delay()),
         ("delay_wrong", delay_wrong()),
         ("place", place()),
@@ -88,6 +91,17 @@ fn record_settled() -> Desk {
     desk
 }
 
+/// Opened from a queue while the server was away.
+fn record_not_reached() -> Desk {
+    let mut desk = queue();
+    desk.types("<enter>");
+    desk.happens(Event::Fetched {
+        locator: locator(2),
+        result: Err(offline()),
+    });
+    desk
+}
+
 fn segments() -> Desk {
     let mut desk = record_changed();
     desk.types("b");
@@ -125,6 +139,27 @@ fn queues_offline() -> Desk {
     let mut desk = queues();
     desk.types("<f5>");
     desk.queues(QueueAnswer::Totals {
+        request: desk.state.requests,
+        result: Err(offline()),
+    });
+    desk
+}
+
+/// Nothing of them is known yet.
+fn queues_not_read() -> Desk {
+    let mut desk = Desk::agent();
+    desk.types("<f6>");
+    desk.queues(QueueAnswer::Totals {
+        request: desk.state.requests,
+        result: Err(offline()),
+    });
+    desk
+}
+
+fn queue_not_read() -> Desk {
+    let mut desk = queues();
+    desk.types("<enter>");
+    desk.queues(QueueAnswer::Items {
         request: desk.state.requests,
         result: Err(offline()),
     });
@@ -197,6 +232,7 @@ fn place_refused() -> Desk {
     desk.types("<enter>");
     let no = problem(Code::Conflict, "the booking is cancelled");
     desk.queues(QueueAnswer::Placed {
+        request: desk.state.requests,
         locator: locator(1),
         result: Err(refused(&no)),
     });
