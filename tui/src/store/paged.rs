@@ -6,7 +6,7 @@ use super::screen::Loading;
 /// Which page is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Page {
-    /// The first one: once it is read, it takes the place of all that is there.
+    /// The first one: once it is read, it takes the place of all that is there, or of what is before the cursor's page.
     First,
     /// The one behind what is there.
     Next,
@@ -79,7 +79,8 @@ impl<T> Paged<T> {
         self.loading.is(request).then_some(self.asked)
     }
 
-    /// The page that was asked for is there; the cursor stays with its line, which is known by its key.
+    /// The page that was asked for is there; the cursor stays with its line, which is known by its key. Where that line is
+    /// behind the first page, which is read anew, what was read behind it stays as well: nothing jumps under the cursor.
     pub(crate) fn read<K: PartialEq>(
         &mut self,
         items: Vec<T>,
@@ -87,11 +88,25 @@ impl<T> Paged<T> {
         key: impl Fn(&T) -> K,
     ) {
         let selected = self.selected().map(&key);
+        let mut behind = None;
         if self.asked == Page::First {
-            self.items.clear();
+            let before = std::mem::take(&mut self.items);
+            behind = items.last().and_then(|last| {
+                let end = before.iter().position(|item| key(item) == key(last))?;
+                let stays = end < self.list.at && next_cursor.is_some();
+                stays.then(|| before.into_iter().skip(end + 1))
+            });
         }
         self.items.extend(items);
-        self.next_cursor = next_cursor;
+        if let Some(behind) = behind {
+            for item in behind {
+                if self.items.iter().all(|other| key(other) != key(&item)) {
+                    self.items.push(item);
+                }
+            }
+        } else {
+            self.next_cursor = next_cursor;
+        }
         self.loading = Loading::No;
         self.error = None;
         let same = |item: &T| Some(key(item)) == selected;
@@ -114,5 +129,60 @@ impl<T> Paged<T> {
     /// Moves to a line in view that was clicked; whether it was there already.
     pub(crate) fn click(&mut self, line: usize, height: usize) -> bool {
         self.list.click(line, self.items.len(), height)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A list of two pages, and the cursor on a line.
+    fn two_pages(at: usize) -> Paged<u32> {
+        let mut list = Paged::new();
+        list.ask(Page::First, 1);
+        list.read(vec![9, 8, 7], Some("7".to_owned()), |n| *n);
+        list.ask(Page::Next, 2);
+        list.read(vec![6, 5], Some("5".to_owned()), |n| *n);
+        list.list.at = at;
+        list.ask(Page::First, 3);
+        list
+    }
+
+    #[test]
+    fn a_cursor_behind_the_first_page_stays_when_that_is_read_anew() {
+        let mut list = two_pages(4);
+        list.read(vec![10, 9, 8], Some("8".to_owned()), |n| *n);
+        assert_eq!(list.items, [10, 9, 8, 7, 6, 5]);
+        assert_eq!(list.selected(), Some(&5));
+        assert_eq!(list.next_cursor.as_deref(), Some("5"));
+        list.ask(Page::First, 4);
+        list.read(vec![10, 7, 6], Some("6".to_owned()), |n| *n);
+        assert_eq!(
+            list.items,
+            [10, 7, 6, 5],
+            "what has gone before is not kept"
+        );
+    }
+
+    #[test]
+    fn a_cursor_on_the_first_page_leaves_what_was_behind_it() {
+        let mut list = two_pages(1);
+        list.read(vec![10, 9, 8], Some("8".to_owned()), |n| *n);
+        assert_eq!(list.items, [10, 9, 8]);
+        assert_eq!(list.selected(), Some(&8));
+        assert_eq!(list.next_cursor.as_deref(), Some("8"));
+    }
+
+    #[test]
+    fn a_first_page_that_leads_to_nothing_of_before_takes_the_place_of_all() {
+        let mut list = two_pages(4);
+        list.read(vec![20, 19, 18], Some("18".to_owned()), |n| *n);
+        assert_eq!(list.items, [20, 19, 18]);
+        let mut list = two_pages(4);
+        list.read(vec![9, 8, 7], None, |n| *n);
+        assert_eq!(list.items, [9, 8, 7], "nothing is behind it any more");
+        let mut list = two_pages(4);
+        list.read(Vec::new(), None, |n| *n);
+        assert_eq!((list.items.len(), list.next_cursor), (0, None));
     }
 }
