@@ -141,6 +141,7 @@ macro_rules! all {
                 a_cancelled_flight_gives_its_seats_back
                 a_booking_is_rebooked_in_one_step
                 a_batch_tells_and_rebooks
+                what_a_batch_notes_stays_with_its_segment
             );
         }
         mod queues {
