@@ -119,6 +119,7 @@ macro_rules! all {
                 many_hands_take_each_mail_once
                 mails_are_listed_and_forgotten
                 a_booking_that_is_not_there_leads_to_none
+                what_a_later_event_tells_is_told_once
             );
         }
         mod webhooks {
