@@ -152,6 +152,9 @@ macro_rules! all {
                 entries_are_done_when_their_reason_is_gone
                 of_many_agents_each_gets_another_entry
                 an_entry_is_whose_who_has_taken_it_for_a_while
+                what_comes_while_an_entry_is_in_hand_is_not_done_with_it
+                what_was_seen_with_the_entry_is_no_news
+                what_is_placed_while_an_entry_is_in_hand_stays
                 other_offices_have_other_queues
             );
         }
