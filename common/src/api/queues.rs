@@ -44,7 +44,7 @@ pub struct QueueTotals {
     oai(rename_all = "snake_case")
 )]
 pub enum QueueItemState {
-    /// It can be taken.
+    /// It can be taken; also what was to be done with or put off, where the booking has changed since it was taken.
     Waiting,
     /// Somebody has taken it.
     InHand,

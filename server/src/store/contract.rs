@@ -119,6 +119,7 @@ macro_rules! all {
                 many_hands_take_each_mail_once
                 mails_are_listed_and_forgotten
                 a_booking_that_is_not_there_leads_to_none
+                what_a_later_event_tells_is_told_once
             );
         }
         mod webhooks {
@@ -141,6 +142,7 @@ macro_rules! all {
                 a_cancelled_flight_gives_its_seats_back
                 a_booking_is_rebooked_in_one_step
                 a_batch_tells_and_rebooks
+                what_a_batch_notes_stays_with_its_segment
             );
         }
         mod queues {
@@ -150,6 +152,9 @@ macro_rules! all {
                 entries_are_done_when_their_reason_is_gone
                 of_many_agents_each_gets_another_entry
                 an_entry_is_whose_who_has_taken_it_for_a_while
+                what_comes_while_an_entry_is_in_hand_is_not_done_with_it
+                what_was_seen_with_the_entry_is_no_news
+                what_is_placed_while_an_entry_is_in_hand_stays
                 other_offices_have_other_queues
             );
         }

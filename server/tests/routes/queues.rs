@@ -143,6 +143,42 @@ async fn a_schedule_change_from_the_queue_to_its_end() {
 }
 
 #[tokio::test]
+async fn a_booking_that_changes_in_hand_stays_on_its_queue() {
+    let app = TestApp::new().await;
+    let agent = app.agent().await;
+    moved(&app, &agent, 1).await;
+    let admin = app.admin().await;
+    let week = json!({"minutes": 7 * 24 * 60});
+    for (act, body, version) in [("done", None, 2), ("delay", Some(&week), 3)] {
+        let taken = take(&agent, 7).await.json();
+        let departure = format!("2099-12-01T08:4{version}");
+        let change = json!({"departure": departure});
+        let changed = admin
+            .patch("/v1/admin/flights/1", &format!("\"{version}\""), &change)
+            .await;
+        assert_eq!(changed.verdict(), "200", "{}", changed.text);
+        app.catch_up().await;
+        let stays = agent.post(&path(&taken["item"], act), &[], body).await;
+        assert_eq!(stays.verdict(), "200", "{}", stays.text);
+        let stays = stays.json();
+        assert_eq!(
+            (&stays["state"], &stays["taken_by"]),
+            (&json!("waiting"), &Value::Null)
+        );
+        assert_eq!(totals(&agent, 7).await, [1, 0, 0]);
+    }
+    // Who takes it again sees what is new, and can be done with it.
+    let taken = take(&agent, 7).await.json();
+    let segment = &taken["booking"]["segments"][0];
+    assert_eq!(segment["departure"], "2099-12-01T08:43:00-05:00");
+    let done = agent.post(&path(&taken["item"], "done"), &[], None).await;
+    assert_eq!(done.json()["state"], "done", "{}", done.text);
+    assert_eq!(totals(&agent, 7).await, [0, 0, 0]);
+    let audit = admin.get("/v1/admin/audit?action=queue.done").await.json();
+    assert_eq!(audit["items"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
 async fn a_booking_is_placed_by_hand() {
     let app = TestApp::new().await;
     let agent = app.agent().await;

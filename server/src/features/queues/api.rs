@@ -170,8 +170,10 @@ impl QueuesApi {
 
     /// Be done with an entry
     ///
-    /// Entries whose reason is gone, since the booking was rebooked, confirmed or cancelled, are done with by themselves. 409
-    /// where somebody else has taken it.
+    /// Entries whose reason is gone, since what was to be done was done with the booking, or it was cancelled, are done with by
+    /// themselves. Where something happened to the booking after the entry was taken, or it was placed once more by somebody
+    /// else, it is not done with: `state` is `waiting`, and taking it gives it again, with the booking as it is now. 409 where
+    /// somebody else has taken it.
     #[oai(
         path = "/queues/:queue/items/:id/done",
         method = "post",
@@ -193,7 +195,8 @@ impl QueuesApi {
 
     /// Put an entry off
     ///
-    /// Until then nobody gets it. 409 where somebody else has taken it, or it is done with.
+    /// Until then nobody gets it. Where something happened to the booking after the entry was taken, it is not put off: `state`
+    /// is `waiting`, as with `done`. 409 where somebody else has taken it, or it is done with.
     #[oai(
         path = "/queues/:queue/items/:id/delay",
         method = "post",

@@ -135,10 +135,12 @@ pub trait QueueStore: Send + Sync + 'static {
     /// Puts a booking of the office on a queue. Where somebody has put it there before, it gets the new remark.
     async fn place(&self, item: &NewItem, audit: NewEntry) -> Result<QueueItem, QueueStoreError>;
 
-    /// An entry is done with; one that was before stays as it is.
+    /// An entry is done with; one that was before stays as it is. Where something has come since its holder has taken it, it is
+    /// not: it is in nobody's hands, and nothing is audited. Who asks again before they have taken it again gets the same answer.
     async fn finish(&self, item: &OfItem, audit: NewEntry) -> Result<QueueItem, QueueStoreError>;
 
-    /// An entry is put off, and in nobody's hands.
+    /// An entry is put off, and in nobody's hands. Where something has come since its holder has taken it, it can be taken at
+    /// once, as with [`Self::finish`].
     async fn delay(
         &self,
         item: &OfItem,

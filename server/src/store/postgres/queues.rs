@@ -30,7 +30,7 @@ macro_rules! item {
             "SELECT q.id, q.office, q.queue::bigint AS queue, q.reason, b.locator, q.remark, q.placed_at, q.placed_by, q.due_at,
                     q.holder, q.lease_until, q.done_at IS NOT NULL AS is_done,
                     coalesce(q.lease_until > clock_timestamp(), FALSE) AS is_in_hand,
-                    q.due_at <= clock_timestamp() AS is_due
+                    q.due_at <= clock_timestamp() AS is_due, CASE WHEN q.has_news THEN q.holder END AS behind
              FROM queue_items q JOIN bookings b ON b.id = q.booking_id WHERE ",
             $which
         )
@@ -91,6 +91,19 @@ impl Postgres {
         self.commit(tx).await?;
         row.try_into()
     }
+
+    /// An entry about which there is news is in nobody's hands. Its holder stays noted: who asks once more gets the same answer.
+    async fn give_back(
+        &self,
+        mut tx: PgTransaction<'static>,
+        item: &OfItem,
+    ) -> Result<QueueItem, sqlx::Error> {
+        sqlx::query("UPDATE queue_items SET lease_until = NULL WHERE id = $1")
+            .bind(item.id.raw())
+            .execute(&mut *tx)
+            .await?;
+        self.end_with(tx, item.id.raw(), &item.queue, None).await
+    }
 }
 
 #[async_trait]
@@ -123,18 +136,21 @@ impl QueueStore for Postgres {
             .await?;
             queues.extend(
                 sqlx::query_as::<_, (String, i64)>(
-                    "INSERT INTO queue_items AS known (office, queue, reason, booking_id, placed_at, due_at)
-                     SELECT office, queue, reason, booking_id, now, now
-                     FROM unnest($1::text[], $2::smallint[], $3::text[], $4::bigint[]) AS o (office, queue, reason, booking_id),
+                    "INSERT INTO queue_items AS known (office, queue, reason, booking_id, known_version, placed_at, due_at)
+                     SELECT office, queue, reason, booking_id, version, now, now
+                     FROM unnest($1::text[], $2::smallint[], $3::text[], $4::bigint[], $5::bigint[])
+                              AS o (office, queue, reason, booking_id, version),
                           clock_timestamp() AS now
                      ON CONFLICT (booking_id, queue, reason) WHERE done_at IS NULL
-                     DO UPDATE SET due_at = least(known.due_at, excluded.due_at)
+                     DO UPDATE SET due_at = least(known.due_at, excluded.due_at), has_news = TRUE
+                         WHERE excluded.known_version > coalesce(known.known_version, 0)
                      RETURNING office, queue::bigint",
                 )
                 .bind(open.iter().map(|row| row.office.as_str()).collect::<Vec<_>>())
                 .bind(open.iter().map(|row| row.queue).collect::<Vec<_>>())
                 .bind(open.iter().map(|row| row.reason).collect::<Vec<_>>())
                 .bind(open.iter().map(|row| row.booking_id).collect::<Vec<_>>())
+                .bind(open.iter().map(|row| row.version).collect::<Vec<_>>())
                 .fetch_all(&mut *tx)
                 .await?,
             );
@@ -195,7 +211,8 @@ impl QueueStore for Postgres {
                    AND (lease_until IS NULL OR lease_until <= clock_timestamp())
                  ORDER BY due_at, id LIMIT 1 FOR UPDATE SKIP LOCKED
              )
-             UPDATE queue_items SET holder = $3, lease_until = clock_timestamp() + $4
+             UPDATE queue_items SET holder = $3, lease_until = clock_timestamp() + $4, has_news = FALSE,
+                 known_version = (SELECT version FROM bookings WHERE bookings.id = queue_items.booking_id)
              FROM next WHERE queue_items.id = next.id
              RETURNING queue_items.id",
         )
@@ -219,7 +236,8 @@ impl QueueStore for Postgres {
              FROM bookings, clock_timestamp() AS now WHERE locator = $1 AND office = $2
              ON CONFLICT (booking_id, queue, reason) WHERE done_at IS NULL
              DO UPDATE SET remark = excluded.remark, placed_by = excluded.placed_by,
-                 due_at = least(known.due_at, excluded.due_at)
+                 due_at = least(known.due_at, excluded.due_at),
+                 has_news = known.has_news OR known.holder IS DISTINCT FROM excluded.placed_by
              RETURNING id",
         )
         .bind(item.locator.as_str())
@@ -240,6 +258,9 @@ impl QueueStore for Postgres {
         if row.is_done {
             return Ok(row.try_into()?);
         }
+        if row.has_news_for(item.by.as_str()) {
+            return Ok(self.give_back(tx, item).await?);
+        }
         sqlx::query(
             "UPDATE queue_items SET done_by = $2, done_at = clock_timestamp() WHERE id = $1",
         )
@@ -258,10 +279,14 @@ impl QueueStore for Postgres {
         audit: NewEntry,
     ) -> Result<QueueItem, QueueStoreError> {
         let mut tx = self.write().await?;
-        if workable(&mut tx, item).await?.is_done {
+        let row = workable(&mut tx, item).await?;
+        if row.is_done {
             return Err(QueueStoreError::Done);
         }
         let until = until.after(time(&mut tx).await?)?;
+        if row.has_news_for(item.by.as_str()) {
+            return Ok(self.give_back(tx, item).await?);
+        }
         sqlx::query(
             "UPDATE queue_items SET due_at = $2, holder = NULL, lease_until = NULL WHERE id = $1",
         )

@@ -11,6 +11,7 @@ use super::instant::StoredInstant;
 use crate::features::notifications::mail::store::ClaimedMail;
 use crate::features::notifications::outgoing::{InHand, Verdict};
 use crate::features::notifications::webhooks::store::{ClaimedDelivery, webhook_id};
+use crate::messages::consumer::Delivery as Message;
 
 fn unreadable(what: &str, id: i64) -> sqlx::Error {
     sqlx::Error::Decode(format!("{what} of {id}").into())
@@ -35,6 +36,25 @@ pub(crate) fn state(verdict: Verdict, done: &'static str) -> (&'static str, Dura
         Verdict::Again(pause) => ("waiting", pause),
         Verdict::Failed => ("failed", Duration::ZERO),
     }
+}
+
+/// A change of a booking, as its history has it: the version after it, and the type of its event.
+#[derive(sqlx::FromRow)]
+pub(crate) struct ChangeRow {
+    locator: String,
+    version: i64,
+    action: String,
+}
+
+/// The types of the events that came after that of a message, of the same booking.
+pub(crate) fn later<'a>(changes: &'a [ChangeRow], message: &Message) -> Vec<&'a str> {
+    let Some(event) = message.envelope.event.booking() else {
+        return Vec::new();
+    };
+    let of_it = changes.iter().filter(|change| {
+        change.locator == event.locator.as_str() && change.version > event.version.cast_signed()
+    });
+    of_it.map(|change| change.action.as_str()).collect()
 }
 
 #[derive(sqlx::FromRow)]

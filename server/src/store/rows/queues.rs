@@ -33,6 +33,8 @@ pub(crate) struct ItemRow {
     pub(crate) is_done: bool,
     pub(crate) is_in_hand: bool,
     is_due: bool,
+    /// Who took it last, where something has come since then that they do not know.
+    behind: Option<String>,
 }
 
 fn number(queue: i64) -> Result<QueueNumber, sqlx::Error> {
@@ -45,6 +47,11 @@ impl ItemRow {
     pub(crate) fn other_holder(&self, asks: &str) -> Option<&str> {
         let holder = self.holder.as_deref().filter(|_| self.is_in_hand);
         holder.filter(|holder| *holder != asks)
+    }
+
+    /// Whether something has come that who asks has not seen: they have taken it before, even if their time is over.
+    pub(crate) fn has_news_for(&self, asks: &str) -> bool {
+        self.behind.as_deref() == Some(asks)
     }
 }
 
@@ -133,6 +140,8 @@ pub(crate) struct OpenRow {
     pub(crate) queue: i16,
     pub(crate) reason: &'static str,
     pub(crate) booking_id: i64,
+    /// The version of the booking that is the news; who has taken the entry when the booking had it knows it.
+    pub(crate) version: i64,
 }
 
 /// An entry that is done with, if it is there.
@@ -153,12 +162,20 @@ pub(crate) fn locators(batch: &[&Delivery]) -> Vec<String> {
     locators.iter().map(ToString::to_string).collect()
 }
 
+/// What becomes of a booking's entry for a reason, by the messages until now.
+struct Meaning<'a> {
+    reason: QueueReason,
+    entry: Entry,
+    office: &'a str,
+    version: u64,
+}
+
 /// What messages mean, in their order, for bookings as they are now.
 pub(crate) fn meaning(
     batch: &[&Delivery],
     bookings: &[StandingRow],
 ) -> Result<(Vec<OpenRow>, Vec<DoneRow>), sqlx::Error> {
-    let mut becomes: BTreeMap<(i64, &'static str), (QueueReason, Entry, &str)> = BTreeMap::new();
+    let mut becomes: BTreeMap<(i64, &'static str), Meaning<'_>> = BTreeMap::new();
     for delivery in batch {
         let event: &Event = &delivery.envelope.event;
         let Some(of) = event.booking() else { continue };
@@ -174,17 +191,26 @@ pub(crate) fn meaning(
             has_cancelled_flight: row.has_cancelled_flight,
         };
         for (reason, entry) in entries(event, standing) {
-            becomes.insert((row.id, reason.word()), (reason, entry, &row.office));
+            let meaning = becomes.entry((row.id, reason.word())).or_insert(Meaning {
+                reason,
+                entry,
+                office: &row.office,
+                version: of.version,
+            });
+            meaning.entry = entry;
+            // Messages may come in another order.
+            meaning.version = meaning.version.max(of.version);
         }
     }
     let (mut open, mut done) = (Vec::new(), Vec::new());
-    for ((booking_id, word), (reason, entry, office)) in becomes {
-        match entry {
+    for ((booking_id, word), meaning) in becomes {
+        match meaning.entry {
             Entry::Open => open.push(OpenRow {
-                office: office.to_owned(),
-                queue: i16::from(queue_of(reason).get()),
+                office: meaning.office.to_owned(),
+                queue: i16::from(queue_of(meaning.reason).get()),
                 reason: word,
                 booking_id,
+                version: meaning.version.cast_signed(),
             }),
             Entry::Done => done.push(DoneRow {
                 booking_id,

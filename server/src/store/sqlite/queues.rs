@@ -30,7 +30,7 @@ macro_rules! item {
         concat!(
             "SELECT q.id, q.office, q.queue, q.reason, b.locator, q.remark, q.placed_at, q.placed_by, q.due_at, q.holder,
                     q.lease_until, q.done_at IS NOT NULL AS is_done, coalesce(q.lease_until > t.now, FALSE) AS is_in_hand,
-                    q.due_at <= t.now AS is_due
+                    q.due_at <= t.now AS is_due, CASE WHEN q.has_news THEN q.holder END AS behind
              FROM (SELECT ",
             now!(),
             " AS now) t CROSS JOIN queue_items q JOIN bookings b ON b.id = q.booking_id WHERE ",
@@ -91,6 +91,19 @@ impl Sqlite {
         self.commit(tx).await?;
         row.try_into()
     }
+
+    /// An entry about which there is news is in nobody's hands. Its holder stays noted: who asks once more gets the same answer.
+    async fn give_back(
+        &self,
+        mut tx: SqliteTransaction<'static>,
+        item: &OfItem,
+    ) -> Result<QueueItem, sqlx::Error> {
+        sqlx::query("UPDATE queue_items SET lease_until = NULL WHERE id = ?1")
+            .bind(item.id.raw())
+            .execute(&mut *tx)
+            .await?;
+        self.end_with(tx, item.id.raw(), &item.queue, None).await
+    }
 }
 
 #[async_trait]
@@ -120,13 +133,15 @@ impl QueueStore for Sqlite {
         .await?;
         queues.extend(
             sqlx::query_as::<_, (String, i64)>(concat!(
-                "INSERT INTO queue_items (office, queue, reason, booking_id, placed_at, due_at)
-                 SELECT value ->> 'office', value ->> 'queue', value ->> 'reason', value ->> 'booking_id', t.now, t.now
+                "INSERT INTO queue_items (office, queue, reason, booking_id, known_version, placed_at, due_at)
+                 SELECT value ->> 'office', value ->> 'queue', value ->> 'reason', value ->> 'booking_id',
+                        value ->> 'version', t.now, t.now
                  FROM json_each(?1) CROSS JOIN (SELECT ",
                 now!(),
                 " AS now) t WHERE TRUE
                  ON CONFLICT (booking_id, queue, reason) WHERE done_at IS NULL
-                 DO UPDATE SET due_at = min(due_at, excluded.due_at)
+                 DO UPDATE SET due_at = min(due_at, excluded.due_at), has_news = TRUE
+                     WHERE excluded.known_version > coalesce(known_version, 0)
                  RETURNING office, queue"
             ))
             .bind(json!(open).to_string())
@@ -183,7 +198,9 @@ impl QueueStore for Sqlite {
     ) -> Result<Option<QueueItem>, StoreError> {
         let mut tx = self.write().await?;
         let taken: Option<i64> = sqlx::query_scalar(concat!(
-            "UPDATE queue_items SET holder = ?3, lease_until = ?4 + ",
+            "UPDATE queue_items
+             SET holder = ?3, has_news = FALSE, known_version = (SELECT version FROM bookings WHERE bookings.id = queue_items.booking_id),
+                 lease_until = ?4 + ",
             now!(),
             " WHERE id = (SELECT id FROM queue_items
                           WHERE office = ?1 AND queue = ?2 AND done_at IS NULL AND due_at <= ",
@@ -214,7 +231,8 @@ impl QueueStore for Sqlite {
             now!(),
             " AS now) t WHERE locator = ?1 AND office = ?2
              ON CONFLICT (booking_id, queue, reason) WHERE done_at IS NULL
-             DO UPDATE SET remark = excluded.remark, placed_by = excluded.placed_by, due_at = min(due_at, excluded.due_at)
+             DO UPDATE SET remark = excluded.remark, placed_by = excluded.placed_by, due_at = min(due_at, excluded.due_at),
+                 has_news = has_news OR holder IS NOT excluded.placed_by
              RETURNING id"
         ))
         .bind(item.locator.as_str())
@@ -234,6 +252,9 @@ impl QueueStore for Sqlite {
         let row = workable(&mut tx, item).await?;
         if row.is_done {
             return Ok(row.try_into()?);
+        }
+        if row.has_news_for(item.by.as_str()) {
+            return Ok(self.give_back(tx, item).await?);
         }
         sqlx::query(concat!(
             "UPDATE queue_items SET done_by = ?2, done_at = ",
@@ -255,10 +276,14 @@ impl QueueStore for Sqlite {
         audit: NewEntry,
     ) -> Result<QueueItem, QueueStoreError> {
         let mut tx = self.write().await?;
-        if workable(&mut tx, item).await?.is_done {
+        let row = workable(&mut tx, item).await?;
+        if row.is_done {
             return Err(QueueStoreError::Done);
         }
         let until = until.after(time(&mut tx).await?)?;
+        if row.has_news_for(item.by.as_str()) {
+            return Ok(self.give_back(tx, item).await?);
+        }
         sqlx::query(
             "UPDATE queue_items SET due_at = ?2, holder = NULL, lease_until = NULL WHERE id = ?1",
         )

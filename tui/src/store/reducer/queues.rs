@@ -422,8 +422,12 @@ impl Step<'_> {
             Ok(item) => {
                 self.reached();
                 self.let_go(id);
-                let words = format!("{} is done on queue {}", item.locator, item.queue);
-                self.state.tell(Tone::Good, words);
+                if item.state == QueueItemState::Done {
+                    let words = format!("{} is done on queue {}", item.locator, item.queue);
+                    self.state.tell(Tone::Good, words);
+                } else {
+                    self.tell_of_news(&item);
+                }
                 if asking == Asking::FinishAndTake {
                     self.take_next(item.queue);
                 }
@@ -450,6 +454,10 @@ impl Step<'_> {
                 self.reached();
                 self.close_form(of_it);
                 self.let_go(id);
+                if item.state != QueueItemState::Delayed {
+                    self.tell_of_news(&item);
+                    return;
+                }
                 let due = item.due_at.0.to_zoned(self.state.zone.clone());
                 let words = format!(
                     "{} put off until {} {}",
@@ -482,6 +490,15 @@ impl Step<'_> {
             }
             Err(failure) => self.form_failed(of_it, &failure),
         }
+    }
+
+    /// The booking has changed while the entry was in hand: the server gives it again, for what is new.
+    fn tell_of_news(&mut self, item: &QueueItem) {
+        let words = format!(
+            "{} has changed meanwhile: it stays on queue {}",
+            item.locator, item.queue
+        );
+        self.state.tell(Tone::Warning, words);
     }
 
     /// The entry is no longer in hand.

@@ -87,15 +87,17 @@ impl Writer {
         delivery.envelope.event.subject()?.parse().ok()
     }
 
-    /// The mail that tells of an event of a booking as it is now; `None` where nobody is to be told, or there is no address.
+    /// The mail that tells of an event of a booking as it is now, where later events of it are there; `None` where nobody is
+    /// to be told, or there is no address.
     pub fn write(
         &self,
         delivery: &Delivery,
         booking: &Booking,
+        later: &[&str],
     ) -> Result<Option<Written>, WriteError> {
         let event = delivery.envelope.event.kind();
         let (Some(occasion), Some(recipient)) = (
-            occasions::of(event, booking.status),
+            occasions::of(event, booking.status, later),
             booking.contact.email.as_ref(),
         ) else {
             return Ok(None);

@@ -4,9 +4,11 @@ use std::collections::HashSet;
 
 use airside_common::api::bookings::Booking;
 use airside_common::api::queues::QueueItemState;
+use airside_common::flight::FlightId;
 use airside_common::queue::QueueReason;
 
 use super::*;
+use crate::features::audit::store::{AuditStore, Filter};
 use crate::features::auth::caller::Caller;
 use crate::features::bookings::store::BookingStore;
 use crate::features::bookings::store::contract as bookings;
@@ -322,6 +324,147 @@ pub(crate) async fn an_entry_is_whose_who_has_taken_it_for_a_while(fixture: &imp
         .await;
     assert!(matches!(refused, Err(QueueStoreError::Done)));
     assert_eq!(totals(store, &ada, QueueNumber::Changed).await, (0, 0, 0));
+}
+
+/// The flight moves, its bookings are told, and the queues hear of it.
+async fn moves_again<D: Database>(store: &D, id: FlightId, departure: &str) {
+    let (_, heard) = messages(store, 0).await;
+    moved(store, id, &format!(r#"{{"departure":"{departure}"}}"#)).await;
+    assert_eq!(tell(store).await, 1);
+    let (news, _) = messages(store, heard).await;
+    store.react(&news).await.unwrap();
+}
+
+/// How often somebody was done with an entry, or has put one off, as the audit says.
+async fn audited(store: &impl AuditStore, action: &str) -> usize {
+    let filter = Filter {
+        before: None,
+        user: None,
+        action: Some(action.to_owned()),
+        limit: 100,
+    };
+    store.entries(&filter).await.unwrap().len()
+}
+
+pub(crate) async fn what_comes_while_an_entry_is_in_hand_is_not_done_with_it(
+    fixture: &impl Fixture,
+) {
+    let store = fixture.database();
+    let (ada, made, told) = moved_bookings(store, 1).await;
+    store.react(&told).await.unwrap();
+    let id = made[0].segments[0].flight_id;
+    let changed = of(&ada, QueueNumber::Changed);
+    let take = async |time| store.take(&changed, &ada.username, time).await.unwrap();
+    let taken = take(LEASE).await.unwrap();
+    moves_again(store, id, "2099-12-07T09:10").await;
+    assert_eq!(totals(store, &ada, QueueNumber::Changed).await, (0, 1, 0));
+    // Its answer may be lost: the same again says the same.
+    for _ in 0..2 {
+        let stays = store.finish(&work(&ada, &taken), entry("queue.done")).await;
+        let stays = stays.unwrap();
+        assert_eq!(
+            (stays.id, stays.state, stays.taken_by),
+            (taken.id, QueueItemState::Waiting, None)
+        );
+        assert_eq!(totals(store, &ada, QueueNumber::Changed).await, (1, 0, 0));
+    }
+    assert_eq!(take(LEASE).await.unwrap().id, taken.id);
+    moves_again(store, id, "2099-12-07T09:20").await;
+    let later = Until::In(SignedDuration::from_hours(24 * 7));
+    for _ in 0..2 {
+        let stays = store
+            .delay(&work(&ada, &taken), later, entry("queue.delayed"))
+            .await
+            .unwrap();
+        assert_eq!(
+            (stays.state, stays.due_at),
+            (QueueItemState::Waiting, taken.due_at)
+        );
+    }
+    assert_eq!(totals(store, &ada, QueueNumber::Changed).await, (1, 0, 0));
+    // Nor is it done with where the time was over for which it was theirs.
+    take(SignedDuration::ZERO).await.unwrap();
+    moves_again(store, id, "2099-12-07T09:30").await;
+    let stays = store.finish(&work(&ada, &taken), entry("queue.done")).await;
+    assert_eq!(stays.unwrap().state, QueueItemState::Waiting);
+    assert_eq!(audited(store, "queue.done").await, 0);
+    assert_eq!(audited(store, "queue.delayed").await, 0);
+    // All of it is known to who takes it now.
+    take(LEASE).await.unwrap();
+    let done = store.finish(&work(&ada, &taken), entry("queue.done")).await;
+    assert_eq!(done.unwrap().state, QueueItemState::Done);
+    assert_eq!(audited(store, "queue.done").await, 1);
+    assert_eq!(totals(store, &ada, QueueNumber::Changed).await, (0, 0, 0));
+}
+
+pub(crate) async fn what_was_seen_with_the_entry_is_no_news(fixture: &impl Fixture) {
+    let store = fixture.database();
+    let (ada, made, told) = moved_bookings(store, 1).await;
+    store.react(&told).await.unwrap();
+    let id = made[0].segments[0].flight_id;
+    let changed = of(&ada, QueueNumber::Changed);
+    // The booking has changed when it is taken; the message of that comes later.
+    let (_, heard) = messages(store, 0).await;
+    moved(store, id, r#"{"departure":"2099-12-07T09:10"}"#).await;
+    assert_eq!(tell(store).await, 1);
+    let (late, _) = messages(store, heard).await;
+    let taken = store.take(&changed, &ada.username, LEASE).await.unwrap();
+    let taken = taken.unwrap();
+    store.react(&late).await.unwrap();
+    let later = Until::In(SignedDuration::from_hours(24 * 7));
+    let delayed = store
+        .delay(&work(&ada, &taken), later, entry("queue.delayed"))
+        .await
+        .unwrap();
+    assert_eq!(delayed.state, QueueItemState::Delayed);
+    assert_eq!(totals(store, &ada, QueueNumber::Changed).await, (0, 0, 1));
+    assert_eq!(audited(store, "queue.delayed").await, 1);
+    moves_again(store, id, "2099-12-07T09:20").await;
+    assert_eq!(totals(store, &ada, QueueNumber::Changed).await, (1, 0, 0));
+    // Nor is it where the message comes only when the entry is put off.
+    let (_, heard) = messages(store, 0).await;
+    moved(store, id, r#"{"departure":"2099-12-07T09:30"}"#).await;
+    assert_eq!(tell(store).await, 1);
+    let (late, _) = messages(store, heard).await;
+    store.take(&changed, &ada.username, LEASE).await.unwrap();
+    store
+        .delay(&work(&ada, &taken), later, entry("queue.delayed"))
+        .await
+        .unwrap();
+    store.react(&late).await.unwrap();
+    assert_eq!(totals(store, &ada, QueueNumber::Changed).await, (0, 0, 1));
+}
+
+pub(crate) async fn what_is_placed_while_an_entry_is_in_hand_stays(fixture: &impl Fixture) {
+    let store = fixture.database();
+    let (ada, made, _) = moved_bookings(store, 1).await;
+    let bob = Caller {
+        username: "bob".parse().unwrap(),
+        ..ada.clone()
+    };
+    let general = of(&ada, QueueNumber::General);
+    let place = async |by: &Caller, remark: &str| {
+        let item = NewItem {
+            queue: general.clone(),
+            locator: made[0].locator,
+            remark: Some(remark.parse().unwrap()),
+            by: by.username.clone(),
+        };
+        store.place(&item, entry("queue.placed")).await.unwrap()
+    };
+    let take = async || store.take(&general, &ada.username, LEASE).await.unwrap();
+    place(&ada, "CALL BACK").await;
+    let taken = take().await.unwrap();
+    place(&bob, "SEND THE INVOICE").await;
+    let stays = store.finish(&work(&ada, &taken), entry("queue.done")).await;
+    let stays = stays.unwrap();
+    assert_eq!(stays.state, QueueItemState::Waiting);
+    assert_eq!(stays.remark.unwrap().as_str(), "SEND THE INVOICE");
+    take().await.unwrap();
+    // What its holder says of it is known to them.
+    place(&ada, "SENT").await;
+    let done = store.finish(&work(&ada, &taken), entry("queue.done")).await;
+    assert_eq!(done.unwrap().state, QueueItemState::Done);
 }
 
 pub(crate) async fn other_offices_have_other_queues(fixture: &impl Fixture) {

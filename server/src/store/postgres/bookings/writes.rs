@@ -27,7 +27,8 @@ const CHANGE: &str = "
     )
     DELETE FROM seats WHERE booking_id IN (SELECT id FROM changed WHERE segments IS NOT NULL)";
 
-/// The versions of their flights that segments know from now on.
+/// The versions of their flights that segments know from now on. It comes before segments are written anew: those have other
+/// positions, and know the versions of their flights.
 const NOTICE: &str = "
     UPDATE segments SET flight_version = n.flight_version
     FROM unnest($1::bigint[], $2::smallint[], $3::bigint[]) AS n (booking_id, position, flight_version)

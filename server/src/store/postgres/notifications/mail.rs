@@ -17,7 +17,7 @@ use crate::messages::consumer::Delivery;
 use crate::store::StoreError;
 use crate::store::postgres::messages::first_time;
 use crate::store::postgres::{Postgres, bookings};
-use crate::store::rows::notifications::{ClaimedMailRow, MailRow, state};
+use crate::store::rows::notifications::{ChangeRow, ClaimedMailRow, MailRow, later, state};
 
 #[async_trait]
 impl MailStore for Postgres {
@@ -32,6 +32,14 @@ impl MailStore for Postgres {
             let new = first_time(&mut tx, batch).await?;
             let locators: Vec<Locator> = new.iter().copied().filter_map(Writer::locator).collect();
             let bookings = bookings::by_locators(&mut *tx, &locators).await?;
+            // Read after the bookings: what has confirmed one meanwhile has its own letter.
+            let changes: Vec<ChangeRow> = sqlx::query_as(
+                "SELECT b.locator, h.version, h.action FROM bookings b JOIN history h ON h.booking_id = b.id
+                 WHERE b.locator = ANY ($1) AND h.version > 1",
+            )
+            .bind(locators.iter().map(Locator::as_str).collect::<Vec<_>>())
+            .fetch_all(&mut *tx)
+            .await?;
             let mut queued = 0;
             for delivery in new {
                 let locator = Writer::locator(delivery);
@@ -39,7 +47,9 @@ impl MailStore for Postgres {
                     .iter()
                     .find(|stored| Some(stored.booking.locator) == locator);
                 let Some(booking) = booking else { continue };
-                let Some(mail) = writer.write(delivery, &booking.booking)? else {
+                let Some(mail) =
+                    writer.write(delivery, &booking.booking, &later(&changes, delivery))?
+                else {
                     continue;
                 };
                 queued += 1;

@@ -5,7 +5,7 @@ use serde::Serialize;
 use sqlx::sqlite::SqliteTransaction;
 
 use crate::features::bookings::decide::Change;
-use crate::store::rows::bookings::written::{ChangedRow, Written};
+use crate::store::rows::bookings::written::{ChangedRow, NoticeRow, Written};
 use crate::store::rows::bookings::{json, unreadable};
 use crate::store::sqlite::{micros, outbox};
 
@@ -21,18 +21,8 @@ pub(super) async fn write(
     }
     let written = Written::of(changes, last_id + 1..)?;
     change(tx, now, &written.changed).await?;
+    notice(tx, now, &written.noticed).await?;
     create(tx, now, &written).await?;
-    rows(
-        tx,
-        "UPDATE segments SET flight_version = j.known
-         FROM (SELECT value ->> 'booking_id' AS booking_id, value ->> 'position' AS position,
-                      value ->> 'flight_version' AS known
-               FROM json_each(?1)) j
-         WHERE segments.booking_id = j.booking_id AND segments.position = j.position",
-        &written.noticed,
-        now,
-    )
-    .await?;
     rows(
         tx,
         "UPDATE bookings SET warned_at = ?2 WHERE id IN (SELECT value FROM json_each(?1))",
@@ -88,6 +78,26 @@ async fn change(
     ] {
         rows(tx, statement, changed, now).await?;
     }
+    Ok(())
+}
+
+/// It comes before segments are written anew: those have other positions, and know the versions of their flights.
+async fn notice(
+    tx: &mut SqliteTransaction<'_>,
+    now: Timestamp,
+    noticed: &[NoticeRow],
+) -> Result<(), sqlx::Error> {
+    rows(
+        tx,
+        "UPDATE segments SET flight_version = j.known
+         FROM (SELECT value ->> 'booking_id' AS booking_id, value ->> 'position' AS position,
+                      value ->> 'flight_version' AS known
+               FROM json_each(?1)) j
+         WHERE segments.booking_id = j.booking_id AND segments.position = j.position",
+        noticed,
+        now,
+    )
+    .await?;
     Ok(())
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use airside_common::api::mails::Mail;
 use airside_common::locator::Locator;
 use async_trait::async_trait;
+use serde_json::json;
 
 use super::super::clock::{now, while_of};
 use super::most;
@@ -15,7 +16,7 @@ use crate::features::notifications::mail::store::{
 use crate::features::notifications::outgoing::{InHand, Verdict};
 use crate::messages::consumer::Delivery;
 use crate::store::StoreError;
-use crate::store::rows::notifications::{ClaimedMailRow, MailRow, state};
+use crate::store::rows::notifications::{ChangeRow, ClaimedMailRow, MailRow, later, state};
 use crate::store::sqlite::messages::first_time;
 use crate::store::sqlite::{Sqlite, bookings};
 
@@ -30,6 +31,14 @@ impl MailStore for Sqlite {
         let new = first_time(&mut tx, batch).await?;
         let locators: Vec<Locator> = new.iter().copied().filter_map(Writer::locator).collect();
         let bookings = bookings::by_locators(&mut *tx, &locators).await?;
+        let changes: Vec<ChangeRow> = sqlx::query_as(
+            "SELECT b.locator, h.version, h.action
+             FROM json_each(?1) j CROSS JOIN bookings b ON b.locator = j.value JOIN history h ON h.booking_id = b.id
+             WHERE h.version > 1",
+        )
+        .bind(json!(locators).to_string())
+        .fetch_all(&mut *tx)
+        .await?;
         let mut queued = 0;
         for delivery in new {
             let locator = Writer::locator(delivery);
@@ -37,7 +46,9 @@ impl MailStore for Sqlite {
                 .iter()
                 .find(|stored| Some(stored.booking.locator) == locator);
             let Some(booking) = booking else { continue };
-            let Some(mail) = writer.write(delivery, &booking.booking)? else {
+            let Some(mail) =
+                writer.write(delivery, &booking.booking, &later(&changes, delivery))?
+            else {
                 continue;
             };
             queued += 1;

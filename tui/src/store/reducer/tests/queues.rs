@@ -662,6 +662,32 @@ fn an_entry_is_put_off(
     assert_eq!(desk.state.queues.in_hand, None);
 }
 
+#[test]
+fn what_has_changed_in_hand_is_not_said_to_be_done_or_put_off() {
+    let id = queue_item(1).id;
+    let stays = || Ok(Box::new(queue_item(1)));
+    let words = "TEST23 has changed meanwhile: it stays on queue 7";
+    // Done, and the next one: that is the same one again.
+    let mut desk = taken();
+    desk.types("d");
+    let effects = desk.queues(QueueAnswer::Finished {
+        id,
+        result: stays(),
+    });
+    assert_eq!(desk.message(), Some((Tone::Warning, words)));
+    assert_eq!(desk.state.queues.in_hand, None);
+    assert_eq!(calls(&effects), [&QueueCall::Take { queue: 7 }]);
+    let mut desk = taken();
+    desk.types("p5<enter>");
+    desk.queues(QueueAnswer::Delayed {
+        id,
+        result: stays(),
+    });
+    assert_eq!(desk.message(), Some((Tone::Warning, words)));
+    assert_eq!(desk.layers(), ["Search", "Queues", "Booking"]);
+    assert_eq!(desk.state.queues.in_hand, None);
+}
+
 #[rstest]
 #[case("", "", "minutes")]
 #[case("0", "", "minutes")]

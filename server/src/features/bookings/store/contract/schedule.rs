@@ -418,3 +418,55 @@ pub(crate) async fn a_batch_tells_and_rebooks(fixture: &impl OfDatabase) {
     }
     is_sound(store).await;
 }
+
+/// A flight of the booking was moved and moved back, and another one is replaced: what is noted goes with the segment, whatever
+/// its position becomes.
+pub(crate) async fn what_a_batch_notes_stays_with_its_segment(fixture: &impl OfDatabase) {
+    let store = fixture.database();
+    let ada = agent(store, "ada").await;
+    let (first, other) = (flight(store, 1, 2).await.id, flight(store, 2, 2).await.id);
+    let mut onward = store.flight(other).await.unwrap().unwrap().plan;
+    (onward.origin, onward.destination) = (onward.destination, "SFO".parse().unwrap());
+    onward.departure = "2099-12-07T13:00:00-08:00".parse().unwrap();
+    onward.arrival = "2099-12-07T14:30:00-08:00".parse().unwrap();
+    let onward = store.create(onward, now(), entry("flight.created")).await;
+    let onward = onward.unwrap().id;
+    let segments = json!([first, onward].map(|id| json!({"flight_id": id, "cabin": "economy"})));
+    let made = create(&ada, "made", first.raw(), |body| {
+        body["segments"] = segments;
+    });
+    let made = booking(&one(store, made).await);
+    moved(store, onward, r#"{"departure":"2099-12-07T13:10"}"#).await;
+    moved(store, onward, r#"{"departure":"2099-12-07T13:00"}"#).await;
+    let replaced = json!({"segments": [
+        {"segment": 1, "replacement": {"flight_id": other, "cabin": "economy"}}
+    ]});
+    let batch = [
+        Command::Due(Duty::Reschedule(made.locator)),
+        rebook(&ada, "other", &made, &replaced),
+    ];
+    let outcomes = store.execute(&batch).await.unwrap();
+    assert_eq!(words(&outcomes), ["1 settled", "200"]);
+    let stored = store.booking(made.locator).await.unwrap().unwrap();
+    let segments = stored.booking.segments.iter().zip(&stored.terms);
+    let known: Vec<_> = segments
+        .map(|(segment, terms)| (segment.flight_id, terms.version))
+        .collect();
+    assert_eq!(
+        known,
+        [(first, Some(1)), (other, Some(1)), (onward, Some(3))]
+    );
+    assert_eq!(tell(store).await, 0);
+    // The flights that it has now are told.
+    moved(store, other, r#"{"departure":"2099-12-07T08:10"}"#).await;
+    assert_eq!(tell(store).await, 1);
+    moved(store, onward, r#"{"departure":"2099-12-07T13:20"}"#).await;
+    assert_eq!(tell(store).await, 1);
+    let now = now_is(store, &made).await;
+    let statuses: Vec<_> = now.segments.iter().map(|s| s.status).collect();
+    assert_eq!(
+        statuses,
+        [SegmentStatus::Xx, SegmentStatus::Tk, SegmentStatus::Tk]
+    );
+    is_sound(store).await;
+}

@@ -78,7 +78,7 @@ fn booking(status: &str) -> Booking {
 
 fn letter(status: &str, event: &str) -> Letter {
     let booking = booking(status);
-    let occasion = occasions::of(event, booking.status).unwrap();
+    let occasion = occasions::of(event, booking.status, &[]).unwrap();
     writer().letter(occasion.letter, &booking).unwrap()
 }
 
@@ -174,7 +174,7 @@ fn rebooked() -> Booking {
 
 #[test]
 fn a_changed_flight_is_told_with_the_times_before() {
-    let occasion = occasions::of("booking.changed", moved().status).unwrap();
+    let occasion = occasions::of("booking.changed", moved().status, &[]).unwrap();
     let letter = writer().letter(occasion.letter, &moved()).unwrap();
     insta::assert_snapshot!(
         "changed_text",
@@ -279,7 +279,7 @@ fn all_names_are_escaped_in_html_alone() {
 
 fn written(booking: &Booking, event: fn(BookingEvent) -> Event) -> Option<Written> {
     let delivery = delivery(42, booking.locator, event);
-    writer().write(&delivery, booking).unwrap()
+    writer().write(&delivery, booking, &[]).unwrap()
 }
 
 /// The header of a mail, unfolded.

@@ -1,13 +1,18 @@
 //! What every database must do with mails.
 
 use airside_common::event::{BookingEvent, Event};
+use airside_common::flight::FlightId;
 use serde_json::json;
 
 use super::*;
 use crate::features::auth::caller::Caller;
 use crate::features::bookings::command::{Command, Outcome};
+use crate::features::bookings::store::contract::schedule::{moved, tell};
 use crate::features::bookings::store::{BookingStore, contract as bookings};
 use crate::features::notifications::mail::letter::tests::{delivery, writer};
+use crate::features::notifications::mail::occasions::EVENTS;
+use crate::messages::consumer::ConsumerName;
+use crate::outbox::Outbox;
 use crate::store::Database;
 use crate::store::contract::Fixture;
 use crate::store::contract::processes::{agent, flight};
@@ -178,4 +183,67 @@ pub(crate) async fn a_booking_that_is_not_there_leads_to_none(fixture: &impl Fix
     let nowhere = created(1, "K7QW2M".parse().unwrap());
     assert_eq!(store.queue_mails(&[nowhere], &writer()).await.unwrap(), 0);
     assert!(all(store).await.is_empty());
+}
+
+/// Nobody took mails to the passengers while all of it happened.
+pub(crate) async fn what_a_later_event_tells_is_told_once(fixture: &impl Fixture) {
+    let store = fixture.database();
+    let ada = agent(store, "ada").await;
+    let (full, free) = (flight(store, 1, 2).await.id, flight(store, 2, 9).await.id);
+    let execute = async |command: Command| {
+        let outcomes = BookingStore::execute(store, &[command]).await.unwrap();
+        bookings::booking(&outcomes[0])
+    };
+    let make = async |key: &str, flight: FlightId, wish: Option<&str>| {
+        let command = bookings::create(&ada, key, flight.raw(), |body| {
+            body["contact"] = json!({"email": "ada@example.com"});
+            if let Some(wish) = wish {
+                body[wish] = true.into();
+            }
+        });
+        execute(command).await.locator
+    };
+    let held = make("held", full, Some("hold")).await;
+    let cancelled = make("cancelled", full, None).await;
+    let waits = make("waits", full, Some("waitlist")).await;
+    let moved_twice = make("moved", free, None).await;
+    let only_held = make("only", free, Some("hold")).await;
+    execute(bookings::confirm(&ada, "confirm", held, 1)).await;
+    execute(bookings::cancel(&ada, "cancel", cancelled, 1)).await;
+    for departure in ["09:00", "09:30"] {
+        let patch = format!(r#"{{"departure":"2099-12-07T{departure}"}}"#);
+        moved(store, free, &patch).await;
+        assert_eq!(tell(store).await, 2);
+    }
+    let events = store.read_after(0, 100).await.unwrap().events;
+    let messages: Vec<Delivery> = events
+        .into_iter()
+        .map(|envelope| Delivery {
+            consumer: ConsumerName("mail"),
+            envelope: envelope.unwrap(),
+        })
+        .filter(|message| EVENTS.contains(&message.envelope.event.kind()))
+        .collect();
+    assert_eq!(messages.len(), 12);
+    for part in messages.chunks(5) {
+        store.queue_mails(part, &writer()).await.unwrap();
+    }
+    let mut told: Vec<(Locator, String)> = all(store)
+        .await
+        .into_iter()
+        .map(|mail| (mail.locator, mail.event))
+        .collect();
+    let mut expected = [
+        (held, "booking.confirmed"),
+        (cancelled, "booking.cancelled"),
+        (waits, "waitlist.cleared"),
+        (moved_twice, "booking.created"),
+        (moved_twice, "booking.changed"),
+        (only_held, "booking.created"),
+        (only_held, "booking.changed"),
+    ]
+    .map(|(locator, event)| (locator, event.to_owned()));
+    told.sort();
+    expected.sort();
+    assert_eq!(told, expected);
 }
