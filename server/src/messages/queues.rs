@@ -18,6 +18,10 @@ pub const MOST_DELIVERIES: u32 = 4;
 /// How long the holder of a message may say nothing before another one gets it.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
+/// How long messages are in hand while what is needed for them does not answer; then they go back as if they had never been
+/// handed out. Twice as long is less than the half hour after which RabbitMQ takes them away, and counts that.
+pub const HELD: Duration = Duration::from_mins(5);
+
 /// A message on its way: an event in its envelope.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
@@ -118,6 +122,6 @@ pub trait Inlet: Send {
     /// Nothing more comes to this process but what has come already, which [`Inlet::take`] still answers.
     async fn close(&mut self) -> Result<(), QueueError>;
 
-    /// What is in hand goes back, as if it had never been handed out where the queue can do that.
+    /// What is in hand goes back, as if it had never been handed out. It may come after what was behind it.
     async fn give_back(&mut self, received: &[Received]) -> Result<(), QueueError>;
 }

@@ -4,6 +4,10 @@
 //! The broker keeps a message in the majority of its nodes before it confirms it, hands each to one of the consumer's
 //! processes, again if that one ends, and after four times to the dead-letter exchange. From there a process that relays
 //! takes it into the database.
+//!
+//! The broker counts whatever comes back to it, except what is returned on 4.3 and later, and takes away what is in hand for
+//! longer than its `consumer_timeout`, half an hour unless it is told otherwise. So what goes back without having failed is
+//! published anew, which counts as a message that was never delivered, before it is acknowledged.
 
 mod dead_letters;
 mod inlet;
@@ -13,17 +17,18 @@ mod topology;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
-use lapin::options::{BasicPublishOptions, QueueDeclareOptions};
+use lapin::options::QueueDeclareOptions;
 use lapin::protocol::{AMQPErrorKind, AMQPSoftError};
-use lapin::types::{FieldTable, ShortString};
+use lapin::types::FieldTable;
 use tokio_util::sync::CancellationToken;
 
 use self::inlet::{POLL, RabbitInlet};
-use self::link::{Attempt, Link, answered};
+use self::link::{Attempt, Link, Outgoing, answered};
 use super::consumer::{Binding, ConsumerName, wanted};
-use super::queues::{Inlet, Message, Published, QueueError, Queues};
+use super::queues::{HELD, Inlet, Message, Published, QueueError, Queues};
 use super::store::MessageStore;
 
 /// Where the broker is.
@@ -49,6 +54,8 @@ impl fmt::Debug for Broker {
 pub struct RabbitQueues {
     link: Arc<Link>,
     store: Arc<dyn MessageStore>,
+    /// How long a dead letter that the database does not take is in hand.
+    held: Duration,
 }
 
 impl RabbitQueues {
@@ -57,22 +64,8 @@ impl RabbitQueues {
         Self {
             link: Arc::new(Link::new(broker, bindings)),
             store,
+            held: HELD,
         }
-    }
-
-    /// Publishes on the connection; one that fails is given up, and one on which a queue is missing is declared anew.
-    async fn publish_all<'a>(
-        &self,
-        exchange: ShortString,
-        messages: impl Iterator<Item = (ShortString, BasicPublishOptions, i64, &'static str, &'a str)>,
-    ) -> Result<Vec<Published>, QueueError> {
-        let mut attempt = Attempt::begin(&self.link).await?;
-        let published = self
-            .link
-            .publish(&attempt.live, &exchange, messages)
-            .await?;
-        attempt.is_whole = !published.contains(&Published::Unroutable);
-        Ok(published)
     }
 
     /// The broker says that a message has gone nowhere only where none of its queues is there. Of an event that several
@@ -131,43 +124,29 @@ fn is_not_found(error: &lapin::Error) -> bool {
 impl Queues for RabbitQueues {
     async fn publish(&self, batch: &[Message]) -> Result<Vec<Published>, QueueError> {
         let wanted = wanted(&self.link.bindings);
-        let messages = batch.iter().map(|message| {
-            let options = BasicPublishOptions {
-                mandatory: wanted.contains(message.kind),
-                ..BasicPublishOptions::default()
-            };
-            (
-                message.kind.into(),
-                options,
-                message.id,
-                message.kind,
-                message.body.as_str(),
-            )
+        let messages = batch.iter().map(|message| Outgoing {
+            key: message.kind.into(),
+            id: message.id,
+            body: &message.body,
+            kind: message.kind,
+            is_wanted: wanted.contains(message.kind),
+            headers: FieldTable::default(),
         });
-        let mut published = self.publish_all(self.link.exchange(), messages).await?;
+        let mut published = self.link.publish(self.link.exchange(), messages).await?;
         self.notice_missing(batch, &mut published).await?;
         Ok(published)
     }
 
     async fn send_to(&self, consumer: &str, id: i64, body: &str) -> Result<Published, QueueError> {
-        let options = BasicPublishOptions {
-            mandatory: true,
-            ..BasicPublishOptions::default()
-        };
-        // The exchange without a name takes a message to the queue of its key.
-        let message = (self.link.queue(consumer), options, id, "", body);
-        let published = self.publish_all(ShortString::default(), std::iter::once(message));
-        Ok(published.await?.pop().unwrap_or(Published::Refused))
+        let message = Outgoing::to_queue(self.link.queue(consumer), id, body);
+        let mut published = self.link.send(std::iter::once(message)).await?;
+        Ok(published.pop().unwrap_or(Published::Refused))
     }
 
     async fn open(&self, consumer: ConsumerName) -> Result<Box<dyn Inlet>, QueueError> {
         let live = self.link.live().await?;
-        let opened = RabbitInlet::open(
-            &live,
-            self.link.queue(consumer.0),
-            consumer,
-            Arc::clone(&self.store),
-        );
+        let (link, store) = (Arc::clone(&self.link), Arc::clone(&self.store));
+        let opened = RabbitInlet::open(&live, link, consumer, store);
         match opened.await {
             Ok(inlet) => Ok(Box::new(inlet)),
             Err(error) => {

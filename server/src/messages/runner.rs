@@ -11,8 +11,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::cloud_event;
-use super::consumer::{ConsumeError, Consumer, Delivery};
-use super::queues::{Inlet, PATIENCE, QueueError, Received, SharedQueues};
+use super::consumer::{ConsumeError, Consumer, ConsumerName, Delivery};
+use super::queues::{HELD, Inlet, PATIENCE, QueueError, Received, SharedQueues};
 
 /// Messages that are done in one go.
 const BATCH: usize = 64;
@@ -56,18 +56,53 @@ pub struct Runner {
     queues: SharedQueues,
     consumer: Arc<dyn Consumer>,
     handled: Handled,
+    held: Duration,
 }
 
-/// How a batch ended that could not be done.
-enum Unfinished {
-    /// Told to stop; the messages go back.
-    Stopped,
-    Queue(QueueError),
+/// What became of messages that were tried.
+enum Tried {
+    Done,
+    /// They cannot be done, because of this.
+    Cannot(Box<dyn std::error::Error + Send + Sync>),
+    /// What they need did not answer for too long, or there is no time to wait for it: they go back.
+    Waiting,
 }
 
-impl From<QueueError> for Unfinished {
-    fn from(error: QueueError) -> Self {
-        Self::Queue(error)
+/// How long to wait for what a consumer needs.
+struct Patience<'a> {
+    stop: &'a CancellationToken,
+    /// When messages in hand go back.
+    until: Instant,
+    pause: Duration,
+    is_away: bool,
+}
+
+impl Patience<'_> {
+    /// What is needed does not answer, which is logged once. Waits; not any more where it was too long.
+    async fn lasts(
+        &mut self,
+        consumer: ConsumerName,
+        error: &(dyn std::error::Error + Send + Sync),
+    ) -> bool {
+        if !self.is_away {
+            tracing::warn!(%consumer, %error, "what it needs does not answer; its messages wait");
+        }
+        self.is_away = true;
+        if Instant::now() >= self.until {
+            return false;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(self.pause) => {}
+            () = self.stop.cancelled() => return false,
+        }
+        self.pause = (self.pause * 2).min(LAST_PAUSE);
+        true
+    }
+
+    /// It answers again.
+    fn is_over(&mut self) {
+        self.is_away = false;
+        self.pause = FIRST_PAUSE;
     }
 }
 
@@ -78,6 +113,7 @@ impl Runner {
             queues,
             consumer,
             handled,
+            held: HELD,
         }
     }
 
@@ -108,13 +144,19 @@ impl Runner {
     /// Takes messages from one inlet until told to stop.
     async fn session(&self, stop: &CancellationToken) -> Result<(), QueueError> {
         let mut inlet = self.queues.open(self.consumer.binding().consumer).await?;
+        let mut patience = Patience {
+            stop,
+            until: Instant::now(),
+            pause: FIRST_PAUSE,
+            is_away: false,
+        };
         loop {
             tokio::select! {
                 ready = inlet.ready() => ready?,
                 () = stop.cancelled() => break,
             }
             let taken = inlet.take(BATCH).await?;
-            self.all(&mut *inlet, &taken, stop).await?;
+            self.all(&mut *inlet, &taken, &mut patience).await?;
         }
         inlet.close().await?;
         loop {
@@ -122,80 +164,95 @@ impl Runner {
             if left.is_empty() {
                 return Ok(());
             }
-            self.all(&mut *inlet, &left, stop).await?;
+            self.all(&mut *inlet, &left, &mut patience).await?;
         }
     }
 
-    /// Does what was taken.
+    /// Does what was taken; what has to wait for too long goes back.
     async fn all(
         &self,
         inlet: &mut dyn Inlet,
         taken: &[Received],
-        stop: &CancellationToken,
+        patience: &mut Patience<'_>,
     ) -> Result<(), QueueError> {
         let consumer = self.consumer.binding().consumer;
+        patience.until = Instant::now() + self.held;
         let mut deliveries = Vec::with_capacity(taken.len());
         let mut understood = Vec::with_capacity(taken.len());
+        let mut strange = Vec::new();
         for received in taken {
             match cloud_event::decode(&received.body) {
                 Ok(envelope) => {
                     deliveries.push(Delivery { consumer, envelope });
                     understood.push(received.clone());
                 }
-                Err(error) => self.failed(inlet, received, &error).await?,
+                Err(error) => strange.push((received, error)),
             }
         }
-        if deliveries.is_empty() {
+        let together = self.together(inlet, &understood, &deliveries, patience);
+        let done = together.await?;
+        let mut left = understood.split_off(done);
+        for (received, error) in strange {
+            if !self.failed(inlet, received, &error, patience).await? {
+                left.push(received.clone());
+            }
+        }
+        if left.is_empty() {
             return Ok(());
         }
-        match self.together(inlet, &understood, &deliveries, stop).await {
-            Ok(()) => Ok(()),
-            Err(Unfinished::Queue(error)) => Err(error),
-            Err(Unfinished::Stopped) => inlet.give_back(&understood).await,
-        }
+        inlet.give_back(&left).await
     }
 
-    /// Does messages in one go, or each by itself where one of them keeps the others from being done.
+    /// Does messages in one go, or each by itself where one of them keeps the others from being done. Answers how many,
+    /// from the first, are done with; the others have to wait for too long.
     async fn together(
         &self,
         inlet: &mut dyn Inlet,
         received: &[Received],
         deliveries: &[Delivery],
-        stop: &CancellationToken,
-    ) -> Result<(), Unfinished> {
-        match self.patiently(inlet, received, deliveries, stop).await? {
-            Ok(()) => {
+        patience: &mut Patience<'_>,
+    ) -> Result<usize, QueueError> {
+        if received.is_empty() {
+            return Ok(0);
+        }
+        let tried = self.patiently(inlet, received, deliveries, patience);
+        match tried.await? {
+            Tried::Done => {
                 let consumer = self.consumer.binding().consumer;
                 self.handled.add(consumer.0, "done", received.len());
-                Ok(inlet.finish(received).await?)
+                inlet.finish(received).await?;
+                Ok(received.len())
             }
-            Err(error) if received.len() == 1 => {
-                Ok(self.failed(inlet, &received[0], &*error).await?)
+            Tried::Waiting => Ok(0),
+            Tried::Cannot(error) if received.len() == 1 => {
+                let is_told = self.failed(inlet, &received[0], &*error, patience);
+                Ok(usize::from(is_told.await?))
             }
-            Err(_) => {
-                for (received, delivery) in received.iter().zip(deliveries) {
+            Tried::Cannot(_) => {
+                for (done, (received, delivery)) in received.iter().zip(deliveries).enumerate() {
                     let (received, delivery) = (
                         std::slice::from_ref(received),
                         std::slice::from_ref(delivery),
                     );
-                    Box::pin(self.together(inlet, received, delivery, stop)).await?;
+                    let alone = self.together(inlet, received, delivery, patience);
+                    if Box::pin(alone).await? == 0 {
+                        return Ok(done);
+                    }
                 }
-                Ok(())
+                Ok(received.len())
             }
         }
     }
 
-    /// Has the consumer do the work, again and again while what it needs does not answer. Answers why these messages
-    /// cannot be done, where they cannot.
+    /// Has the consumer do the work, again and again while what it needs does not answer.
     async fn patiently(
         &self,
         inlet: &mut dyn Inlet,
         received: &[Received],
         deliveries: &[Delivery],
-        stop: &CancellationToken,
-    ) -> Result<Result<(), Box<dyn std::error::Error + Send + Sync>>, Unfinished> {
+        patience: &mut Patience<'_>,
+    ) -> Result<Tried, QueueError> {
         let consumer = self.consumer.binding().consumer;
-        let mut pause = FIRST_PAUSE;
         let mut kept = Instant::now();
         loop {
             let mut work = self.consumer.consume(deliveries);
@@ -208,20 +265,20 @@ impl Runner {
                     }
                 }
             };
-            match done {
-                Ok(()) => return Ok(Ok(())),
-                Err(ConsumeError::Failed(error)) => return Ok(Err(error)),
-                Err(ConsumeError::Unavailable(error)) => {
-                    if pause == FIRST_PAUSE {
-                        tracing::warn!(%consumer, %error, "what it needs does not answer; its messages wait");
-                    }
+            let error = match done {
+                Err(ConsumeError::Unavailable(error)) => error,
+                Ok(()) => {
+                    patience.is_over();
+                    return Ok(Tried::Done);
                 }
+                Err(ConsumeError::Failed(error)) => {
+                    patience.is_over();
+                    return Ok(Tried::Cannot(error));
+                }
+            };
+            if !patience.lasts(consumer, &*error).await {
+                return Ok(Tried::Waiting);
             }
-            tokio::select! {
-                () = tokio::time::sleep(pause) => {}
-                () = stop.cancelled() => return Err(Unfinished::Stopped),
-            }
-            pause = (pause * 2).min(LAST_PAUSE);
             if kept.elapsed() >= KEEP / 2 {
                 inlet.keep(received).await?;
                 kept = Instant::now();
@@ -229,17 +286,30 @@ impl Runner {
         }
     }
 
+    /// Says that a message could not be done, again and again while the database does not take that: if the queue were given
+    /// up, that would be counted against all that came with it. Answers whether it was said.
     async fn failed(
         &self,
         inlet: &mut dyn Inlet,
         received: &Received,
         error: &(dyn std::error::Error + Send + Sync),
-    ) -> Result<(), QueueError> {
+        patience: &mut Patience<'_>,
+    ) -> Result<bool, QueueError> {
         let consumer = self.consumer.binding().consumer;
+        // No text of PostgreSQL has a zero.
+        let said = error.to_string().replace('\0', "\u{fffd}");
+        while let Err(fault) = inlet.fail(received, &said).await {
+            let QueueError::Store(fault) = fault else {
+                return Err(fault);
+            };
+            if !patience.lasts(consumer, &fault).await {
+                return Ok(false);
+            }
+        }
         let message = received.id;
-        tracing::warn!(%consumer, message, %error, "a message could not be done");
+        tracing::warn!(%consumer, message, error = said, "a message could not be done");
         self.handled.add(consumer.0, "failed", 1);
-        inlet.fail(received, &error.to_string()).await
+        Ok(true)
     }
 }
 

@@ -108,7 +108,8 @@ pub trait MessageStore: Send + Sync + 'static {
         error: &str,
     ) -> Result<(), StoreError>;
 
-    /// Keeps a dead letter, with the error that was noted; the same again changes nothing.
+    /// Keeps a dead letter, with the error that was noted. One that is there already has died again: its attempts are added,
+    /// it keeps its error where nobody noted another, and its `died_at` is always a later one.
     async fn bury(&self, letter: &Queued<'_>, deliveries: u32) -> Result<(), StoreError>;
 
     /// Dead letters, the newest first.
@@ -120,13 +121,23 @@ pub trait MessageStore: Send + Sync + 'static {
     /// How many there are.
     async fn dead_letter_count(&self) -> Result<u64, StoreError>;
 
-    /// Removes a dead letter and notes who did so; answers whether it was there.
+    /// Removes a dead letter as it was read, and notes who did so; answers whether it was there. One that has died again
+    /// since then stays.
     async fn remove_dead_letter(
         &self,
-        id: i64,
+        read: &DeadLetter,
         now: Timestamp,
         entry: &NewEntry,
     ) -> Result<bool, StoreError>;
+
+    /// Notes who has sent a dead letter again, if it is still there, and removes it as it was read. One that has died again
+    /// since then stays.
+    async fn dead_letter_was_sent(
+        &self,
+        read: &DeadLetter,
+        now: Timestamp,
+        entry: &NewEntry,
+    ) -> Result<(), StoreError>;
 
     /// Forgets what consumers did, and errors that were noted, longer than `age` ago: `limit` rows of each at most.
     async fn forget_messages(&self, age: Duration, limit: u32) -> Result<u64, StoreError>;

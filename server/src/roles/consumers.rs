@@ -1,4 +1,5 @@
-//! All consumers there are, and the role whose processes run each. A new one is a line here and a file of its own.
+//! Who runs which consumer: the role of each, what goes to whom, and what a process runs. All that there are stand in
+//! [`app`](crate::app).
 
 use std::sync::Arc;
 

@@ -95,6 +95,7 @@ macro_rules! all {
                 a_message_stands_once_in_a_queue
                 one_whose_holders_always_end_is_dead
                 dead_letters_are_listed_and_removed
+                one_that_dies_again_stays
                 what_was_done_long_ago_is_forgotten
                 who_waits_is_called
             );

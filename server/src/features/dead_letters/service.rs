@@ -85,7 +85,7 @@ impl DeadLetters {
     }
 
     /// Sends one to its consumer again, and to nobody else. A letter that was sent and is still here after a fault may be
-    /// sent once more: what was done is not done twice.
+    /// sent once more: what was done is not done twice. One that dies again stays, also if it does so before this returns.
     pub async fn retry(&self, author: &Author, id: i64) -> Result<(), LetterError> {
         let letter = self.found(id).await?;
         let sent = self
@@ -97,25 +97,25 @@ impl DeadLetters {
             Published::Refused => return Err(LetterError::Refused),
         }
         let entry = author.did("dead_letter.retried", target(&letter));
-        // Somebody else has sent it at the same time, where it is gone.
+        // Where it is gone somebody else has sent it at the same time; where it has died again it stays.
         self.store
-            .remove_dead_letter(id, self.clock.now(), &entry)
+            .dead_letter_was_sent(&letter, self.clock.now(), &entry)
             .await?;
         Ok(())
     }
 
     /// Drops one for good.
     pub async fn remove(&self, author: &Author, id: i64) -> Result<(), LetterError> {
-        let letter = self.found(id).await?;
-        let entry = author.did("dead_letter.dropped", target(&letter));
-        if self
-            .store
-            .remove_dead_letter(id, self.clock.now(), &entry)
-            .await?
-        {
-            Ok(())
-        } else {
-            Err(LetterError::NotFound)
+        loop {
+            let letter = self.found(id).await?;
+            let entry = author.did("dead_letter.dropped", target(&letter));
+            let removing = self
+                .store
+                .remove_dead_letter(&letter, self.clock.now(), &entry);
+            // Where it has died again meanwhile it is dropped with that.
+            if removing.await? {
+                return Ok(());
+            }
         }
     }
 

@@ -18,7 +18,7 @@ use crate::reference::{AirportIndex, Reference};
 /// Minutes since 1970-01-01 UTC.
 pub type Minute = u32;
 
-/// A flight of a route: 36 bytes.
+/// A flight of a route: 32 bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry {
     id: FlightId,

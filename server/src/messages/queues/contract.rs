@@ -163,6 +163,29 @@ pub(crate) async fn what_is_given_back_comes_again(two: &Two) {
     assert!(is_empty(&mut *inlet).await);
 }
 
+pub(crate) async fn what_is_given_back_however_often_does_not_die(two: &Two) {
+    let all: Vec<Envelope> = (1..=3).map(booking).collect();
+    publish(&two.here, &all).await;
+    let mut inlet = two.here.open(MAIL).await.unwrap();
+    let mut taken = take(&mut *inlet, 3).await;
+    for _ in 0..2 * MOST_DELIVERIES {
+        inlet.give_back(&taken).await.unwrap();
+        taken = take(&mut *inlet, 3).await;
+        let mut back = ids(&taken);
+        back.sort_unstable();
+        assert_eq!(back, [1, 2, 3]);
+    }
+    // Nothing of it is counted: it may fail as often as one that was never given back.
+    let error = "no such airport";
+    inlet.fail(&taken[0], error).await.unwrap();
+    let again = take(&mut *inlet, 1).await;
+    assert_eq!(again[0].id, taken[0].id);
+    for done in [&taken[1..], &again] {
+        inlet.finish(done).await.unwrap();
+    }
+    assert!(is_empty(&mut *inlet).await);
+}
+
 pub(crate) async fn depths_are_told(two: &Two) {
     let depths = async || -> Vec<(ConsumerName, u64)> {
         let mut depths = two.there.depths().await.unwrap();
@@ -272,6 +295,7 @@ macro_rules! all {
             what_nobody_is_bound_to_is_taken_and_goes_nowhere
             of_two_processes_one_gets_a_message
             what_is_given_back_comes_again
+            what_is_given_back_however_often_does_not_die
             depths_are_told
             one_that_is_closed_gets_nothing_more
             a_poisonous_message_is_dead_after_four_deliveries_and_comes_when_sent_again

@@ -9,14 +9,16 @@ use futures_util::stream::StreamExt;
 use lapin::message::Delivery;
 use lapin::options::{
     BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions,
+    BasicRejectOptions,
 };
 use lapin::types::{FieldTable, ShortString};
 use lapin::{Channel, Consumer};
+use sha2::{Digest, Sha256};
 
-use super::link::{Live, answered};
+use super::link::{Link, Live, Outgoing, answered};
 use crate::messages::cloud_event;
 use crate::messages::consumer::ConsumerName;
-use crate::messages::queues::{Inlet, QueueError, Received};
+use crate::messages::queues::{Inlet, Published, QueueError, Received};
 use crate::messages::store::MessageStore;
 
 /// Messages that the broker hands to a process before the first is done with.
@@ -25,13 +27,14 @@ const PREFETCH: u16 = 64;
 /// How long an inlet waits before it says that there may be something.
 pub(super) const POLL: Duration = Duration::from_secs(1);
 
-/// A channel that takes what is in a queue, each message to be acknowledged.
+/// A channel that takes what is in a queue, each message to be acknowledged, and so many before the first is.
 pub(super) async fn consuming(
     live: &Live,
     queue: ShortString,
+    prefetch: u16,
 ) -> Result<(Channel, Consumer), QueueError> {
     let channel = answered(live.connection.create_channel()).await?;
-    answered(channel.basic_qos(PREFETCH, BasicQosOptions::default())).await?;
+    answered(channel.basic_qos(prefetch, BasicQosOptions::default())).await?;
     let consuming = channel.basic_consume(
         queue,
         ShortString::default(),
@@ -44,6 +47,7 @@ pub(super) async fn consuming(
 
 /// A consumer at its queue.
 pub(super) struct RabbitInlet {
+    link: Arc<Link>,
     store: Arc<dyn MessageStore>,
     consumer: ConsumerName,
     channel: Channel,
@@ -56,12 +60,14 @@ impl RabbitInlet {
     /// Takes what is in the consumer's queue.
     pub(super) async fn open(
         live: &Live,
-        queue: ShortString,
+        link: Arc<Link>,
         consumer: ConsumerName,
         store: Arc<dyn MessageStore>,
     ) -> Result<Self, QueueError> {
-        let (channel, messages) = consuming(live, queue).await?;
+        let queue = link.queue(consumer.0);
+        let (channel, messages) = consuming(live, queue, PREFETCH).await?;
         Ok(Self {
+            link,
             store,
             consumer,
             channel,
@@ -71,9 +77,9 @@ impl RabbitInlet {
     }
 
     fn received(delivery: &Delivery) -> Received {
-        let body = String::from_utf8_lossy(&delivery.data).into_owned();
+        let (id, body) = content(delivery);
         Received {
-            id: id_of(delivery, &body),
+            id,
             body,
             receipt: delivery.delivery_tag,
         }
@@ -120,7 +126,9 @@ impl Inlet for RabbitInlet {
     async fn fail(&mut self, received: &Received, error: &str) -> Result<(), QueueError> {
         let noted = self.store.note_failure(self.consumer.0, received.id, error);
         noted.await?;
-        self.give_back(std::slice::from_ref(received)).await
+        // Rejected one by one: since 4.3 the broker counts that alone as a delivery that has failed.
+        let again = BasicRejectOptions { requeue: true };
+        answered(self.channel.basic_reject(received.receipt, again)).await
     }
 
     async fn keep(&mut self, _received: &[Received]) -> Result<(), QueueError> {
@@ -142,22 +150,47 @@ impl Inlet for RabbitInlet {
     }
 
     async fn give_back(&mut self, received: &[Received]) -> Result<(), QueueError> {
+        let queue = self.link.queue(self.consumer.0);
+        let anew = received
+            .iter()
+            .map(|one| Outgoing::to_queue(queue.clone(), one.id, &one.body));
+        let published = self.link.send(anew).await?;
         let again = BasicNackOptions {
             requeue: true,
             ..BasicNackOptions::default()
         };
-        for one in received {
-            answered(self.channel.basic_nack(one.receipt, again)).await?;
+        for (one, published) in received.iter().zip(published) {
+            let (channel, receipt) = (&self.channel, one.receipt);
+            match published {
+                Published::Kept => {
+                    answered(channel.basic_ack(receipt, BasicAckOptions::default())).await?
+                }
+                // Better counted than lost.
+                Published::Unroutable | Published::Refused => {
+                    answered(channel.basic_nack(receipt, again)).await?;
+                }
+            }
         }
         Ok(())
     }
 }
 
-/// The event's position: as the relay named the message, else as its envelope does; 0 for what is none of ours.
-pub(super) fn id_of(delivery: &Delivery, body: &str) -> i64 {
+/// What came: the event's position and the envelope. The position is as the relay named the message, else as its envelope
+/// does. What is none of ours has a number that hangs on its bytes, and is negative, so that it is no event's.
+pub(super) fn content(delivery: &Delivery) -> (i64, String) {
+    // No text of PostgreSQL has a zero.
+    let body = String::from_utf8_lossy(&delivery.data).replace('\0', "\u{fffd}");
     let named = delivery.properties.message_id().as_ref();
-    named
+    let id = named
         .and_then(|id| id.as_str().parse().ok())
-        .or_else(|| cloud_event::decode(body).ok().map(|envelope| envelope.id))
-        .unwrap_or(0)
+        .or_else(|| cloud_event::decode(&body).ok().map(|envelope| envelope.id))
+        .unwrap_or_else(|| number_of(&delivery.data));
+    (id, body)
+}
+
+/// A negative number for bytes.
+fn number_of(bytes: &[u8]) -> i64 {
+    let hash = Sha256::digest(bytes);
+    let (start, _) = hash.split_first_chunk().expect("a SHA-256 has 32 bytes");
+    i64::from_be_bytes(*start) | i64::MIN
 }

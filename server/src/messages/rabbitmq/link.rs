@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::tcp::OwnedTLSConfig;
-use lapin::types::ShortString;
+use lapin::types::{FieldTable, ShortString};
 use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProperties};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
@@ -153,43 +153,95 @@ impl Link {
         Ok(live)
     }
 
-    /// Publishes, and answers for each message what the broker said.
+    /// Publishes on the connection, and answers for each message what the broker said. A connection that fails is given up,
+    /// and one on which a queue is missing is declared anew.
     pub(super) async fn publish<'a>(
-        &self,
-        live: &Live,
-        exchange: &ShortString,
-        messages: impl Iterator<Item = (ShortString, BasicPublishOptions, i64, &'static str, &'a str)>,
+        self: &Arc<Self>,
+        exchange: ShortString,
+        messages: impl Iterator<Item = Outgoing<'a>>,
     ) -> Result<Vec<Published>, QueueError> {
-        let sent = async {
-            let mut confirms = Vec::new();
-            for (key, options, id, kind, body) in messages {
-                let properties = BasicProperties::default()
-                    .with_delivery_mode(2)
-                    .with_content_type(CONTENT_TYPE.into())
-                    .with_message_id(id.to_string().into())
-                    .with_type(kind.into());
-                let publish = live.publisher.basic_publish(
-                    exchange.clone(),
-                    key,
-                    options,
-                    body.as_bytes(),
-                    properties,
-                );
-                confirms.push(publish.await?);
-            }
-            let confirmed = join_all(confirms).await;
-            confirmed.into_iter().collect::<lapin::Result<Vec<_>>>()
-        };
-        let confirmed = answered(sent).await?;
-        let published = confirmed
-            .into_iter()
-            .map(|confirmation| match confirmation {
-                Confirmation::Ack(None) => Published::Kept,
-                Confirmation::Ack(Some(_)) => Published::Unroutable,
-                Confirmation::Nack(_) | Confirmation::NotRequested => Published::Refused,
-            });
-        Ok(published.collect())
+        let mut attempt = Attempt::begin(self).await?;
+        let published = publish_on(&attempt.live, &exchange, messages).await?;
+        attempt.is_whole = !published.contains(&Published::Unroutable);
+        Ok(published)
     }
+
+    /// Puts messages into the queues of their keys.
+    pub(super) async fn send<'a>(
+        self: &Arc<Self>,
+        messages: impl Iterator<Item = Outgoing<'a>>,
+    ) -> Result<Vec<Published>, QueueError> {
+        // The exchange without a name takes a message to the queue of its key.
+        self.publish(ShortString::default(), messages).await
+    }
+}
+
+/// A message on its way to the broker.
+pub(super) struct Outgoing<'a> {
+    /// By which it finds its queues.
+    pub(super) key: ShortString,
+    pub(super) id: i64,
+    pub(super) body: &'a str,
+    /// The event's type; empty where that is not known.
+    pub(super) kind: &'static str,
+    /// Whether it is to be told where it goes to no queue.
+    pub(super) is_wanted: bool,
+    pub(super) headers: FieldTable,
+}
+
+impl<'a> Outgoing<'a> {
+    /// One for a queue.
+    pub(super) fn to_queue(queue: ShortString, id: i64, body: &'a str) -> Self {
+        Self {
+            key: queue,
+            id,
+            body,
+            kind: "",
+            is_wanted: true,
+            headers: FieldTable::default(),
+        }
+    }
+}
+
+async fn publish_on<'a>(
+    live: &Live,
+    exchange: &ShortString,
+    messages: impl Iterator<Item = Outgoing<'a>>,
+) -> Result<Vec<Published>, QueueError> {
+    let sent = async {
+        let mut confirms = Vec::new();
+        for message in messages {
+            let properties = BasicProperties::default()
+                .with_delivery_mode(2)
+                .with_content_type(CONTENT_TYPE.into())
+                .with_message_id(message.id.to_string().into())
+                .with_type(message.kind.into())
+                .with_headers(message.headers);
+            let options = BasicPublishOptions {
+                mandatory: message.is_wanted,
+                ..BasicPublishOptions::default()
+            };
+            let publish = live.publisher.basic_publish(
+                exchange.clone(),
+                message.key,
+                options,
+                message.body.as_bytes(),
+                properties,
+            );
+            confirms.push(publish.await?);
+        }
+        let confirmed = join_all(confirms).await;
+        confirmed.into_iter().collect::<lapin::Result<Vec<_>>>()
+    };
+    let confirmed = answered(sent).await?;
+    let published = confirmed
+        .into_iter()
+        .map(|confirmation| match confirmation {
+            Confirmation::Ack(None) => Published::Kept,
+            Confirmation::Ack(Some(_)) => Published::Unroutable,
+            Confirmation::Nack(_) | Confirmation::NotRequested => Published::Refused,
+        });
+    Ok(published.collect())
 }
 
 /// Something that is done on a connection, which is given up where that is not done, or nobody waits for it any more.

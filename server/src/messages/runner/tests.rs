@@ -86,6 +86,8 @@ struct Office {
     stop: CancellationToken,
     task: Option<tokio::task::JoinHandle<()>>,
     consumer: Arc<Clerk>,
+    /// How long messages are in hand at most while nobody answers.
+    held: Duration,
     _folder: TempDir,
 }
 
@@ -112,18 +114,31 @@ impl Office {
             stop: CancellationToken::new(),
             task: None,
             consumer,
+            held: HELD,
             _folder: folder,
         }
     }
 
     fn open(&mut self) {
         let queues = Arc::clone(&self.queues);
-        let runner = Runner::new(
+        let mut runner = Runner::new(
             queues,
             Arc::clone(&self.consumer) as _,
             self.handled.clone(),
         );
+        runner.held = self.held;
         self.task = Some(tokio::spawn(runner.run(self.stop.clone())));
+    }
+
+    async fn sql(&self, statement: &'static str) {
+        let mut tx = self.database.write().await.unwrap();
+        sqlx::query(statement).execute(&mut *tx).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    async fn number(&self, query: &'static str) -> i64 {
+        let asking = sqlx::query_scalar(query).fetch_one(self.database.readers());
+        asking.await.unwrap()
     }
 
     async fn close(&mut self) {
@@ -228,16 +243,70 @@ async fn while_what_it_needs_is_away_messages_wait_and_none_dies() {
         .until(async |office| office.asked.lock().len() > 4)
         .await;
     assert!(office.done().await.is_empty());
-    let noted: i64 = sqlx::query_scalar("SELECT count(*) FROM delivery_errors")
-        .fetch_one(office.database.readers())
-        .await
-        .unwrap();
-    assert_eq!(noted, 0, "nothing is counted against them");
+    let noted = office.number("SELECT count(*) FROM delivery_errors");
+    assert_eq!(noted.await, 0, "nothing is counted against them");
     *office.is_away.lock() = false;
     office
         .until(async |office| office.done().await.len() == 2)
         .await;
     assert_eq!(office.database.dead_letter_count().await.unwrap(), 0);
+    office.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_waits_for_too_long_goes_back_and_comes_again() {
+    let mut office = Office::of(&["booking.created"], &[]).await;
+    office.held = Duration::from_millis(300);
+    *office.is_away.lock() = true;
+    office.publish([1]).await;
+    office.open();
+    office
+        .until(async |office| office.asked.lock().contains(&vec![1]))
+        .await;
+    office.publish([2]).await;
+    // Only what was given back is taken together with what came later.
+    office
+        .until(async |office| office.asked.lock().contains(&vec![1, 2]))
+        .await;
+    let most = office.number("SELECT max(deliveries) FROM messages");
+    assert!(most.await <= 1, "nothing is counted against them");
+    *office.is_away.lock() = false;
+    office
+        .until(async |office| office.done().await.len() == 2)
+        .await;
+    assert_eq!(office.database.dead_letter_count().await.unwrap(), 0);
+    office.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failure_that_cannot_be_noted_is_noted_later_and_holds_up_nothing_that_came_with_it() {
+    let mut office = Office::of(&["booking.created"], &[]).await;
+    office.sql("CREATE TRIGGER refusing BEFORE INSERT ON delivery_errors BEGIN SELECT raise(ABORT, 'no'); END").await;
+    let strange = Message {
+        id: 7,
+        kind: "booking.created",
+        body: "{}".to_owned(),
+    };
+    office.queues.publish(&[strange]).await.unwrap();
+    office.publish([8]).await;
+    office.open();
+    office
+        .until(async |office| office.done().await == [8])
+        .await;
+    // Whenever one is noted, how often its message had been delivered by then.
+    for statement in [
+        "CREATE TABLE noted (deliveries INTEGER)",
+        "CREATE TRIGGER noting AFTER INSERT ON delivery_errors BEGIN
+             INSERT INTO noted SELECT deliveries FROM messages WHERE message = NEW.message; END",
+        "DROP TRIGGER refusing",
+    ] {
+        office.sql(statement).await;
+    }
+    office
+        .until(async |office| office.number("SELECT count(*) FROM noted").await > 0)
+        .await;
+    let deliveries = office.number("SELECT min(deliveries) FROM noted");
+    assert_eq!(deliveries.await, 1, "it was in hand all the time");
     office.close().await;
 }
 

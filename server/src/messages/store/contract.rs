@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::features::audit::store::{AuditStore, Filter};
 use crate::features::users::store::contract::entry;
 use crate::messages::queues::MOST_DELIVERIES;
 use crate::store::contract::Fixture;
@@ -116,18 +117,84 @@ pub(crate) async fn dead_letters_are_listed_and_removed(fixture: &impl Fixture) 
         limit: 1,
     };
     assert_eq!(store.dead_letters(&page).await.unwrap(), letters[2..3]);
-    let id = letters[2].id;
-    assert_eq!(
-        store.dead_letter(id).await.unwrap(),
-        Some(letters[2].clone())
-    );
-    let gone = async |id| {
+    let dropped = &letters[2];
+    let found = async || store.dead_letter(dropped.id).await.unwrap();
+    assert_eq!(found().await.as_ref(), Some(dropped));
+    let gone = async || {
         let entry = entry("dead_letter.dropped");
-        store.remove_dead_letter(id, now(), &entry).await.unwrap()
+        let removing = store.remove_dead_letter(dropped, now(), &entry);
+        removing.await.unwrap()
     };
-    assert!(gone(id).await);
-    assert!(!gone(id).await);
-    assert_eq!(store.dead_letter(id).await.unwrap(), None);
+    assert!(gone().await);
+    assert!(!gone().await);
+    assert_eq!(found().await, None);
+}
+
+/// Each way of dying again, after somebody has read the letter and before it is removed.
+pub(crate) async fn one_that_dies_again_stays(fixture: &impl Fixture) {
+    let store = fixture.database();
+    let letter = async || {
+        let mut found = store.dead_letters(&all()).await.unwrap();
+        assert_eq!(found.len(), 1);
+        found.pop().unwrap()
+    };
+    store.note_failure("mail", 1, "the first").await.unwrap();
+    store.bury(&queued(1), MOST_DELIVERIES).await.unwrap();
+    let mut read = letter().await;
+    let mut deliveries = MOST_DELIVERIES;
+    let mut has_died_again = async |error: &str| {
+        let entry = entry("dead_letter.retried");
+        let removing = store.remove_dead_letter(&read, now(), &entry);
+        assert!(
+            !removing.await.unwrap(),
+            "{error}: it is not as it was read"
+        );
+        let sent = store.dead_letter_was_sent(&read, now(), &entry);
+        sent.await.unwrap();
+        let again = letter().await;
+        deliveries += MOST_DELIVERIES;
+        assert_eq!((again.id, again.deliveries), (read.id, deliveries));
+        assert_eq!(again.error, error);
+        assert!(again.died_at > read.died_at);
+        read = again;
+    };
+    // As a broker's letter, with an error and without.
+    store.note_failure("mail", 1, "the second").await.unwrap();
+    store.bury(&queued(1), MOST_DELIVERIES).await.unwrap();
+    has_died_again("the second").await;
+    store.bury(&queued(1), MOST_DELIVERIES).await.unwrap();
+    has_died_again("the second").await;
+    // In a queue of the database, with an error and without.
+    store.enqueue(&[queued(1)]).await.unwrap();
+    for _ in 0..MOST_DELIVERIES {
+        let taken = store.claim("mail", 1, WHILE).await.unwrap();
+        let failing = store.fail("mail", &taken[0], "the third", Duration::ZERO);
+        failing.await.unwrap();
+    }
+    has_died_again("the third").await;
+    store.enqueue(&[queued(1)]).await.unwrap();
+    for _ in 0..MOST_DELIVERIES {
+        let taken = store.claim("mail", 1, Duration::ZERO).await.unwrap();
+        assert_eq!(ids(&taken), [1]);
+    }
+    assert!(store.claim("mail", 1, WHILE).await.unwrap().is_empty());
+    has_died_again("the third").await;
+
+    let retried = Filter {
+        action: Some("dead_letter.retried".to_owned()),
+        limit: 10,
+        ..Filter::default()
+    };
+    let noted = async || store.entries(&retried).await.unwrap().len();
+    assert_eq!(noted().await, 4, "each time it was sent, and no removal");
+    let read = letter().await;
+    for _ in 0..2 {
+        let entry = entry("dead_letter.retried");
+        let sent = store.dead_letter_was_sent(&read, now(), &entry);
+        sent.await.unwrap();
+        assert_eq!(store.dead_letter_count().await.unwrap(), 0);
+        assert_eq!(noted().await, 5, "once, while it was there");
+    }
 }
 
 pub(crate) async fn what_was_done_long_ago_is_forgotten(fixture: &impl Fixture) {

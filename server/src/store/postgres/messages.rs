@@ -18,6 +18,7 @@ use crate::messages::consumer::Delivery;
 use crate::messages::queues::{MOST_DELIVERIES, Received};
 use crate::messages::store::{DeadLetter, LetterFilter, MessageStore, Queued};
 use crate::store::StoreError;
+use crate::store::rows::instant::StoredInstant;
 use crate::store::rows::messages::{LetterRow, NOBODY_SAID, ReceivedRow, depths, each_once};
 
 /// Records that messages are done with in the transaction that does it; answers which of them were not before, in their
@@ -47,6 +48,27 @@ fn named(received: &[Received]) -> (Vec<i64>, Vec<i64>) {
         .iter()
         .map(|one| (one.id, one.receipt.cast_signed()))
         .unzip()
+}
+
+/// What becomes of a dead letter, `known`, that dies again; `$5` is what stands where nobody said why. It does so later,
+/// whatever the clock says: by that it is told from the one that somebody has read.
+macro_rules! died_again {
+    () => {
+        "ON CONFLICT (consumer, message) DO UPDATE
+         SET error = coalesce(nullif(excluded.error, $5), known.error),
+             deliveries = known.deliveries + excluded.deliveries,
+             died_at = greatest(excluded.died_at, known.died_at + interval '1 microsecond')"
+    };
+}
+
+/// Removes a dead letter as it was read; answers whether it was still there so.
+async fn remove(tx: &mut PgTransaction<'_>, read: &DeadLetter) -> Result<bool, sqlx::Error> {
+    let removed = sqlx::query("DELETE FROM dead_letters WHERE id = $1 AND died_at = $2")
+        .bind(read.id)
+        .bind(StoredInstant::from(read.died_at))
+        .execute(&mut **tx)
+        .await?;
+    Ok(removed.rows_affected() > 0)
 }
 
 #[async_trait]
@@ -82,7 +104,7 @@ impl MessageStore for Postgres {
         time: Duration,
     ) -> Result<Vec<Received>, StoreError> {
         let server = self.primary.serving();
-        let claimed = sqlx::query_as(
+        let claimed = sqlx::query_as(concat!(
             "WITH next AS (
                  SELECT message, deliveries FROM messages
                  WHERE consumer = $1 AND visible_at <= clock_timestamp()
@@ -103,13 +125,11 @@ impl MessageStore for Postgres {
              ), buried AS (
                  INSERT INTO dead_letters AS known (consumer, message, payload, error, deliveries, died_at)
                  SELECT $1, message, payload, coalesce(error, $5), deliveries, clock_timestamp()
-                 FROM dead LEFT JOIN errors USING (message)
-                 ON CONFLICT (consumer, message) DO UPDATE
-                 SET error = excluded.error, deliveries = known.deliveries + excluded.deliveries,
-                     died_at = excluded.died_at
-             )
-             SELECT message, payload, deliveries::bigint FROM given ORDER BY message",
-        )
+                 FROM dead LEFT JOIN errors USING (message) ",
+            died_again!(),
+            ")
+             SELECT message, payload, deliveries::bigint FROM given ORDER BY message"
+        ))
         .bind(consumer)
         .bind(i64::try_from(most).unwrap_or(i64::MAX))
         .bind(interval(time)?)
@@ -194,9 +214,9 @@ impl MessageStore for Postgres {
         pause: Duration,
     ) -> Result<(), StoreError> {
         let server = self.primary.serving();
-        let failed = sqlx::query(
+        let failed = sqlx::query(concat!(
             "WITH again AS (
-                 UPDATE messages SET visible_at = clock_timestamp() + $5
+                 UPDATE messages SET visible_at = clock_timestamp() + $7
                  WHERE consumer = $1 AND message = $2 AND deliveries = $3 AND deliveries < $6
                  RETURNING message
              ), noted AS (
@@ -212,16 +232,16 @@ impl MessageStore for Postgres {
                  WHERE delivery_errors.consumer = $1 AND delivery_errors.message = dead.message
              )
              INSERT INTO dead_letters AS known (consumer, message, payload, error, deliveries, died_at)
-             SELECT $1, message, payload, $4, deliveries, clock_timestamp() FROM dead
-             ON CONFLICT (consumer, message) DO UPDATE
-             SET error = excluded.error, deliveries = known.deliveries + excluded.deliveries, died_at = excluded.died_at",
-        )
+             SELECT $1, message, payload, $4, deliveries, clock_timestamp() FROM dead ",
+            died_again!()
+        ))
         .bind(consumer)
         .bind(received.id)
         .bind(received.receipt.cast_signed())
         .bind(error)
-        .bind(interval(pause)?)
+        .bind(NOBODY_SAID)
         .bind(i64::from(MOST_DELIVERIES))
+        .bind(interval(pause)?)
         .execute(&server.lookups);
         server.unless_replaced(failed).await?;
         Ok(())
@@ -258,14 +278,14 @@ impl MessageStore for Postgres {
     }
 
     async fn bury(&self, letter: &Queued<'_>, deliveries: u32) -> Result<(), StoreError> {
-        sqlx::query(
+        sqlx::query(concat!(
             "WITH errors AS (
                  DELETE FROM delivery_errors WHERE consumer = $1 AND message = $2 RETURNING error
              )
-             INSERT INTO dead_letters (consumer, message, payload, error, deliveries, died_at)
-             VALUES ($1, $2, $3, coalesce((SELECT error FROM errors), $5), $4, clock_timestamp())
-             ON CONFLICT DO NOTHING",
-        )
+             INSERT INTO dead_letters AS known (consumer, message, payload, error, deliveries, died_at)
+             VALUES ($1, $2, $3, coalesce((SELECT error FROM errors), $5), $4, clock_timestamp()) ",
+            died_again!()
+        ))
         .bind(letter.consumer)
         .bind(letter.message)
         .bind(letter.payload)
@@ -309,21 +329,37 @@ impl MessageStore for Postgres {
 
     async fn remove_dead_letter(
         &self,
-        id: i64,
+        read: &DeadLetter,
         now: Timestamp,
         entry: &NewEntry,
     ) -> Result<bool, StoreError> {
         let mut tx = self.write().await?;
-        let removed = sqlx::query("DELETE FROM dead_letters WHERE id = $1")
-            .bind(id)
-            .execute(&mut *tx)
-            .await?;
-        let was_there = removed.rows_affected() > 0;
+        let was_there = remove(&mut tx, read).await?;
         if was_there {
             audit::append(&mut tx, now, entry).await?;
         }
         self.commit(tx).await?;
         Ok(was_there)
+    }
+
+    async fn dead_letter_was_sent(
+        &self,
+        read: &DeadLetter,
+        now: Timestamp,
+        entry: &NewEntry,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        let found: Option<i64> =
+            sqlx::query_scalar("SELECT id FROM dead_letters WHERE id = $1 FOR UPDATE")
+                .bind(read.id)
+                .fetch_optional(&mut *tx)
+                .await?;
+        if found.is_some() {
+            remove(&mut tx, read).await?;
+            audit::append(&mut tx, now, entry).await?;
+        }
+        self.commit(tx).await?;
+        Ok(())
     }
 
     async fn forget_messages(&self, age: Duration, limit: u32) -> Result<u64, StoreError> {

@@ -45,7 +45,8 @@ fn named(received: &[Received]) -> String {
     json!(pairs).to_string()
 }
 
-/// Keeps a message as a dead letter, with the error that was noted last.
+/// Keeps a message as a dead letter, with the error that was noted last. One that dies again does so later, whatever the
+/// clock says: by that it is told from the one that somebody has read.
 async fn bury(
     tx: &mut SqliteTransaction<'_>,
     letter: &Queued<'_>,
@@ -58,7 +59,8 @@ async fn bury(
         now!(),
         ")
          ON CONFLICT (consumer, message) DO UPDATE
-         SET error = excluded.error, deliveries = deliveries + excluded.deliveries, died_at = excluded.died_at"
+         SET error = coalesce(nullif(excluded.error, ?5), error), deliveries = deliveries + excluded.deliveries,
+             died_at = max(excluded.died_at, died_at + 1)"
     ))
     .bind(letter.consumer)
     .bind(letter.message)
@@ -73,6 +75,16 @@ async fn bury(
         .execute(&mut **tx)
         .await?;
     Ok(())
+}
+
+/// Removes a dead letter as it was read; answers whether it was still there so.
+async fn remove(tx: &mut SqliteTransaction<'_>, read: &DeadLetter) -> Result<bool, sqlx::Error> {
+    let removed = sqlx::query("DELETE FROM dead_letters WHERE id = ?1 AND died_at = ?2")
+        .bind(read.id)
+        .bind(read.died_at.as_microsecond())
+        .execute(&mut **tx)
+        .await?;
+    Ok(removed.rows_affected() > 0)
 }
 
 async fn note(
@@ -310,15 +322,7 @@ impl MessageStore for Sqlite {
 
     async fn bury(&self, letter: &Queued<'_>, deliveries: u32) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
-        let known: Option<i64> =
-            sqlx::query_scalar("SELECT id FROM dead_letters WHERE consumer = ?1 AND message = ?2")
-                .bind(letter.consumer)
-                .bind(letter.message)
-                .fetch_optional(&mut *tx)
-                .await?;
-        if known.is_none() {
-            bury(&mut tx, letter, deliveries.into()).await?;
-        }
+        bury(&mut tx, letter, deliveries.into()).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -355,21 +359,37 @@ impl MessageStore for Sqlite {
 
     async fn remove_dead_letter(
         &self,
-        id: i64,
+        read: &DeadLetter,
         now: Timestamp,
         entry: &NewEntry,
     ) -> Result<bool, StoreError> {
         let mut tx = self.write().await?;
-        let removed = sqlx::query("DELETE FROM dead_letters WHERE id = ?1")
-            .bind(id)
-            .execute(&mut *tx)
-            .await?;
-        let was_there = removed.rows_affected() > 0;
+        let was_there = remove(&mut tx, read).await?;
         if was_there {
             audit::append(&mut tx, now, entry).await?;
         }
         tx.commit().await?;
         Ok(was_there)
+    }
+
+    async fn dead_letter_was_sent(
+        &self,
+        read: &DeadLetter,
+        now: Timestamp,
+        entry: &NewEntry,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        let is_there: bool =
+            sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM dead_letters WHERE id = ?1)")
+                .bind(read.id)
+                .fetch_one(&mut *tx)
+                .await?;
+        if is_there {
+            remove(&mut tx, read).await?;
+            audit::append(&mut tx, now, entry).await?;
+        }
+        tx.commit().await?;
+        Ok(())
     }
 
     async fn forget_messages(&self, age: Duration, limit: u32) -> Result<u64, StoreError> {
