@@ -95,6 +95,7 @@ pub(crate) enum Event {
     Live(Box<Live>),
     FlightCreated(Result<Box<Flight>, Failure>),
     Flight {
+        request: u64,
         flight: FlightId,
         result: Result<Box<Flight>, Failure>,
     },
@@ -103,10 +104,12 @@ pub(crate) enum Event {
         result: Result<BookingPage, Failure>,
     },
     FlightPatched {
+        request: u64,
         flight: FlightId,
         result: Result<Box<Flight>, Failure>,
     },
     FlightCancelled {
+        request: u64,
         flight: FlightId,
         result: Result<Box<Flight>, Failure>,
     },

@@ -100,10 +100,22 @@ impl Step<'_> {
             Event::Flights { request, result } => self.flights_read(request, result),
             Event::Live(live) => self.live(*live),
             Event::FlightCreated(result) => self.flight_created(result),
-            Event::Flight { flight, result } => self.flight_read(flight, result),
+            Event::Flight {
+                request,
+                flight,
+                result,
+            } => self.flight_read(request, flight, result),
             Event::FlightBookings { request, result } => self.flight_bookings_read(request, result),
-            Event::FlightPatched { flight, result } => self.flight_patched(flight, result),
-            Event::FlightCancelled { flight, result } => self.flight_cancelled(flight, result),
+            Event::FlightPatched {
+                request,
+                flight,
+                result,
+            } => self.flight_done(request, flight, result, "changed"),
+            Event::FlightCancelled {
+                request,
+                flight,
+                result,
+            } => self.flight_done(request, flight, result, "cancelled"),
             Event::Sources { request, result } => self.sources_read(request, result),
             Event::SourceChanged {
                 name,

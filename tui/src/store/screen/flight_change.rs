@@ -142,8 +142,10 @@ impl FlightEdit {
     pub(crate) fn rebase(&mut self, flight: Flight) {
         let before = Self::new(self.flight.clone()).form;
         let after = Self::new(flight.clone()).form;
+        let currency = currency_of(&self.flight);
         for (field, now) in before.fields.iter().zip(&after.fields) {
-            if self.form.content(&field.name) == field.content() {
+            let entered = self.form.content(&field.name);
+            if is_same(&field.name, entered, field.content(), currency) {
                 self.form.set(&field.name, now.content());
             }
         }
@@ -180,6 +182,23 @@ impl FlightEdit {
     }
 }
 
+/// Whether two entries of a field mean the same: `0800` and `08:00`, `100` and `100.00`.
+fn is_same(field: &str, one: &str, other: &str, currency: Currency) -> bool {
+    if one.eq_ignore_ascii_case(other) {
+        return true;
+    }
+    match field.rsplit('.').next() {
+        Some("departure" | "arrival") => {
+            matches!((clock(one), clock(other)), (Ok(one), Ok(other)) if one == other)
+        }
+        Some("fare") => {
+            let fare = |text| Money::parse(text, currency);
+            matches!((fare(one), fare(other)), (Ok(one), Ok(other)) if one == other)
+        }
+        _ => false,
+    }
+}
+
 fn cabin_of(flight: &Flight, cabin: Cabin) -> Option<&CabinState> {
     flight.cabins.iter().find(|state| state.cabin == cabin)
 }
@@ -198,6 +217,17 @@ pub(crate) enum FlightPlan {
     Change(Box<PatchFlight>),
 }
 
+/// How far the question has come; a request by its number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// It waits for yes or no.
+    Open,
+    /// The answer is yes, and the server has it.
+    Sending(u64),
+    /// The flight is read anew, and it is asked again afterwards.
+    Reading(u64),
+}
+
 /// The question before it is done, with the bookings that it touches.
 #[derive(Debug, Clone)]
 pub(crate) struct FlightChange {
@@ -206,8 +236,7 @@ pub(crate) struct FlightChange {
     pub(crate) plan: FlightPlan,
     pub(crate) bookings: FlightBookings,
     pub(crate) list: ListCursor,
-    /// The answer is yes, and the server has it.
-    pub(crate) sending: bool,
+    pub(crate) progress: Progress,
     /// What happened since the question was asked.
     pub(crate) notice: Option<String>,
 }
@@ -219,7 +248,7 @@ impl FlightChange {
             plan,
             bookings: FlightBookings::new(),
             list: ListCursor::default(),
-            sending: false,
+            progress: Progress::Open,
             notice: None,
         }
     }

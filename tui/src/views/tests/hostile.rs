@@ -165,10 +165,12 @@ fn screens(text: &str) -> Vec<(&'static str, Desk)> {
     let mut wrong = no.clone();
     wrong.errors[0].field = "departure".to_owned();
     edit.happens(Event::FlightPatched {
+        request: edit.state.requests,
         flight,
         result: Err(refused(&wrong)),
     });
     touched.happens(Event::FlightPatched {
+        request: touched.state.requests,
         flight,
         result: Err(failure(text)),
     });
