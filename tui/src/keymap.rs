@@ -243,6 +243,22 @@ impl Keymap {
         })
     }
 
+    /// The first key of a command in these contexts, as people read it.
+    pub(crate) fn key_of(&self, command: Command, contexts: &[Context]) -> Option<String> {
+        let rules = self.in_force(contexts, Entry::Commands).into_iter();
+        let mut keys = rules.filter(|rule| rule.run == command);
+        Some(key_text(*keys.next()?.keys.first()?))
+    }
+
+    /// What keys do in these contexts, as a message says it: `y does it; n leaves it`. A command without a key is left out.
+    pub(crate) fn hint(&self, contexts: &[Context], does: &[(Command, &str)]) -> String {
+        let hints = does.iter().filter_map(|(command, words)| {
+            let key = self.key_of(*command, contexts)?;
+            Some(format!("{key} {words}"))
+        });
+        hints.collect::<Vec<_>>().join("; ")
+    }
+
     fn find(&self, key: KeyCombination, contexts: &[Context]) -> Option<Command> {
         self.rules
             .iter()

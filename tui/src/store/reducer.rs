@@ -29,6 +29,7 @@ use super::inspector;
 use super::layer::Layer;
 use super::ledger::LedgerEffect;
 use super::state::{Connection, State, Tone};
+use crate::keymap::{Command, Context};
 
 /// Changes the state by what happened, and says what is to be done.
 pub(crate) fn reduce(state: &mut State, action: Action) -> Vec<Effect> {
@@ -176,6 +177,22 @@ impl Step<'_> {
         if failure.kind != FailureKind::LoggedOut {
             self.state.tell(Tone::Error, failure.words.clone());
         }
+    }
+
+    /// Tells of a failure to do something: whether it `was done` may not be known, and reading it anew shows it.
+    fn complain_of(&mut self, failure: &Failure, was_done: &str, contexts: &[Context]) {
+        self.failed(failure);
+        if failure.kind != FailureKind::LoggedOut {
+            let shows = self.reading_shows_it(contexts);
+            let words = failure.words_on(was_done, &shows);
+            self.state.tell(Tone::Error, words);
+        }
+    }
+
+    /// `F5 shows it`.
+    fn reading_shows_it(&self, contexts: &[Context]) -> String {
+        let shows = [(Command::Refresh, "shows it")];
+        self.state.keymap.hint(contexts, &shows)
     }
 
     /// Lists that show the ledger's rows follow them.

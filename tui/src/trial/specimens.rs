@@ -23,7 +23,8 @@ use jiff::Timestamp;
 use crate::keymap::Keymap;
 use crate::settings::{Mouse, Settings};
 use crate::store::account::ServerId;
-use crate::store::action::{Failure, FailureKind, Opened, Session};
+use crate::effects::http::ApiError;
+use crate::store::action::{Failure, Opened, Session};
 use crate::store::journal::Saved;
 use crate::theme::Theme;
 
@@ -310,29 +311,25 @@ pub(crate) fn wrong_field(field: &str, message: &str) -> Problem {
 
 /// What a refusal of the server comes to.
 pub(crate) fn refused(problem: &Problem) -> Failure {
-    Failure {
-        kind: FailureKind::Refused,
-        words: problem.detail.clone(),
-        problem: Some(problem.clone()),
-    }
+    Failure::from(ApiError::Problem {
+        problem: Box::new(problem.clone()),
+        retry_after: None,
+    })
 }
 
 /// What comes back where nobody answers.
 pub(crate) fn offline() -> Failure {
-    Failure {
-        kind: FailureKind::Offline,
-        words: "the server cannot be reached: connection refused".to_owned(),
-        problem: None,
-    }
+    Failure::from(ApiError::Unreached("connection refused".to_owned()))
+}
+
+/// What comes back where the answer is lost.
+pub(crate) fn broken() -> Failure {
+    Failure::from(ApiError::Broken("it took too long".to_owned()))
 }
 
 /// What comes back where the session has ended.
 pub(crate) fn logged_out() -> Failure {
-    Failure {
-        kind: FailureKind::LoggedOut,
-        words: "log in first".to_owned(),
-        problem: None,
-    }
+    Failure::from(ApiError::LoggedOut)
 }
 
 /// An upload in the middle of its work.

@@ -1,12 +1,10 @@
 //! The office's queues, one of them, and the entry in hand.
 
 use airside_common::api::queues::{QueueItem, QueueItemState};
-use airside_common::time::Instant;
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
-use crate::dates;
 use crate::store::queues::{is_settled, reason_words};
 use crate::store::screen::Loading;
 use crate::store::screen::queues::{QueueForm, QueueView, Queues};
@@ -113,7 +111,7 @@ pub(super) fn draw_one(state: &State, view: &QueueView, body: Rect, frame: &mut 
             span(fit(reason_words(item.reason), 17), style(Meaning::Normal)),
             span(fit(&item.locator.to_string(), 8), style(Meaning::Title)),
             span(
-                fit(&at_of(state, item.placed_at), 13),
+                fit(&super::short_time_of(state, item.placed_at), 13),
                 style(Meaning::Muted),
             ),
             span(fit(&standing, 19) + " ", style(meaning)),
@@ -137,17 +135,11 @@ fn standing(state: &State, item: &QueueItem) -> (String, Meaning) {
             (format!("in hand: {who}"), Meaning::Pending)
         }
         QueueItemState::Delayed => (
-            format!("until {}", at_of(state, item.due_at)),
+            format!("until {}", super::short_time_of(state, item.due_at)),
             Meaning::Muted,
         ),
         QueueItemState::Done => ("done".to_owned(), Meaning::Muted),
     }
-}
-
-/// `25NOV 14:00`
-fn at_of(state: &State, at: Instant) -> String {
-    let at = at.0.to_zoned(state.zone.clone());
-    format!("{} {}", dates::short(at.date()), at.strftime("%H:%M"))
 }
 
 /// The bar above a booking that says which entry is in hand.

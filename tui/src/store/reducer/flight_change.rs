@@ -7,8 +7,7 @@ use airside_common::flight::{FlightId, FlightStatus};
 
 use super::keys::moves;
 use super::{Flow, Step};
-use crate::dates;
-use crate::keymap::Command;
+use crate::keymap::{Command, Context};
 use crate::store::action::{Failure, FailureKind};
 use crate::store::effect::Effect;
 use crate::store::layer::Layer;
@@ -17,6 +16,7 @@ use crate::store::screen::Loading;
 use crate::store::screen::flight_change::{
     FlightBooking, FlightChange, FlightEdit, FlightPlan, Progress, several,
 };
+use crate::store::screen::flights::name_of;
 use crate::store::state::Tone;
 use crate::views;
 
@@ -126,7 +126,12 @@ impl Step<'_> {
                 });
             }
             Command::Accept => {
-                let words = "y does it; Esc leaves the flight as it is";
+                let does = [
+                    (Command::Confirm, "does it"),
+                    (Command::Back, "leaves the flight as it is"),
+                ];
+                let contexts = [Context::FlightChange, Context::List];
+                let words = self.state.keymap.hint(&contexts, &does);
                 self.state.tell(Tone::Info, words);
             }
             _ => {}
@@ -206,13 +211,15 @@ impl Step<'_> {
                 self.effects.push(Effect::Flight { request, flight });
             }
             Err(failure) => {
-                let why = &failure.words;
-                let words = match failure.kind {
-                    // The request may have arrived. Its version sees to it that it is done once.
-                    FailureKind::Offline => {
-                        format!("Whether it is {done} is not known: {why}. Ask again to find out")
-                    }
-                    _ => format!("Not {done}: {why}"),
+                let words = if failure.is_unclear() {
+                    let name = match &taken {
+                        Some((_, change)) => name_of(&change.flight),
+                        None => "the flight".to_owned(),
+                    };
+                    let shows = self.reading_shows_it(&[Context::FlightChange, Context::List]);
+                    failure.words_on(&format!("{name} was {done}"), &shows)
+                } else {
+                    format!("Not {done}: {}", failure.words)
                 };
                 if let Some((at, change)) = taken {
                     self.not_done(at, change, &failure, &words);
@@ -348,12 +355,6 @@ impl Step<'_> {
             _ => None,
         }
     }
-}
-
-/// `UA1 WE 25NOV`.
-fn name_of(flight: &Flight) -> String {
-    let date = dates::with_weekday(flight.departure.date());
-    format!("{}{} {date}", flight.carrier, flight.number)
 }
 
 /// Who hears of what was done.

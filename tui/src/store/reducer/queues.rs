@@ -14,7 +14,7 @@ use super::keys::moves;
 use super::{Flow, Step};
 use crate::dates;
 use crate::keymap::Command;
-use crate::store::action::{Failure, FailureKind};
+use crate::store::action::Failure;
 use crate::store::effect::Effect;
 use crate::store::layer::Layer;
 use crate::store::ledger::LedgerEffect;
@@ -360,7 +360,7 @@ impl Step<'_> {
                 let words = format!("Nothing is to be done on queue {queue} now");
                 self.state.tell(Tone::Info, words);
             }
-            Err(failure) if failure.kind == FailureKind::Offline => {
+            Err(failure) if failure.is_unclear() => {
                 self.failed(&failure);
                 let words = "No answer: an entry that was taken all the same is given back after \
                              ten minutes";
@@ -382,7 +382,7 @@ impl Step<'_> {
                     self.take_next(item.queue);
                 }
             }
-            Err(failure) if failure.kind == FailureKind::Offline => {
+            Err(failure) if failure.is_unclear() => {
                 self.failed(&failure);
                 let words = "No answer: it may be done or not; the same key again does no harm";
                 self.state.tell(Tone::Error, words);
@@ -465,7 +465,7 @@ impl Step<'_> {
             let rest = form.form.blame(errors);
             if errors.is_empty() || !rest.is_empty() {
                 let first = rest.first().map(|error| error.message.clone());
-                form.reason = Some(first.unwrap_or_else(|| failure.words.clone()));
+                form.reason = Some(first.unwrap_or_else(|| failure.words_on("it was done", "")));
             }
             self.failed(failure);
         } else {

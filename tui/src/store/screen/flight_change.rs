@@ -13,7 +13,7 @@ use airside_common::user::Office;
 use jiff::Span;
 
 use super::Loading;
-use super::flights::{cabin_label, cabin_name};
+use super::flights::{cabin_label, cabin_name, seats};
 use crate::dates;
 use crate::store::form::{Field, Form};
 use crate::store::list::ListCursor;
@@ -59,12 +59,12 @@ impl FlightEdit {
         ];
         for (at, cabin) in Cabin::ALL.into_iter().enumerate() {
             let now = cabin_of(&flight, cabin);
-            let seats = now.and_then(|c| c.capacity);
-            let seats = seats.map_or_else(String::new, |seats| seats.to_string());
+            let capacity = now.and_then(|c| c.capacity);
+            let capacity = capacity.map_or_else(String::new, |seats| seats.to_string());
             let fare = now.map_or_else(String::new, |c| c.fare.amount());
             let sold = now.and_then(|c| c.sold).unwrap_or_default();
             let name = cabin_name(cabin, "capacity");
-            fields.push(Field::text(&name, cabin_label(cabin), 3 + at, 5, &seats));
+            fields.push(Field::text(&name, cabin_label(cabin), 3 + at, 5, &capacity));
             let name = cabin_name(cabin, "fare");
             let label = format!("seats, fare {}", currency_of(&flight).code());
             fields.push(
@@ -102,10 +102,11 @@ impl FlightEdit {
             if now.is_none() && is_empty {
                 continue;
             }
-            let capacity = form.parse(&seats_name, |text| {
-                let seats = text.parse::<u32>().ok().filter(|n| (1..=900).contains(n));
-                seats
-                    .ok_or_else(|| ParseError::new("seats: 1 to 900; a cabin cannot be taken away"))
+            let capacity = form.parse(&seats_name, |text| match now {
+                Some(_) if text.is_empty() || text == "0" => {
+                    Err(ParseError::new("a cabin cannot be taken away"))
+                }
+                _ => seats(text),
             });
             let fare = form.parse(&fare_name, |text| Money::parse(text, currency));
             let (Some(capacity), Some(fare)) = (capacity, fare) else {

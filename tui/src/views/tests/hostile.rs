@@ -10,7 +10,7 @@ use airside_common::text::is_control;
 use airside_common::time::Instant;
 use proptest::prelude::*;
 
-use crate::store::action::{Event, Failure, FailureKind};
+use crate::store::action::{Event, Failure, FailureKind, Outcome};
 use crate::store::queues::QueueAnswer;
 use crate::trial::desk::Desk;
 use crate::trial::specimens::{
@@ -48,6 +48,7 @@ fn text() -> impl Strategy<Value = String> {
 fn failure(words: &str) -> Failure {
     Failure {
         kind: FailureKind::Offline,
+        outcome: Outcome::Unclear,
         words: words.to_owned(),
         problem: None,
     }

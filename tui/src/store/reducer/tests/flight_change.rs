@@ -7,6 +7,7 @@ use airside_common::booking::{BookingStatus, SegmentStatus};
 use airside_common::flight::{Cabin, FlightStatus};
 use rstest::rstest;
 
+use crate::keymap::Keymap;
 use crate::store::action::{Event, Failure};
 use crate::store::effect::Effect;
 use crate::store::layer::Layer;
@@ -14,7 +15,7 @@ use crate::store::screen::flight_change::{FlightChange, Progress};
 use crate::store::state::Tone;
 use crate::trial::desk::Desk;
 use crate::trial::specimens::{
-    booking, direct, flight, logged_out, offline, passenger, problem, refused, usd,
+    booking, broken, direct, flight, logged_out, offline, passenger, problem, refused, usd,
 };
 
 /// The list with two flights.
@@ -487,12 +488,49 @@ fn bookings_that_cannot_be_read_are_told_and_hold_up_nobody() {
         "it may be tried again"
     );
     let screen = desk.screen(100, 24);
-    assert!(
-        screen.contains("Whether it is cancelled is not known"),
-        "{screen}"
-    );
-    assert!(desk.screen(100, 24).contains("connection refused"));
+    let words = "Not cancelled: the server cannot be reached: connection refused";
+    assert!(screen.contains(words), "{screen}");
     assert!(matches!(desk.message(), Some((Tone::Error, _))));
+}
+
+#[rstest]
+#[case(broken(), "the connection broke: it took too long")]
+#[case(refused(&problem(Code::Unavailable, "the database is away")), "the database is away")]
+fn whether_it_was_done_is_not_known_where_no_answer_tells(
+    #[case] failure: Failure,
+    #[case] why: &str,
+) {
+    let mut desk = moved();
+    desk.types("y");
+    patched(&mut desk, Err(failure));
+    let words =
+        format!("It is not known whether UA101 WE 25NOV was changed; F5 shows it: {why}");
+    assert_eq!(desk.message(), Some((Tone::Error, words.as_str())));
+    assert_eq!(asked(&desk).notice.as_deref(), Some(words.as_str()));
+    let effects = desk.types("<f5>");
+    assert!(matches!(&effects[..], [Effect::Flight { .. }]));
+    let mut now = flight(101);
+    now.departure = "2026-11-25T09:15:00-05:00".parse().unwrap();
+    read(&mut desk, Ok(now));
+    let words = "UA101 WE 25NOV is so already: it was changed meanwhile";
+    assert_eq!(desk.message(), Some((Tone::Warning, words)));
+}
+
+#[test]
+fn what_is_said_of_keys_follows_the_keymap() {
+    let mut desk = moved();
+    let rule = |key, run| {
+        format!("[[rule]]\non = '{key}'\nwhen = ['flight-change']\nrun = '{run}'\ndescribe = ''\n")
+    };
+    let text = ["f9", "f8", "f7"].into_iter().zip(["refresh", "confirm", "back"]);
+    let text: String = text.map(|(key, run)| rule(key, run)).collect();
+    desk.state.keymap = Keymap::with_user(&text).unwrap();
+    desk.types("<enter>");
+    let words = "F8 does it; F7 leaves the flight as it is";
+    assert_eq!(desk.message(), Some((Tone::Info, words)));
+    desk.types("y");
+    patched(&mut desk, Err(broken()));
+    assert!(desk.message().unwrap().1.contains("; F9 shows it:"));
 }
 
 #[test]

@@ -17,7 +17,7 @@ use crate::store::queues::{QueueAnswer, QueueCall};
 use crate::store::state::Tone;
 use crate::trial::desk::Desk;
 use crate::trial::specimens::{
-    booking, direct, in_hand, moved, noon, offline, opened, passenger, problem, queue_item,
+    booking, broken, direct, in_hand, moved, noon, offline, opened, passenger, problem, queue_item,
     refused, wrong_field,
 };
 
@@ -279,7 +279,7 @@ fn an_empty_queue_and_a_lost_answer_are_told_in_words() {
     assert_eq!(calls(&desk.types("t")).len(), 1);
     desk.queues(QueueAnswer::Taken {
         queue: 7,
-        result: Err(offline()),
+        result: Err(broken()),
     });
     assert!(
         desk.message()
@@ -323,7 +323,7 @@ fn an_entry_that_is_somebody_elses_by_now_is_let_go_and_a_lost_answer_is_asked_f
     desk.types("d");
     desk.queues(QueueAnswer::Finished {
         id: queue_item(1).id,
-        result: Err(offline()),
+        result: Err(broken()),
     });
     assert!(desk.message().unwrap().1.contains("does no harm"));
     assert_eq!(calls(&desk.types("d")), [&finish(1)]);
