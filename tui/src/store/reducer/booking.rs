@@ -29,7 +29,7 @@ impl Step<'_> {
                 if let Some(empty) = booking.next_empty()
                     && empty != booking.form.focus
                 {
-                    booking.form.focus = empty;
+                    booking.form.enter(empty);
                     return Flow::Stay;
                 }
                 return self.book(booking);
