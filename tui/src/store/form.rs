@@ -53,7 +53,9 @@ impl Form {
 
     /// Whether what is typed takes the place of what the field in focus holds.
     pub(crate) fn is_selected(&self) -> bool {
-        self.selected && self.takes_text() && self.focused().is_some_and(|f| !f.content().is_empty())
+        self.selected
+            && self.takes_text()
+            && self.focused().is_some_and(|f| !f.content().is_empty())
     }
 
     /// What is typed goes to what the field in focus holds.

@@ -52,9 +52,7 @@ pub fn is_final(problem: &Problem) -> bool {
 /// Whether an error of the server leaves open what became of a request: one of the server itself, which may come after the
 /// deed, or one that speaks of the same request under way.
 pub fn leaves_open(problem: &Problem) -> bool {
-    problem.status >= 500
-        || problem.status == 408
-        || problem.code == Code::IdempotencyInProgress
+    problem.status >= 500 || problem.status == 408 || problem.code == Code::IdempotencyInProgress
 }
 
 #[cfg(test)]

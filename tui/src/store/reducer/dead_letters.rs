@@ -241,7 +241,8 @@ impl Step<'_> {
         if self.state.own_letters.begin(&id) {
             self.effects.push(Effect::EndLetter { id, end });
         } else {
-            self.state.tell(Tone::Info, "It is being dealt with already");
+            self.state
+                .tell(Tone::Info, "It is being dealt with already");
         }
     }
 

@@ -124,7 +124,7 @@ impl Step<'_> {
             self.state.airports.clear();
             self.state.sent.clear();
             self.state.queues = QueueState::default();
-        self.state.own_letters = OwnLetters::default();
+            self.state.own_letters = OwnLetters::default();
         }
         self.state
             .layers

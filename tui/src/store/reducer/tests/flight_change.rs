@@ -503,8 +503,7 @@ fn whether_it_was_done_is_not_known_where_no_answer_tells(
     let mut desk = moved();
     desk.types("y");
     patched(&mut desk, Err(failure));
-    let words =
-        format!("It is not known whether UA101 WE 25NOV was changed; F5 shows it: {why}");
+    let words = format!("It is not known whether UA101 WE 25NOV was changed; F5 shows it: {why}");
     assert_eq!(desk.message(), Some((Tone::Error, words.as_str())));
     assert_eq!(asked(&desk).notice.as_deref(), Some(words.as_str()));
     let effects = desk.types("<f5>");
@@ -522,7 +521,9 @@ fn what_is_said_of_keys_follows_the_keymap() {
     let rule = |key, run| {
         format!("[[rule]]\non = '{key}'\nwhen = ['flight-change']\nrun = '{run}'\ndescribe = ''\n")
     };
-    let text = ["f9", "f8", "f7"].into_iter().zip(["refresh", "confirm", "back"]);
+    let text = ["f9", "f8", "f7"]
+        .into_iter()
+        .zip(["refresh", "confirm", "back"]);
     let text: String = text.map(|(key, run)| rule(key, run)).collect();
     desk.state.keymap = Keymap::with_user(&text).unwrap();
     desk.types("<enter>");

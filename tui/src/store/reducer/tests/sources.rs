@@ -12,7 +12,9 @@ use crate::store::layer::Layer;
 use crate::store::screen::sources::{SourceChange, Sources};
 use crate::store::state::Tone;
 use crate::trial::desk::Desk;
-use crate::trial::specimens::{broken, failing_source, logged_out, offline, problem, refused, source};
+use crate::trial::specimens::{
+    broken, failing_source, logged_out, offline, problem, refused, source,
+};
 
 fn list(desk: &Desk) -> &Sources {
     let found = desk.state.layers.iter().find_map(|layer| match layer {
