@@ -1,5 +1,7 @@
 //! Dates as agents type them: `1dec`, `01DEC26`, `+3`, `fri`, `tomorrow`, `2026-12-01`.
 
+use std::ops::RangeInclusive;
+
 use airside_common::ParseError;
 use jiff::ToSpan;
 use jiff::civil::{Date, Weekday};
@@ -7,6 +9,9 @@ use jiff::civil::{Date, Weekday};
 const MONTHS: [&str; 12] = [
     "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
 ];
+
+/// Years that a date is taken of: those of flights, and of people who travel.
+const YEARS: RangeInclusive<i16> = 1900..=2099;
 
 /// Years to look ahead for a day that not every year has: two leap years are at most eight years apart.
 const LEAP_REACH: i16 = 8;
@@ -16,6 +21,18 @@ const LEAP_REACH: i16 = 8;
 /// A day and month without a year is the next such day, today included; a weekday is the next such day after today;
 /// `+3` is in three days. Of an empty text nothing is guessed.
 pub fn parse(text: &str, today: Date) -> Result<Date, ParseError> {
+    let date = any_year(text, today)?;
+    if YEARS.contains(&date.year()) {
+        return Ok(date);
+    }
+    let (first, last) = (YEARS.start(), YEARS.end());
+    let year = date.year();
+    Err(ParseError::new(format!(
+        "date: the year {year:04} is not from {first} to {last}"
+    )))
+}
+
+fn any_year(text: &str, today: Date) -> Result<Date, ParseError> {
     let text = text.trim().to_ascii_lowercase();
     let wrong = || ParseError::new("not a date: write it as 1dec, +3, fri or 2026-12-01");
     match text.as_str() {
@@ -134,6 +151,15 @@ mod tests {
     #[case("1déc")]
     fn what_is_no_date(#[case] text: &str) {
         assert!(parse(text, TODAY).is_err());
+    }
+
+    #[rstest]
+    #[case("1dec1175", "1175")]
+    #[case("1175-12-01", "1175")]
+    #[case("1dec2100", "2100")]
+    fn a_year_out_of_range_is_refused_by_name(#[case] text: &str, #[case] year: &str) {
+        let words = format!("date: the year {year} is not from 1900 to 2099");
+        assert_eq!(parse(text, TODAY).unwrap_err().to_string(), words);
     }
 
     proptest! {

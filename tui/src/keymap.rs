@@ -250,6 +250,15 @@ impl Keymap {
         Some(key_text(*keys.next()?.keys.first()?))
     }
 
+    /// What keys do in these contexts, as a message says it: `y does it; n leaves it`. A command without a key is left out.
+    pub(crate) fn hint(&self, contexts: &[Context], does: &[(Command, &str)]) -> String {
+        let hints = does.iter().filter_map(|(command, words)| {
+            let key = self.key_of(*command, contexts)?;
+            Some(format!("{key} {words}"))
+        });
+        hints.collect::<Vec<_>>().join("; ")
+    }
+
     fn find(&self, key: KeyCombination, contexts: &[Context]) -> Option<Command> {
         self.rules
             .iter()

@@ -25,7 +25,7 @@ use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthStr;
 
 use crate::dates;
-use crate::keymap::Command;
+use crate::keymap::{Command, Context};
 use crate::store::layer::Layer;
 use crate::store::screen::dead_letters::LetterView;
 use crate::store::screen::flight_change::FlightChange;
@@ -123,12 +123,15 @@ fn draw_layer(state: &State, layer: &Layer, body: Rect, frame: &mut Frame<'_>) {
             for (at, line) in (0..).zip(&lines) {
                 put(frame.buffer_mut(), inside, at, &Line::from(line.as_str()));
             }
-            let answer = Line::from(vec![
-                span("Enter", state.theme.style(Meaning::Key)),
-                span(" yes    ", state.theme.style(Meaning::Normal)),
-                span("Esc", state.theme.style(Meaning::Key)),
-                span(" no", state.theme.style(Meaning::Normal)),
-            ]);
+            let answer = [(Command::Accept, " yes    "), (Command::Back, " no")];
+            let answer = answer.into_iter().flat_map(|(command, words)| {
+                let key = state.keymap.key_of(command, &[Context::Question]);
+                [
+                    span(key.unwrap_or_default(), state.theme.style(Meaning::Key)),
+                    span(words, state.theme.style(Meaning::Normal)),
+                ]
+            });
+            let answer = Line::from_iter(answer);
             let at = inside.height.saturating_sub(1);
             put(frame.buffer_mut(), inside, at, &answer);
         }

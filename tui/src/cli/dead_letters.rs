@@ -1,13 +1,10 @@
 //! `airside dead-letters`
 
-use std::fmt::Write;
-
 use airside_common::api::dead_letters::DeadLetter;
-use airside_common::text::printable;
 use clap::{Args, Subcommand};
 
 use super::ask::ask;
-use super::{CliError, Form, Workplace, json};
+use super::{CliError, Form, Workplace, json, print};
 use crate::effects::http::dead_letters::LetterFilter;
 use crate::store::screen::dead_letters::{LetterId, laid_out, lost_with, title_of};
 
@@ -77,10 +74,7 @@ impl DeadLetters {
                     return Ok("no dead letters\n".to_owned());
                 }
                 let mut text: String = page.items.iter().map(line).collect();
-                if let Some(cursor) = &page.next_cursor {
-                    // Writing to a String does not fail.
-                    let _ = writeln!(text, "more: --cursor {}", printable(cursor));
-                }
+                text.push_str(&print::more(page.next_cursor.as_deref()));
                 Ok(text)
             }
             Some(Act::Show { id }) => {

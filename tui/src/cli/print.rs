@@ -10,7 +10,7 @@ use airside_common::text::printable;
 
 use super::{CliError, Form, json};
 use crate::date_entry::spelled;
-use crate::store::rebooking::flown as living;
+use crate::store::rebooking::flights_of;
 
 /// The results of a search: a line a flight, with the id that `airside book` takes.
 pub(super) fn itineraries(page: &ItineraryPage, query: &ItineraryQuery) -> String {
@@ -33,13 +33,15 @@ pub(super) fn itineraries(page: &ItineraryPage, query: &ItineraryQuery) -> Strin
             line(&mut out, format_args!("  {}", offer(flight)));
         }
     }
-    if let Some(cursor) = &page.next_cursor {
-        line(
-            &mut out,
-            format_args!("more: --cursor {}", printable(cursor)),
-        );
-    }
+    out.push_str(&more(page.next_cursor.as_deref()));
     out
+}
+
+/// Where the next page begins; empty on the last.
+pub(super) fn more(next_cursor: Option<&str>) -> String {
+    next_cursor.map_or_else(String::new, |cursor| {
+        format!("more: --cursor {}\n", printable(cursor))
+    })
 }
 
 /// A booking that was written, in the form that was asked for.
@@ -119,7 +121,7 @@ pub(super) fn bookings(page: &BookingPage) -> String {
             0 | 1 => String::new(),
             n => format!(" +{}", n - 1),
         };
-        let segments = living(&booking.segments);
+        let segments = flights_of(&booking.segments);
         let route: Vec<String> = segments
             .first()
             .map(|s| s.origin.to_string())
@@ -140,12 +142,7 @@ pub(super) fn bookings(page: &BookingPage) -> String {
             ),
         );
     }
-    if let Some(cursor) = &page.next_cursor {
-        line(
-            &mut out,
-            format_args!("more: --cursor {}", printable(cursor)),
-        );
-    }
+    out.push_str(&more(page.next_cursor.as_deref()));
     out
 }
 

@@ -189,9 +189,10 @@ impl Dispatch {
                     let result = api.create_flight(&body).await;
                     Event::FlightCreated(result.map(Box::new).map_err(Failure::from))
                 }
-                Effect::Flight { flight } => {
+                Effect::Flight { request, flight } => {
                     let result = api.flight(flight).await;
                     Event::Flight {
+                        request,
                         flight,
                         result: result.map(Box::new).map_err(Failure::from),
                     }
@@ -208,19 +209,26 @@ impl Dispatch {
                     }
                 }
                 Effect::PatchFlight {
+                    request,
                     flight,
                     version,
                     patch,
                 } => {
                     let result = api.patch_flight(flight, version, &patch).await;
                     Event::FlightPatched {
+                        request,
                         flight,
                         result: result.map(Box::new).map_err(Failure::from),
                     }
                 }
-                Effect::CancelFlight { flight, version } => {
+                Effect::CancelFlight {
+                    request,
+                    flight,
+                    version,
+                } => {
                     let result = api.cancel_flight(flight, version).await;
                     Event::FlightCancelled {
+                        request,
                         flight,
                         result: result.map(Box::new).map_err(Failure::from),
                     }

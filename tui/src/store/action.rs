@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 use super::account::{Account, ServerId};
 use super::journal::Saved;
-use super::ledger::answer::Answer;
+use super::ledger::answer::{Answer, leaves_open};
 use super::moment::Moment;
 use super::queues::QueueAnswer;
 use super::screen::dead_letters::{LetterEnd, LetterId};
@@ -95,6 +95,7 @@ pub(crate) enum Event {
     Live(Box<Live>),
     FlightCreated(Result<Box<Flight>, Failure>),
     Flight {
+        request: u64,
         flight: FlightId,
         result: Result<Box<Flight>, Failure>,
     },
@@ -103,10 +104,12 @@ pub(crate) enum Event {
         result: Result<BookingPage, Failure>,
     },
     FlightPatched {
+        request: u64,
         flight: FlightId,
         result: Result<Box<Flight>, Failure>,
     },
     FlightCancelled {
+        request: u64,
         flight: FlightId,
         result: Result<Box<Flight>, Failure>,
     },
@@ -224,6 +227,7 @@ impl Session {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Failure {
     pub(crate) kind: FailureKind,
+    pub(crate) outcome: Outcome,
     pub(crate) words: String,
     pub(crate) problem: Option<Problem>,
 }
@@ -241,7 +245,33 @@ pub(crate) enum FailureKind {
     Other,
 }
 
+/// What a failure says of what was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// It is not done: it was refused, or never got there.
+    NotDone,
+    /// It may have been done: the answer was lost, or does not tell.
+    Unclear,
+}
+
 impl Failure {
+    /// Whether nobody knows what became of what was asked for.
+    pub(crate) fn is_unclear(&self) -> bool {
+        self.outcome == Outcome::Unclear
+    }
+
+    /// Why something is not done, or that it is not known whether it `was done`, with what shows it.
+    pub(crate) fn words_on(&self, was_done: &str, shows: &str) -> String {
+        let why = &self.words;
+        match self.outcome {
+            Outcome::NotDone => why.clone(),
+            Outcome::Unclear if shows.is_empty() => {
+                format!("It is not known whether {was_done}: {why}")
+            }
+            Outcome::Unclear => format!("It is not known whether {was_done}; {shows}: {why}"),
+        }
+    }
+
     /// Whether the server named this code.
     pub(crate) fn is(&self, code: Code) -> bool {
         self.problem.as_ref().is_some_and(|p| p.code == code)
@@ -256,11 +286,17 @@ impl From<ApiError> for Failure {
             ApiError::Problem { .. } => FailureKind::Refused,
             _ => FailureKind::Other,
         };
+        let outcome = match &error {
+            ApiError::Broken(_) | ApiError::Unreadable { .. } => Outcome::Unclear,
+            ApiError::Problem { problem, .. } if leaves_open(problem) => Outcome::Unclear,
+            _ => Outcome::NotDone,
+        };
         let words = error
             .problem()
             .map_or_else(|| error.to_string(), |p| p.detail.clone());
         Self {
             kind,
+            outcome,
             words: printable(&words),
             problem: error.problem().cloned(),
         }

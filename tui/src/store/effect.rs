@@ -54,6 +54,7 @@ pub(crate) enum Effect {
     },
     CreateFlight(Box<CreateFlight>),
     Flight {
+        request: u64,
         flight: FlightId,
     },
     FlightBookings {
@@ -62,11 +63,13 @@ pub(crate) enum Effect {
         cursor: Option<String>,
     },
     PatchFlight {
+        request: u64,
         flight: FlightId,
         version: u64,
         patch: Box<PatchFlight>,
     },
     CancelFlight {
+        request: u64,
         flight: FlightId,
         version: u64,
     },

@@ -32,11 +32,35 @@ pub(crate) enum Edit {
 pub(crate) struct Form {
     pub(crate) fields: Vec<Field>,
     pub(crate) focus: usize,
+    /// What the field in focus holds is selected, from entering it until it is edited: what is typed takes its place.
+    selected: bool,
 }
 
 impl Form {
     pub(crate) fn new(fields: Vec<Field>) -> Self {
-        Self { fields, focus: 0 }
+        Self {
+            fields,
+            focus: 0,
+            selected: true,
+        }
+    }
+
+    /// Moves the focus; what the field holds is selected.
+    pub(crate) fn enter(&mut self, at: usize) {
+        self.focus = at;
+        self.selected = true;
+    }
+
+    /// Whether what is typed takes the place of what the field in focus holds.
+    pub(crate) fn is_selected(&self) -> bool {
+        self.selected
+            && self.takes_text()
+            && self.focused().is_some_and(|f| !f.content().is_empty())
+    }
+
+    /// What is typed goes to what the field in focus holds.
+    pub(crate) fn unselect(&mut self) {
+        self.selected = false;
     }
 
     pub(crate) fn focused(&self) -> Option<&Field> {
@@ -61,6 +85,9 @@ impl Form {
     }
 
     pub(crate) fn set(&mut self, name: &str, text: &str) {
+        if self.focused().is_some_and(|field| field.name == name) {
+            self.unselect();
+        }
         if let Some(field) = self.field_mut(name) {
             field.set(text);
         }
@@ -74,7 +101,7 @@ impl Form {
     /// Moves the focus to a field by name.
     pub(crate) fn focus_on(&mut self, name: &str) {
         if let Some(at) = self.fields.iter().position(|f| f.name == name) {
-            self.focus = at;
+            self.enter(at);
         }
     }
 
@@ -164,8 +191,8 @@ impl Form {
     /// Moves the focus to the first field that is wrong; whether there is one.
     pub(crate) fn focus_first_error(&mut self) -> bool {
         let first = self.fields.iter().position(|f| f.error.is_some());
-        if let Some(at) = first {
-            self.focus = at;
+        if let Some(at) = first.filter(|at| *at != self.focus) {
+            self.enter(at);
         }
         first.is_some()
     }
@@ -173,7 +200,7 @@ impl Form {
     pub(crate) fn next(&mut self) -> Edit {
         self.settle();
         if !self.fields.is_empty() {
-            self.focus = (self.focus + 1) % self.fields.len();
+            self.enter((self.focus + 1) % self.fields.len());
         }
         Edit::Moved
     }
@@ -181,7 +208,7 @@ impl Form {
     pub(crate) fn previous(&mut self) -> Edit {
         self.settle();
         if !self.fields.is_empty() {
-            self.focus = (self.focus + self.fields.len() - 1) % self.fields.len();
+            self.enter((self.focus + self.fields.len() - 1) % self.fields.len());
         }
         Edit::Moved
     }
@@ -204,7 +231,7 @@ impl Form {
         };
         match to {
             Some(to) => {
-                self.focus = to;
+                self.enter(to);
                 Edit::Moved
             }
             None => Edit::None,
@@ -261,6 +288,7 @@ impl Form {
                 let moved = date.saturating_add(jiff::Span::new().days(days)).max(today);
                 *input = Input::new(dates::short(moved));
                 field.error = None;
+                self.selected = true;
                 Edit::Changed
             }
             (Value::Choice { options, at }, Command::Left | Command::Right) => {
@@ -326,14 +354,22 @@ impl Form {
                 None => Edit::None,
             };
         }
+        let text = printable(text);
+        if self.selected
+            && !text.is_empty()
+            && let Some(input) = field.input()
+        {
+            input.reset();
+        }
         let mut edit = Edit::None;
-        for c in printable(text).chars() {
+        for c in text.chars() {
             edit = self.request(InputRequest::InsertChar(c));
         }
         edit
     }
 
     fn request(&mut self, request: InputRequest) -> Edit {
+        self.unselect();
         let Some(field) = self.fields.get_mut(self.focus) else {
             return Edit::None;
         };

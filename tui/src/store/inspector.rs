@@ -163,20 +163,32 @@ pub(crate) fn action_text(action: &Action, state: &State) -> String {
         Event::FlightCreated(result) => {
             format!("FlightCreated({})", told(result, |f| f.id.to_string()))
         }
-        Event::Flight { flight, result } => format!(
-            "Flight({flight}, {})",
+        Event::Flight {
+            request,
+            flight,
+            result,
+        } => format!(
+            "Flight(#{request} {flight}, {})",
             told(result, |f| format!("version {}", f.version))
         ),
         Event::FlightBookings { request, result } => format!(
             "FlightBookings(#{request}, {})",
             told(result, |page| page.items.len().to_string())
         ),
-        Event::FlightPatched { flight, result } => format!(
-            "FlightPatched({flight}, {})",
+        Event::FlightPatched {
+            request,
+            flight,
+            result,
+        } => format!(
+            "FlightPatched(#{request} {flight}, {})",
             told(result, |f| format!("version {}", f.version))
         ),
-        Event::FlightCancelled { flight, result } => format!(
-            "FlightCancelled({flight}, {})",
+        Event::FlightCancelled {
+            request,
+            flight,
+            result,
+        } => format!(
+            "FlightCancelled(#{request} {flight}, {})",
             told(result, |f| format!("version {}", f.version))
         ),
         Event::Sources { request, result } => format!(

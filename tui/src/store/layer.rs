@@ -239,7 +239,7 @@ impl Layer {
             Self::FlightChange(change) => {
                 facts.push(("version".to_owned(), change.flight.version.to_string()));
                 facts.push(("touched".to_owned(), change.count()));
-                facts.push(("sending".to_owned(), change.sending.to_string()));
+                facts.push(("progress".to_owned(), format!("{:?}", change.progress)));
             }
             Self::Sources(sources) => {
                 facts.push(("cursor".to_owned(), sources.list.at.to_string()));

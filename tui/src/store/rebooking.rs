@@ -20,7 +20,7 @@ pub fn lives(segment: &Segment) -> bool {
 }
 
 /// The flights that a booking is about: those that it has, or where it has none any more, those that it had.
-pub fn flown(segments: &[Segment]) -> Vec<&Segment> {
+pub fn flights_of(segments: &[Segment]) -> Vec<&Segment> {
     let living: Vec<&Segment> = segments.iter().filter(|segment| lives(segment)).collect();
     if living.is_empty() {
         segments.iter().collect()

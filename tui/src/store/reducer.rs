@@ -30,6 +30,7 @@ use super::layer::Layer;
 use super::ledger::LedgerEffect;
 use super::paged::{Page, Paged};
 use super::state::{Connection, State, Tone};
+use crate::keymap::{Command, Context};
 
 /// Changes the state by what happened, and says what is to be done.
 pub(crate) fn reduce(state: &mut State, action: Action) -> Vec<Effect> {
@@ -101,10 +102,22 @@ impl Step<'_> {
             Event::Flights { request, result } => self.flights_read(request, result),
             Event::Live(live) => self.live(*live),
             Event::FlightCreated(result) => self.flight_created(result),
-            Event::Flight { flight, result } => self.flight_read(flight, result),
+            Event::Flight {
+                request,
+                flight,
+                result,
+            } => self.flight_read(request, flight, result),
             Event::FlightBookings { request, result } => self.flight_bookings_read(request, result),
-            Event::FlightPatched { flight, result } => self.flight_patched(flight, result),
-            Event::FlightCancelled { flight, result } => self.flight_cancelled(flight, result),
+            Event::FlightPatched {
+                request,
+                flight,
+                result,
+            } => self.flight_done(request, flight, result, "changed"),
+            Event::FlightCancelled {
+                request,
+                flight,
+                result,
+            } => self.flight_done(request, flight, result, "cancelled"),
             Event::Sources { request, result } => self.sources_read(request, result),
             Event::SourceChanged {
                 name,
@@ -166,6 +179,22 @@ impl Step<'_> {
         if failure.kind != FailureKind::LoggedOut {
             self.state.tell(Tone::Error, failure.words.clone());
         }
+    }
+
+    /// Tells of a failure to do something: whether it `was done` may not be known, and reading it anew shows it.
+    fn complain_of(&mut self, failure: &Failure, was_done: &str, contexts: &[Context]) {
+        self.failed(failure);
+        if failure.kind != FailureKind::LoggedOut {
+            let shows = self.reading_shows_it(contexts);
+            let words = failure.words_on(was_done, &shows);
+            self.state.tell(Tone::Error, words);
+        }
+    }
+
+    /// `F5 shows it`.
+    fn reading_shows_it(&self, contexts: &[Context]) -> String {
+        let shows = [(Command::Refresh, "shows it")];
+        self.state.keymap.hint(contexts, &shows)
     }
 
     /// Lists that show the ledger's rows follow them.

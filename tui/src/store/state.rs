@@ -18,6 +18,7 @@ use super::live::LiveState;
 use super::moment::Moment;
 use super::operation::Reference;
 use super::queues::QueueState;
+use super::screen::dead_letters::OwnLetters;
 use super::screen::login::Login;
 use crate::keymap::{Context, Entry, Keymap};
 use crate::settings::{Mouse, Settings};
@@ -68,6 +69,7 @@ pub(crate) struct State {
     pub(crate) connection: Connection,
     pub(crate) live: LiveState,
     pub(crate) queues: QueueState,
+    pub(crate) own_letters: OwnLetters,
     pub(crate) airports: Airports,
     pub(crate) messages: VecDeque<Message>,
     /// Whether the newest message still stands in its line.
@@ -103,6 +105,7 @@ impl State {
             connection: Connection::Untried,
             live: LiveState::default(),
             queues: QueueState::default(),
+            own_letters: OwnLetters::default(),
             airports: Airports::default(),
             messages: VecDeque::new(),
             notice: false,

@@ -6,9 +6,10 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use crate::dates;
+use crate::keymap::Command;
 use crate::store::ledger::fold::{Pending, Row};
 use crate::store::operation::OperationKind;
-use crate::store::rebooking::flown;
+use crate::store::rebooking::flights_of;
 use crate::store::screen::Loading;
 use crate::store::screen::bookings::{Bookings, Line as Entry};
 use crate::store::state::State;
@@ -68,9 +69,11 @@ pub(super) fn draw(state: &State, bookings: &Bookings, body: Rect, frame: &mut F
     );
     if lines.is_empty() {
         let text = if bookings.loading == Loading::No {
-            "  No bookings here. F2 searches flights."
+            let searches = [(Command::Search, "searches flights.")];
+            let searches = state.keymap.hint(&state.contexts(), &searches);
+            format!("  No bookings here. {searches}")
         } else {
-            "  Reading …"
+            "  Reading …".to_owned()
         };
         put(
             frame.buffer_mut(),
@@ -123,7 +126,7 @@ pub(super) fn draw(state: &State, bookings: &Bookings, body: Rect, frame: &mut F
                 name
             }
         });
-        let segments = flown(segments);
+        let segments = flights_of(segments);
         let day = segments
             .first()
             .map_or_else(String::new, |s| dates::with_weekday(s.departure.date()));

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 
 use crate::dates;
-use crate::store::screen::flight_change::{FlightChange, FlightEdit, FlightPlan};
+use crate::store::screen::flight_change::{FlightChange, FlightEdit, FlightPlan, Progress};
 use crate::store::state::State;
 use crate::theme::Meaning;
 use crate::widgets::form::{self, Shape};
@@ -76,8 +76,10 @@ fn head(change: &FlightChange, columns: usize) -> Vec<(Meaning, String)> {
         }
         None => tell(Meaning::Warning, &change.count()),
     }
-    if change.sending {
-        tell(Meaning::Pending, "It is being done …");
+    match change.progress {
+        Progress::Open => {}
+        Progress::Sending(_) => tell(Meaning::Pending, "It is being done …"),
+        Progress::Reading(_) => tell(Meaning::Pending, "It is being read …"),
     }
     all
 }

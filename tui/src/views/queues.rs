@@ -6,7 +6,6 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
-use crate::dates;
 use crate::store::queues::{is_settled, reason_words};
 use crate::store::screen::Loading;
 use crate::store::screen::queues::{QueueForm, QueueView, Queues};
@@ -123,7 +122,7 @@ pub(super) fn draw_one(state: &State, view: &QueueView, body: Rect, frame: &mut 
             span(fit(reason_words(item.reason), 17), style(Meaning::Normal)),
             span(fit(&item.locator.to_string(), 8), style(Meaning::Title)),
             span(
-                fit(&at_of(state, item.placed_at), 13),
+                fit(&super::short_time_of(state, item.placed_at), 13),
                 style(Meaning::Muted),
             ),
             span(fit(&standing, 19) + " ", style(meaning)),
@@ -155,7 +154,7 @@ fn standing(state: &State, item: &QueueItem) -> (String, Meaning) {
             (format!("in hand: {who}"), Meaning::Pending)
         }
         QueueItemState::Delayed => (
-            format!("until {}", at_of(state, item.due_at)),
+            format!("until {}", super::short_time_of(state, item.due_at)),
             Meaning::Muted,
         ),
         QueueItemState::Done => ("done".to_owned(), Meaning::Muted),
@@ -172,12 +171,6 @@ fn is_own(state: &State, item: &QueueItem) -> bool {
 fn clock_of(state: &State, at: Instant) -> String {
     let at = at.0.to_zoned(state.zone.clone());
     at.strftime("%H:%M").to_string()
-}
-
-/// `25NOV 14:00`
-fn at_of(state: &State, at: Instant) -> String {
-    let at = at.0.to_zoned(state.zone.clone());
-    format!("{} {}", dates::short(at.date()), at.strftime("%H:%M"))
 }
 
 /// The bar above a booking that says which entry is in hand.

@@ -4,7 +4,7 @@ use ratatui::text::Line;
 use unicode_width::UnicodeWidthStr;
 
 use super::text::span;
-use crate::keymap::key_text;
+use crate::keymap::{Command, Rule, key_text};
 use crate::store::live::Hearing;
 use crate::store::state::State;
 use crate::theme::Meaning;
@@ -22,18 +22,59 @@ pub(crate) fn line(state: &State, columns: usize) -> Line<'static> {
         used += DEAF.width() + 2;
         spans.push(span(format!("{DEAF}  "), theme.style(Meaning::Warning)));
     }
-    for rule in state.keymap.in_force(&state.contexts(), state.entry()) {
-        let (Some(short), Some(key)) = (rule.short, rule.keys.first()) else {
-            continue;
-        };
-        let key = key_text(*key);
-        let width = key.width() + 1 + short.width() + 2;
-        if used + width > columns + 2 {
-            continue;
+    let rules = state.keymap.in_force(&state.contexts(), state.entry());
+    let mut entries: Vec<Entry> = rules.iter().filter_map(Entry::of).collect();
+    // The most important get their room first; all stand in the order of the keymap.
+    let mut by_weight: Vec<&mut Entry> = entries.iter_mut().collect();
+    by_weight.sort_by_key(|entry| entry.weight);
+    for entry in by_weight {
+        let width = entry.width();
+        entry.is_shown = used + width <= columns + 2;
+        if entry.is_shown {
+            used += width;
         }
-        used += width;
-        spans.push(span(key, theme.style(Meaning::Key)));
-        spans.push(span(format!(" {short}  "), theme.style(Meaning::Muted)));
+    }
+    for entry in entries.into_iter().filter(|entry| entry.is_shown) {
+        spans.push(span(entry.key, theme.style(Meaning::Key)));
+        let words = format!(" {}  ", entry.short);
+        spans.push(span(words, theme.style(Meaning::Muted)));
     }
     Line::from(spans)
+}
+
+/// A key and what it does.
+struct Entry {
+    key: String,
+    short: String,
+    weight: Weight,
+    is_shown: bool,
+}
+
+/// What has its place before others where there is not enough room for all.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Weight {
+    /// The way out of the screen.
+    Back,
+    /// The help, which tells the rest.
+    Help,
+    Other,
+}
+
+impl Entry {
+    fn of(rule: &Rule) -> Option<Self> {
+        Some(Self {
+            key: key_text(*rule.keys.first()?),
+            short: rule.short.clone()?,
+            weight: match rule.run {
+                Command::Back => Weight::Back,
+                Command::Help => Weight::Help,
+                _ => Weight::Other,
+            },
+            is_shown: false,
+        })
+    }
+
+    fn width(&self) -> usize {
+        self.key.width() + 1 + self.short.width() + 2
+    }
 }

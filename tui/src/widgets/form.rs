@@ -221,7 +221,15 @@ pub(crate) fn draw(form: &Form, theme: Theme, area: Rect, shape: Shape, frame: &
                 .fg_of(theme, Meaning::Error);
         }
         let (text, at_column) = shown(field, usize::from(place.field.width), focused);
-        put(buffer, place.field, 0, &Line::from(span(text, style)));
+        let selected = if focused && form.is_selected() {
+            text.trim_end().len()
+        } else {
+            0
+        };
+        let (selected, rest) = text.split_at(selected);
+        let marked = style.patch(theme.style(Meaning::Selected));
+        let content = Line::from(vec![span(selected, marked), span(rest, style)]);
+        put(buffer, place.field, 0, &content);
         if focused
             && let Some(column) = at_column
             && place.field.width > 0

@@ -100,11 +100,13 @@ struct AirportQuery<'a> {
     limit: u8,
 }
 
+/// A page of a list.
 #[derive(Serialize)]
-struct Page<'a> {
-    limit: u8,
+pub(super) struct Page<'a> {
+    pub(super) limit: u8,
+    /// Where it begins; the first page where there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
-    cursor: Option<&'a str>,
+    pub(super) cursor: Option<&'a str>,
 }
 
 #[derive(Serialize)]

@@ -7,21 +7,14 @@ use airside_common::api::queues::{
 };
 use airside_common::queue::QueueItemId;
 use reqwest::Method;
-use serde::Serialize;
 
+use super::calls::Page;
 use super::{Api, ApiError, Call};
 use crate::store::action::Failure;
 use crate::store::queues::{QueueAnswer, QueueCall};
 
 /// How many entries are read at once.
 const PAGE: u8 = 100;
-
-#[derive(Serialize)]
-struct Page<'a> {
-    limit: u8,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cursor: Option<&'a str>,
-}
 
 impl Api {
     /// The queues of the own office, and how much lies on each.

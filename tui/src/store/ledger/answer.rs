@@ -49,6 +49,12 @@ pub fn is_final(problem: &Problem) -> bool {
         && problem.code != Code::IdempotencyInProgress
 }
 
+/// Whether an error of the server leaves open what became of a request: one of the server itself, which may come after the
+/// deed, or one that speaks of the same request under way.
+pub fn leaves_open(problem: &Problem) -> bool {
+    problem.status >= 500 || problem.status == 408 || problem.code == Code::IdempotencyInProgress
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -73,5 +79,18 @@ mod tests {
     #[case(Code::StorageFull, false)]
     fn what_ends_an_operation(#[case] code: Code, #[case] ends: bool) {
         assert_eq!(is_final(&Problem::new(code, "")), ends);
+    }
+
+    #[rstest]
+    #[case(Code::Internal, true)]
+    #[case(Code::Unavailable, true)]
+    #[case(Code::StorageFull, true)]
+    #[case(Code::RequestTimeout, true)]
+    #[case(Code::IdempotencyInProgress, true)]
+    #[case(Code::TooManyRequests, false)]
+    #[case(Code::Unauthenticated, false)]
+    #[case(Code::StaleVersion, false)]
+    fn what_leaves_open_whether_it_is_done(#[case] code: Code, #[case] open: bool) {
+        assert_eq!(leaves_open(&Problem::new(code, "")), open);
     }
 }

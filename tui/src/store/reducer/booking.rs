@@ -4,7 +4,7 @@ use airside_common::api::problem::Problem;
 use airside_common::booking::OperationKey;
 
 use super::{Flow, Step, lift};
-use crate::keymap::Command;
+use crate::keymap::{Command, Context};
 use crate::store::effect::Effect;
 use crate::store::layer::Layer;
 use crate::store::ledger::Intent;
@@ -29,7 +29,7 @@ impl Step<'_> {
                 if let Some(empty) = booking.next_empty()
                     && empty != booking.form.focus
                 {
-                    booking.form.focus = empty;
+                    booking.form.enter(empty);
                     return Flow::Stay;
                 }
                 return self.book(booking);
@@ -170,10 +170,12 @@ impl Step<'_> {
                     // It is opened from the list, as it was.
                     self.state.sent.push((operation.key.clone(), form));
                 }
-                self.state.tell(
-                    Tone::Error,
-                    format!("Not booked: {reason}  (F3 lists it, Enter corrects it)"),
-                );
+                let keymap = &self.state.keymap;
+                let lists = keymap.hint(&[Context::Inside], &[(Command::Bookings, "lists it")]);
+                let in_list = [Context::Bookings, Context::List, Context::Inside];
+                let corrects = keymap.hint(&in_list, &[(Command::Accept, "corrects it")]);
+                let words = format!("Not booked: {reason}  ({lists}, {corrects})");
+                self.state.tell(Tone::Error, words);
             }
         }
     }

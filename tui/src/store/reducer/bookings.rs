@@ -5,6 +5,7 @@ use airside_common::booking::{BookingStatus, OperationKey};
 use airside_common::locator::Locator;
 
 use super::keys::moves;
+use super::rebooking::in_words;
 use super::{Flow, Step};
 use crate::effects::http::calls::BookingFilter;
 use crate::keymap::Command;
@@ -14,7 +15,7 @@ use crate::store::form::{Field, Form};
 use crate::store::layer::Layer;
 use crate::store::ledger::{Intent, LedgerEffect, SubmitError};
 use crate::store::operation::Reference;
-use crate::store::rebooking::flown;
+use crate::store::rebooking::flights_of;
 use crate::store::screen::Loading;
 use crate::store::screen::booking::BookingForm;
 use crate::store::screen::bookings::{Bookings, Chosen, Fetched, History, Line, Record};
@@ -255,16 +256,7 @@ impl Step<'_> {
             .map(|p| format!("{} {}", p.surname, p.given_name))
             .collect();
         let mut lines = vec![names.join(", ")];
-        lines.extend(flown(row.segments).into_iter().map(|s| {
-            format!(
-                "{}{} {} {}-{}",
-                s.carrier,
-                s.number,
-                crate::dates::with_weekday(s.departure.date()),
-                s.origin,
-                s.destination
-            )
-        }));
+        lines.extend(flights_of(row.segments).into_iter().map(in_words));
         Flow::Open(Layer::Question(Box::new(Question {
             title: format!("Cancel booking {}?", row.locator_text()),
             lines,
@@ -292,7 +284,7 @@ impl Step<'_> {
                 self.ledger(effects);
             }
             Then::CancelUpload(upload) => self.effects.push(Effect::CancelUpload(upload)),
-            Then::EndLetter { id, end } => self.effects.push(Effect::EndLetter { id, end }),
+            Then::EndLetter { id, end } => self.end_letter(id, end),
             Then::SendOld(key) => {
                 let effects = self.state.ledger.consent(&key, self.state.now);
                 self.ledger(effects);

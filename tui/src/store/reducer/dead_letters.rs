@@ -6,7 +6,7 @@ use airside_common::api::problem::Code;
 use super::keys::moves;
 use super::{Flow, Step};
 use crate::effects::http::dead_letters::LetterFilter;
-use crate::keymap::Command;
+use crate::keymap::{Command, Context};
 use crate::store::action::Failure;
 use crate::store::effect::Effect;
 use crate::store::layer::Layer;
@@ -149,23 +149,23 @@ impl Step<'_> {
         id: &LetterId,
         result: Result<Box<DeadLetterDetail>, Failure>,
     ) {
-        let id = id.to_string();
+        let text = id.to_string();
         match result {
             Ok(detail) => {
                 for layer in &mut self.state.layers {
                     if let Layer::DeadLetter(view) = layer
-                        && view.letter.id == id
+                        && view.letter.id == text
                     {
                         view.take(DeadLetterDetail::clone(&detail));
                     }
                 }
                 self.reached();
             }
-            Err(failure) if failure.is(Code::NotFound) => self.letter_gone(&id),
+            Err(failure) if failure.is(Code::NotFound) => self.letter_gone(id),
             Err(failure) => {
                 for layer in &mut self.state.layers {
                     if let Layer::DeadLetter(view) = layer
-                        && view.letter.id == id
+                        && view.letter.id == text
                     {
                         view.error = Some(failure.words.clone());
                     }
@@ -181,7 +181,7 @@ impl Step<'_> {
         end: LetterEnd,
         result: Result<(), Failure>,
     ) {
-        let id = id.to_string();
+        let text = id.to_string();
         match result {
             Ok(()) => {
                 self.reached();
@@ -189,19 +189,48 @@ impl Step<'_> {
                     LetterEnd::Retry => "It is on its way to its consumer again",
                     LetterEnd::Drop => "It is dropped",
                 };
-                self.take_letter_away(&id);
+                self.state.own_letters.ended(id);
+                self.take_letter_away(&text);
                 self.state.tell(Tone::Good, words);
             }
-            Err(failure) if failure.is(Code::NotFound) => self.letter_gone(&id),
-            Err(failure) => self.complain(&failure),
+            Err(failure) if failure.is(Code::NotFound) => {
+                self.state.own_letters.not_ended(id);
+                self.letter_gone(id);
+            }
+            Err(failure) => {
+                if failure.is_unclear() {
+                    self.state.own_letters.ended(id);
+                } else {
+                    self.state.own_letters.not_ended(id);
+                }
+                let was_done = match end {
+                    LetterEnd::Retry => "it was sent again",
+                    LetterEnd::Drop => "it was dropped",
+                };
+                self.complain_of(&failure, was_done, &[Context::DeadLetters, Context::List]);
+            }
         }
     }
 
-    /// Somebody else has dealt with it meanwhile.
-    fn letter_gone(&mut self, id: &str) {
+    /// Sends a letter again or drops it, once.
+    pub(super) fn end_letter(&mut self, id: LetterId, end: LetterEnd) {
+        if self.state.own_letters.begin(&id) {
+            self.effects.push(Effect::EndLetter { id, end });
+        } else {
+            self.state
+                .tell(Tone::Info, "It is being dealt with already");
+        }
+    }
+
+    /// It was dealt with meanwhile: from here, or by somebody else.
+    fn letter_gone(&mut self, id: &LetterId) {
         self.reached();
-        self.take_letter_away(id);
-        let words = "It is not there any more: somebody else has sent it again or dropped it";
+        self.take_letter_away(&id.to_string());
+        let words = if self.state.own_letters.is_own(id) {
+            "It is gone already: it was sent again or dropped from here"
+        } else {
+            "It is not there any more: somebody else has sent it again or dropped it"
+        };
         self.state.tell(Tone::Warning, words);
     }
 

@@ -7,15 +7,16 @@ use airside_common::flight::{FlightId, FlightStatus};
 
 use super::keys::moves;
 use super::{Flow, Step};
-use crate::dates;
-use crate::keymap::Command;
+use crate::keymap::{Command, Context};
 use crate::store::action::{Failure, FailureKind};
 use crate::store::effect::Effect;
 use crate::store::layer::Layer;
+use crate::store::list::ListCursor;
 use crate::store::screen::Loading;
 use crate::store::screen::flight_change::{
-    FlightBooking, FlightChange, FlightEdit, FlightPlan, several,
+    FlightBooking, FlightChange, FlightEdit, FlightPlan, Progress, several,
 };
+use crate::store::screen::flights::name_of;
 use crate::store::state::Tone;
 use crate::views;
 
@@ -76,6 +77,7 @@ impl Step<'_> {
     fn ask_flight_bookings(&mut self, change: &mut FlightChange, cursor: Option<String>) {
         if cursor.is_none() {
             change.bookings.clear();
+            change.list = ListCursor::default();
         }
         let request = self.state.next_request();
         change.bookings.loading = Loading::Awaited(request);
@@ -94,18 +96,29 @@ impl Step<'_> {
         }
         match command {
             Command::Back => return Flow::Close,
-            Command::Refresh if !change.sending => self.ask_flight_bookings(change, None),
-            Command::Confirm if change.sending => {}
+            Command::Refresh if matches!(change.progress, Progress::Sending(_)) => {}
+            Command::Refresh => {
+                let (request, flight) = (self.state.next_request(), change.flight.id);
+                change.progress = Progress::Reading(request);
+                self.effects.push(Effect::Flight { request, flight });
+            }
+            Command::Confirm if change.progress != Progress::Open => {}
             Command::Confirm if change.bookings.loading != Loading::No => {
                 let words = "The bookings that it touches are not all here yet";
                 self.state.tell(Tone::Info, words);
             }
             Command::Confirm => {
-                change.sending = true;
+                let request = self.state.next_request();
+                change.progress = Progress::Sending(request);
                 let (flight, version) = (change.flight.id, change.flight.version);
                 self.effects.push(match &change.plan {
-                    FlightPlan::Cancel => Effect::CancelFlight { flight, version },
+                    FlightPlan::Cancel => Effect::CancelFlight {
+                        request,
+                        flight,
+                        version,
+                    },
                     FlightPlan::Change(patch) => Effect::PatchFlight {
+                        request,
                         flight,
                         version,
                         patch: patch.clone(),
@@ -113,7 +126,12 @@ impl Step<'_> {
                 });
             }
             Command::Accept => {
-                let words = "y does it; Esc leaves the flight as it is";
+                let does = [
+                    (Command::Confirm, "does it"),
+                    (Command::Back, "leaves the flight as it is"),
+                ];
+                let contexts = [Context::FlightChange, Context::List];
+                let words = self.state.keymap.hint(&contexts, &does);
                 self.state.tell(Tone::Info, words);
             }
             _ => {}
@@ -159,57 +177,49 @@ impl Step<'_> {
         }
     }
 
-    pub(super) fn flight_patched(
+    /// The answer to a yes. What was asked about since then, also of the same flight, is left alone.
+    pub(super) fn flight_done(
         &mut self,
-        flight: FlightId,
-        result: Result<Box<Flight>, Failure>,
-    ) {
-        self.flight_done(flight, result, "changed");
-    }
-
-    pub(super) fn flight_cancelled(
-        &mut self,
-        flight: FlightId,
-        result: Result<Box<Flight>, Failure>,
-    ) {
-        self.flight_done(flight, result, "cancelled");
-    }
-
-    fn flight_done(
-        &mut self,
+        request: u64,
         flight: FlightId,
         result: Result<Box<Flight>, Failure>,
         done: &'static str,
     ) {
-        let taken = self.take_flight_change(|c| c.flight.id == flight && c.sending);
+        let taken = self.take_flight_change(|c| c.progress == Progress::Sending(request));
         match result {
             Ok(now) => {
-                let told = taken.map_or_else(String::new, |(_, change)| told(&change));
-                self.close_flight_edit(flight);
+                let told = taken.as_ref().map_or_else(String::new, |(_, c)| told(c));
+                if let Some((at, change)) = taken {
+                    self.close_edit_of(at, &change);
+                }
                 self.put_flight(&now);
                 self.reached();
                 let name = name_of(&now);
                 self.state.tell(Tone::Good, format!("{name} {done}{told}"));
             }
             Err(failure) if failure.is(Code::StaleVersion) => {
+                let request = self.state.next_request();
                 if let Some((at, mut change)) = taken {
                     change.notice = Some("It was changed meanwhile …".to_owned());
+                    change.progress = Progress::Reading(request);
                     self.state.layers.insert(at, Layer::FlightChange(change));
                 } else {
                     let words = format!("Not {done}: it was changed meanwhile");
                     self.state.tell(Tone::Warning, words);
                 }
                 self.reached();
-                self.effects.push(Effect::Flight { flight });
+                self.effects.push(Effect::Flight { request, flight });
             }
             Err(failure) => {
-                let why = &failure.words;
-                let words = match failure.kind {
-                    // The request may have arrived. Its version sees to it that it is done once.
-                    FailureKind::Offline => {
-                        format!("Whether it is {done} is not known: {why}. Ask again to find out")
-                    }
-                    _ => format!("Not {done}: {why}"),
+                let words = if failure.is_unclear() {
+                    let name = match &taken {
+                        Some((_, change)) => name_of(&change.flight),
+                        None => "the flight".to_owned(),
+                    };
+                    let shows = self.reading_shows_it(&[Context::FlightChange, Context::List]);
+                    failure.words_on(&format!("{name} was {done}"), &shows)
+                } else {
+                    format!("Not {done}: {}", failure.words)
                 };
                 if let Some((at, change)) = taken {
                     self.not_done(at, change, &failure, &words);
@@ -232,21 +242,26 @@ impl Step<'_> {
     ) {
         let problem = failure.problem.as_ref();
         let errors = problem.map_or(&[][..], |problem| problem.errors.as_slice());
-        if let Some(Layer::FlightEdit(edit)) = self.state.layers.get_mut(at.wrapping_sub(1))
-            && !errors.is_empty()
+        if !errors.is_empty()
+            && let Some(edit) = self.edit_of(at, &change)
         {
             edit.reason = Some(failure.words.clone());
             edit.blame(errors);
             return;
         }
-        change.sending = false;
+        change.progress = Progress::Open;
         change.notice = Some(words.to_owned());
         self.state.layers.insert(at, Layer::FlightChange(change));
     }
 
-    /// As it is after somebody else's change: the question is asked again.
-    pub(super) fn flight_read(&mut self, flight: FlightId, result: Result<Box<Flight>, Failure>) {
-        let taken = self.take_flight_change(|c| c.flight.id == flight && c.sending);
+    /// As it is now: the question is asked again.
+    pub(super) fn flight_read(
+        &mut self,
+        request: u64,
+        flight: FlightId,
+        result: Result<Box<Flight>, Failure>,
+    ) {
+        let taken = self.take_flight_change(|c| c.progress == Progress::Reading(request));
         match result {
             Ok(now) => {
                 self.put_flight(&now);
@@ -258,19 +273,16 @@ impl Step<'_> {
                     }
                 }
                 if let Some((at, mut change)) = taken {
-                    change.sending = false;
-                    change.flight = *now;
-                    self.ask_about_change_again(at, change);
+                    change.progress = Progress::Open;
+                    self.ask_about_change_again(at, change, *now);
                 }
                 self.reached();
             }
             Err(failure) => {
                 if let Some((at, mut change)) = taken {
-                    change.sending = false;
+                    change.progress = Progress::Open;
                     let why = &failure.words;
-                    change.notice = Some(format!(
-                        "It was changed meanwhile; how, is not known: {why}"
-                    ));
+                    change.notice = Some(format!("What it is now is not known: {why}"));
                     self.state.layers.insert(at, Layer::FlightChange(change));
                 }
                 self.complain(&failure);
@@ -278,8 +290,19 @@ impl Step<'_> {
         }
     }
 
-    /// Asks anew about a flight that somebody else has changed, where there is still something to be done.
-    fn ask_about_change_again(&mut self, at: usize, mut change: Box<FlightChange>) {
+    /// Asks anew about a flight, as it is now, where there is still something to be done. Of what was asked for only what
+    /// was entered here is asked for again: the rest stays as somebody else has made it.
+    fn ask_about_change_again(&mut self, at: usize, mut change: Box<FlightChange>, now: Flight) {
+        if matches!(change.plan, FlightPlan::Change(_)) {
+            let Some(patch) = self.edit_of(at, &change).and_then(FlightEdit::patch) else {
+                let words = "It was changed meanwhile: look at what is entered";
+                self.state.tell(Tone::Warning, words);
+                return;
+            };
+            change.plan = FlightPlan::Change(Box::new(patch));
+        }
+        let is_changed = change.flight.version != now.version;
+        change.flight = now;
         let name = name_of(&change.flight);
         let done = if change.flight.status == FlightStatus::Cancelled {
             Some("is cancelled already")
@@ -289,19 +312,34 @@ impl Step<'_> {
             None
         };
         if let Some(words) = done {
-            self.close_flight_edit(change.flight.id);
+            self.close_edit_of(at, &change);
             self.state.tell(Tone::Warning, format!("{name} {words}"));
             return;
         }
-        change.notice = Some("It was changed meanwhile: this is what it is now".to_owned());
+        change.notice = Some(if is_changed {
+            "It was changed meanwhile: this is what it is now".to_owned()
+        } else {
+            "It is as it was".to_owned()
+        });
         self.ask_flight_bookings(&mut change, None);
         self.state.layers.insert(at, Layer::FlightChange(change));
     }
 
-    fn close_flight_edit(&mut self, flight: FlightId) {
-        self.state
-            .layers
-            .retain(|layer| !matches!(layer, Layer::FlightEdit(edit) if edit.flight.id == flight));
+    /// The entry that a question was asked from, which stands below the question's place.
+    fn edit_of(&mut self, at: usize, change: &FlightChange) -> Option<&mut FlightEdit> {
+        if change.plan == FlightPlan::Cancel {
+            return None;
+        }
+        match self.state.layers.get_mut(at.checked_sub(1)?)? {
+            Layer::FlightEdit(edit) if edit.flight.id == change.flight.id => Some(edit),
+            _ => None,
+        }
+    }
+
+    fn close_edit_of(&mut self, at: usize, change: &FlightChange) {
+        if self.edit_of(at, change).is_some() {
+            self.state.layers.remove(at - 1);
+        }
     }
 
     /// Takes the question out that an answer belongs to.
@@ -317,12 +355,6 @@ impl Step<'_> {
             _ => None,
         }
     }
-}
-
-/// `UA1 WE 25NOV`.
-fn name_of(flight: &Flight) -> String {
-    let date = dates::with_weekday(flight.departure.date());
-    format!("{}{} {date}", flight.carrier, flight.number)
 }
 
 /// Who hears of what was done.

@@ -140,15 +140,8 @@ impl Step<'_> {
                 self.state
                     .layers
                     .retain(|layer| !matches!(layer, Layer::FlightForm(_)));
-                self.state.tell(
-                    Tone::Good,
-                    format!(
-                        "{}{} {} created",
-                        flight.carrier,
-                        flight.number,
-                        dates::with_weekday(flight.departure.date())
-                    ),
-                );
+                let words = format!("{} created", flights::name_of(&flight));
+                self.state.tell(Tone::Good, words);
                 self.put_flight(&flight);
             }
             Err(failure) => {
@@ -156,7 +149,7 @@ impl Step<'_> {
                 for layer in &mut self.state.layers {
                     if let Layer::FlightForm(form) = layer {
                         form.sending = false;
-                        form.reason = Some(failure.words.clone());
+                        form.reason = Some(failure.words_on("it was created", ""));
                         if let Some(problem) = &failure.problem {
                             form.form.blame(&problem.errors);
                         }

@@ -84,7 +84,9 @@ impl Step<'_> {
             Flow::Close => {
                 if self.state.layers.is_empty() {
                     self.state.layers.push(layer);
-                    self.state.tell(Tone::Info, "Ctrl-Q leaves the console");
+                    let leaves = [(Command::Quit, "leaves the console")];
+                    let words = self.state.keymap.hint(&self.state.contexts(), &leaves);
+                    self.state.tell(Tone::Info, words);
                 }
             }
             Flow::Open(above) => {

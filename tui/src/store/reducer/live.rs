@@ -4,6 +4,7 @@ use airside_common::api::events::{BookingChanged, SeatsChanged};
 use airside_common::flight::FlightStatus;
 
 use super::Step;
+use crate::keymap::Command;
 use crate::store::action::{FailureKind, Live, News};
 use crate::store::effect::Effect;
 use crate::store::layer::Layer;
@@ -144,7 +145,13 @@ impl Step<'_> {
         if let (true, Some(name)) = (changed, name) {
             let words = match seats.status {
                 FlightStatus::Cancelled => format!("{name} was cancelled"),
-                FlightStatus::Scheduled => format!("{name} has changed: F5 reads it anew"),
+                FlightStatus::Scheduled => {
+                    let reads = [(Command::Refresh, "reads it anew")];
+                    match state.keymap.hint(&state.contexts(), &reads).as_str() {
+                        "" => format!("{name} has changed"),
+                        reads => format!("{name} has changed: {reads}"),
+                    }
+                }
             };
             state.tell(Tone::Warning, words);
         }

@@ -10,6 +10,7 @@ use crate::store::effect::Effect;
 use crate::store::layer::Layer;
 use crate::store::ledger::Ledger;
 use crate::store::queues::QueueState;
+use crate::store::screen::dead_letters::OwnLetters;
 use crate::store::screen::login::{Login, Phase};
 use crate::store::screen::question::{Question, Then};
 use crate::store::screen::search::Search;
@@ -123,6 +124,7 @@ impl Step<'_> {
             self.state.airports.clear();
             self.state.sent.clear();
             self.state.queues = QueueState::after(self.state.requests);
+            self.state.own_letters = OwnLetters::default();
         }
         self.state
             .layers
@@ -182,6 +184,7 @@ impl Step<'_> {
         self.state.session = None;
         self.state.sent.clear();
         self.state.queues = QueueState::after(self.state.requests);
+        self.state.own_letters = OwnLetters::default();
         self.state.demo = false;
         let login = Login::new(&self.state.server, "", None);
         self.state.layers = vec![Layer::Login(Box::new(login))];

@@ -48,11 +48,13 @@ impl Step<'_> {
         };
         let (area, shape) = (views::form_area(layer, body), views::form_shape(layer));
         if let Some(form) = layer.form_mut() {
-            if let Some(field) = form::field_at(form, area, shape, at)
-                && field != form.focus
-            {
-                form.settle();
-                form.focus = field;
+            match form::field_at(form, area, shape, at) {
+                Some(field) if field == form.focus => form.unselect(),
+                Some(field) => {
+                    form.settle();
+                    form.enter(field);
+                }
+                None => {}
             }
             return;
         }

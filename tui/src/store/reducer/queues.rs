@@ -14,7 +14,7 @@ use super::keys::moves;
 use super::{Flow, Step, lift};
 use crate::dates;
 use crate::keymap::{Command, Context};
-use crate::store::action::{Failure, FailureKind};
+use crate::store::action::Failure;
 use crate::store::effect::Effect;
 use crate::store::layer::Layer;
 use crate::store::operation::Reference;
@@ -400,7 +400,7 @@ impl Step<'_> {
                 let words = format!("Nothing is to be done on queue {queue} now");
                 self.state.tell(Tone::Info, words);
             }
-            Err(failure) if failure.kind == FailureKind::Offline => {
+            Err(failure) if failure.is_unclear() => {
                 self.failed(&failure);
                 // What is shown of the queue says so, once it can be read.
                 self.reread_queues(|view| view.number == queue);
@@ -432,7 +432,7 @@ impl Step<'_> {
                     self.take_next(item.queue);
                 }
             }
-            Err(failure) if failure.kind == FailureKind::Offline => {
+            Err(failure) if failure.is_unclear() => {
                 self.failed(&failure);
                 let words = "No answer: it may be done or not; the same key again does no harm";
                 self.state.tell(Tone::Error, words);
@@ -528,7 +528,7 @@ impl Step<'_> {
             let rest = form.form.blame(errors);
             if errors.is_empty() || !rest.is_empty() {
                 let first = rest.first().map(|error| error.message.clone());
-                form.reason = Some(first.unwrap_or_else(|| failure.words.clone()));
+                form.reason = Some(first.unwrap_or_else(|| failure.words_on("it was done", "")));
             }
             self.failed(failure);
         } else {

@@ -333,7 +333,7 @@ pub(super) fn refusal(problem: &Problem) -> String {
 }
 
 /// `UA101 WE 25NOV JFK-LAX`
-fn in_words(segment: &Segment) -> String {
+pub(super) fn in_words(segment: &Segment) -> String {
     format!(
         "{}{} {} {}-{}",
         segment.carrier,

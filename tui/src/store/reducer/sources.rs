@@ -7,7 +7,7 @@ use airside_common::ingest::SourceName;
 
 use super::keys::moves;
 use super::{Flow, Step};
-use crate::keymap::Command;
+use crate::keymap::{Command, Context};
 use crate::store::action::Failure;
 use crate::store::effect::Effect;
 use crate::store::layer::Layer;
@@ -164,17 +164,20 @@ impl Step<'_> {
                 ask_at_once(sources);
             }
         }
+        let words = match change {
+            SourceChange::Pause => "is paused",
+            SourceChange::Resume => "is looked at again",
+            SourceChange::Poll => "is looked at now",
+        };
+        let words = format!("{name} {words}");
         match result {
             Ok(_) => {
                 self.reached();
-                let words = match change {
-                    SourceChange::Pause => "is paused",
-                    SourceChange::Resume => "is looked at again",
-                    SourceChange::Poll => "is looked at now",
-                };
-                self.state.tell(Tone::Good, format!("{name} {words}"));
+                self.state.tell(Tone::Good, words);
             }
-            Err(failure) => self.complain(&failure),
+            Err(failure) => {
+                self.complain_of(&failure, &words, &[Context::Sources, Context::List]);
+            }
         }
     }
 }

@@ -8,7 +8,7 @@ use airside_common::upload::UploadId;
 use super::keys::moves;
 use super::{Flow, Step};
 use crate::effects::paths::Completion;
-use crate::keymap::Command;
+use crate::keymap::{Command, Context};
 use crate::store::action::Failure;
 use crate::store::effect::Effect;
 use crate::store::layer::Layer;
@@ -41,7 +41,12 @@ impl Step<'_> {
             Command::New if uploads.sending.is_some() => {
                 self.state.tell(Tone::Info, "A file is on its way already");
             }
-            Command::New => return Flow::Open(Layer::UploadForm(Box::new(UploadForm::new()))),
+            Command::New => {
+                let completes = [(Command::NextField, "completes")];
+                let completes = self.state.keymap.hint(&[Context::Form], &completes);
+                let form = UploadForm::new(&completes);
+                return Flow::Open(Layer::UploadForm(Box::new(form)));
+            }
             Command::Accept => {
                 if let Some(upload) = uploads.pages.selected().cloned() {
                     return Flow::Open(self.open_upload(upload));

@@ -42,6 +42,43 @@ pub(crate) enum LetterEnd {
     Drop,
 }
 
+/// The letters that were sent again or dropped from here.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct OwnLetters {
+    underway: Vec<LetterId>,
+    /// Those that are gone by it, as far as is known.
+    ended: Vec<LetterId>,
+}
+
+impl OwnLetters {
+    /// Whether a letter can be asked for: not while an answer about it is awaited.
+    pub(crate) fn begin(&mut self, id: &LetterId) -> bool {
+        let is_new = !self.underway.contains(id);
+        if is_new {
+            self.underway.push(id.clone());
+        }
+        is_new
+    }
+
+    /// What was asked for is done, or may be.
+    pub(crate) fn ended(&mut self, id: &LetterId) {
+        self.not_ended(id);
+        if !self.ended.contains(id) {
+            self.ended.push(id.clone());
+        }
+    }
+
+    /// What was asked for is not done.
+    pub(crate) fn not_ended(&mut self, id: &LetterId) {
+        self.underway.retain(|other| other != id);
+    }
+
+    /// Whether a letter that is gone was ended from here, or may have been.
+    pub(crate) fn is_own(&self, id: &LetterId) -> bool {
+        self.ended.contains(id) || self.underway.contains(id)
+    }
+}
+
 /// The list.
 pub(crate) type DeadLetters = Paged<DeadLetter>;
 

@@ -13,7 +13,7 @@ use airside_common::user::Office;
 use jiff::Span;
 
 use super::Loading;
-use super::flights::{cabin_label, cabin_name};
+use super::flights::{cabin_label, cabin_name, seats};
 use crate::dates;
 use crate::store::form::{Field, Form};
 use crate::store::list::ListCursor;
@@ -59,12 +59,12 @@ impl FlightEdit {
         ];
         for (at, cabin) in Cabin::ALL.into_iter().enumerate() {
             let now = cabin_of(&flight, cabin);
-            let seats = now.and_then(|c| c.capacity);
-            let seats = seats.map_or_else(String::new, |seats| seats.to_string());
+            let capacity = now.and_then(|c| c.capacity);
+            let capacity = capacity.map_or_else(String::new, |seats| seats.to_string());
             let fare = now.map_or_else(String::new, |c| c.fare.amount());
             let sold = now.and_then(|c| c.sold).unwrap_or_default();
             let name = cabin_name(cabin, "capacity");
-            fields.push(Field::text(&name, cabin_label(cabin), 3 + at, 5, &seats));
+            fields.push(Field::text(&name, cabin_label(cabin), 3 + at, 5, &capacity));
             let name = cabin_name(cabin, "fare");
             let label = format!("seats, fare {}", currency_of(&flight).code());
             fields.push(
@@ -102,10 +102,11 @@ impl FlightEdit {
             if now.is_none() && is_empty {
                 continue;
             }
-            let capacity = form.parse(&seats_name, |text| {
-                let seats = text.parse::<u32>().ok().filter(|n| (1..=900).contains(n));
-                seats
-                    .ok_or_else(|| ParseError::new("seats: 1 to 900; a cabin cannot be taken away"))
+            let capacity = form.parse(&seats_name, |text| match now {
+                Some(_) if text.is_empty() || text == "0" => {
+                    Err(ParseError::new("a cabin cannot be taken away"))
+                }
+                _ => seats(text),
             });
             let fare = form.parse(&fare_name, |text| Money::parse(text, currency));
             let (Some(capacity), Some(fare)) = (capacity, fare) else {
@@ -142,8 +143,10 @@ impl FlightEdit {
     pub(crate) fn rebase(&mut self, flight: Flight) {
         let before = Self::new(self.flight.clone()).form;
         let after = Self::new(flight.clone()).form;
+        let currency = currency_of(&self.flight);
         for (field, now) in before.fields.iter().zip(&after.fields) {
-            if self.form.content(&field.name) == field.content() {
+            let entered = self.form.content(&field.name);
+            if is_same(&field.name, entered, field.content(), currency) {
                 self.form.set(&field.name, now.content());
             }
         }
@@ -180,6 +183,23 @@ impl FlightEdit {
     }
 }
 
+/// Whether two entries of a field mean the same: `0800` and `08:00`, `100` and `100.00`.
+fn is_same(field: &str, one: &str, other: &str, currency: Currency) -> bool {
+    if one.eq_ignore_ascii_case(other) {
+        return true;
+    }
+    match field.rsplit('.').next() {
+        Some("departure" | "arrival") => {
+            matches!((clock(one), clock(other)), (Ok(one), Ok(other)) if one == other)
+        }
+        Some("fare") => {
+            let fare = |text| Money::parse(text, currency);
+            matches!((fare(one), fare(other)), (Ok(one), Ok(other)) if one == other)
+        }
+        _ => false,
+    }
+}
+
 fn cabin_of(flight: &Flight, cabin: Cabin) -> Option<&CabinState> {
     flight.cabins.iter().find(|state| state.cabin == cabin)
 }
@@ -198,6 +218,17 @@ pub(crate) enum FlightPlan {
     Change(Box<PatchFlight>),
 }
 
+/// How far the question has come; a request by its number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// It waits for yes or no.
+    Open,
+    /// The answer is yes, and the server has it.
+    Sending(u64),
+    /// The flight is read anew, and it is asked again afterwards.
+    Reading(u64),
+}
+
 /// The question before it is done, with the bookings that it touches.
 #[derive(Debug, Clone)]
 pub(crate) struct FlightChange {
@@ -206,8 +237,7 @@ pub(crate) struct FlightChange {
     pub(crate) plan: FlightPlan,
     pub(crate) bookings: FlightBookings,
     pub(crate) list: ListCursor,
-    /// The answer is yes, and the server has it.
-    pub(crate) sending: bool,
+    pub(crate) progress: Progress,
     /// What happened since the question was asked.
     pub(crate) notice: Option<String>,
 }
@@ -219,7 +249,7 @@ impl FlightChange {
             plan,
             bookings: FlightBookings::new(),
             list: ListCursor::default(),
-            sending: false,
+            progress: Progress::Open,
             notice: None,
         }
     }

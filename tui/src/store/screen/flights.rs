@@ -83,6 +83,18 @@ pub(crate) struct FlightForm {
     pub(crate) sending: bool,
 }
 
+/// `UA1 WE 25NOV`.
+pub(crate) fn name_of(flight: &Flight) -> String {
+    let date = dates::with_weekday(flight.departure.date());
+    format!("{}{} {date}", flight.carrier, flight.number)
+}
+
+/// The seats of a cabin.
+pub(super) fn seats(text: &str) -> Result<u32, ParseError> {
+    let seats = text.parse().ok().filter(|seats| (1..=900).contains(seats));
+    seats.ok_or_else(|| ParseError::new("seats: 1 to 900"))
+}
+
 /// The name of a field of a cabin.
 pub(super) fn cabin_name(cabin: Cabin, name: &str) -> String {
     format!("{}.{name}", cabin.word())
@@ -160,12 +172,7 @@ impl FlightForm {
             if form.content(&capacity_name).is_empty() {
                 continue;
             }
-            let capacity = form.parse(&capacity_name, |text| {
-                text.parse::<u32>()
-                    .ok()
-                    .filter(|n| (1..=900).contains(n))
-                    .ok_or_else(|| ParseError::new("seats: 1 to 900"))
-            });
+            let capacity = form.parse(&capacity_name, seats);
             let fare = form.parse(&cabin_name(cabin, "fare"), |text| {
                 Money::parse(text, Currency::USD)
             });

@@ -83,10 +83,11 @@ const FORMATS: [&str; 4] = ["by its first line", "airside", "prototype", "ssim"]
 const RUNS: [&str; 2] = ["merge it", "dry run"];
 
 impl UploadForm {
-    pub(crate) fn new() -> Self {
+    /// With a hint at the path, of which key completes it.
+    pub(crate) fn new(completes: &str) -> Self {
         Self {
             form: Form::new(vec![
-                Field::text("path", "File", 0, 44, "").hint("Tab completes"),
+                Field::text("path", "File", 0, 44, "").hint(completes),
                 Field::choice("dry_run", "Do", 1, &RUNS, 0),
                 Field::choice("format", "Format", 2, &FORMATS, 0),
                 Field::text("fares", "Fares", 3, 24, "").hint("for SSIM: 199, business=899"),

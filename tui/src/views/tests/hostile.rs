@@ -10,7 +10,7 @@ use airside_common::text::is_control;
 use airside_common::time::Instant;
 use proptest::prelude::*;
 
-use crate::store::action::{Event, Failure, FailureKind};
+use crate::store::action::{Event, Failure, FailureKind, Outcome};
 use crate::store::queues::QueueAnswer;
 use crate::trial::desk::Desk;
 use crate::trial::specimens::{
@@ -48,6 +48,7 @@ fn text() -> impl Strategy<Value = String> {
 fn failure(words: &str) -> Failure {
     Failure {
         kind: FailureKind::Offline,
+        outcome: Outcome::Unclear,
         words: words.to_owned(),
         problem: None,
     }
@@ -165,10 +166,12 @@ fn screens(text: &str) -> Vec<(&'static str, Desk)> {
     let mut wrong = no.clone();
     wrong.errors[0].field = "departure".to_owned();
     edit.happens(Event::FlightPatched {
+        request: edit.state.requests,
         flight,
         result: Err(refused(&wrong)),
     });
     touched.happens(Event::FlightPatched {
+        request: touched.state.requests,
         flight,
         result: Err(failure(text)),
     });

@@ -6,6 +6,7 @@ use rstest::rstest;
 use unicode_width::UnicodeWidthStr;
 
 use super::scenes;
+use crate::keymap::Command;
 use crate::trial::desk::{Desk, text_of};
 use crate::trial::specimens::{booking, direct, passenger};
 use crate::views;
@@ -46,6 +47,25 @@ fn no_size_is_too_small(#[case] run: std::ops::RangeInclusive<u16>, #[case] othe
                 let text = text_of(buffer);
                 let wrong = if useful { "Too small" } else { "A" };
                 assert!(!text.contains(wrong), "{name} at {width}x{height}: {text}");
+            }
+        }
+    }
+}
+
+/// Where there is not room for all keys, the way out and the help are still told.
+#[test]
+fn the_footer_tells_the_way_out_and_the_help_at_every_width() {
+    for (name, desk) in scenes::all() {
+        let contexts = desk.state.contexts();
+        for width in [40, 60, 80, 100] {
+            let screen = desk.screen(width, 24);
+            let footer = screen.lines().last().unwrap();
+            for command in [Command::Back, Command::Help] {
+                let key = desk.state.keymap.key_of(command, &contexts).unwrap();
+                assert!(
+                    footer.contains(&format!(" {key} ")),
+                    "{command:?} of {name} at {width}: {footer}"
+                );
             }
         }
     }

@@ -5,6 +5,7 @@ use rstest::rstest;
 
 use super::scenes;
 use crate::theme::Theme;
+use crate::trial::desk::Desk;
 
 /// Scenes in which something is chosen.
 const CHOSEN: [&str; 9] = [
@@ -65,4 +66,24 @@ fn no_theme_paints_the_background() {
             }
         }
     }
+}
+
+#[rstest]
+#[case(Theme::Dark)]
+#[case(Theme::Light)]
+#[case(Theme::HighContrast)]
+#[case(Theme::Plain)]
+fn what_is_typed_over_is_reversed_in_every_theme(#[case] theme: Theme) {
+    let mut desk = Desk::admin();
+    desk.state.theme = theme;
+    desk.types("<f4>/");
+    let reversed = |desk: &Desk| {
+        let buffer = desk.buffer(80, 24);
+        let below = buffer.content[80..].iter();
+        let cells = below.filter(|cell| cell.modifier.contains(Modifier::REVERSED));
+        cells.map(ratatui::buffer::Cell::symbol).collect::<String>()
+    };
+    assert_eq!(reversed(&desk), "24NOV");
+    desk.types("<end>");
+    assert_eq!(reversed(&desk), "");
 }

@@ -9,9 +9,13 @@ use crate::store::layer::Layer;
 use crate::store::screen::dead_letters::{DeadLetters, LetterEnd, LetterId};
 use crate::store::state::Tone;
 use crate::trial::desk::Desk;
-use crate::trial::specimens::{letter, letter_detail, logged_out, offline, problem, refused};
+use crate::trial::specimens::{
+    broken, letter, letter_detail, logged_out, offline, problem, refused,
+};
 
 const GONE: &str = "It is not there any more: somebody else has sent it again or dropped it";
+
+const OWN: &str = "It is gone already: it was sent again or dropped from here";
 
 fn list(desk: &Desk) -> &DeadLetters {
     let found = desk.state.layers.iter().find_map(|layer| match layer {
@@ -217,6 +221,41 @@ fn one_that_is_gone_meanwhile_is_told_and_taken_out() {
     assert_eq!(desk.layers(), ["Search", "Dead letters"]);
     assert_eq!(ids(&desk), ["1"]);
     assert_eq!(desk.message(), Some((Tone::Warning, GONE)));
+}
+
+#[test]
+fn nobody_else_is_blamed_for_what_was_done_from_here() {
+    let mut desk = listed();
+    desk.types("<enter>xy");
+    // It is asked for once.
+    assert_eq!(desk.types("xy"), []);
+    desk.happens(Event::DeadLetter {
+        id: id(3),
+        result: Err(not_found()),
+    });
+    assert_eq!(desk.message(), Some((Tone::Warning, OWN)));
+    ended(&mut desk, 3, LetterEnd::Drop, Ok(()));
+    assert_eq!(desk.message(), Some((Tone::Good, "It is dropped")));
+    // A list that was read before may have it still.
+    reads(&mut desk, vec![letter(3), letter(2)], None);
+    desk.types("r");
+    reads(&mut desk, vec![letter(3), letter(2)], None);
+    desk.types("<home>ty");
+    ended(&mut desk, 3, LetterEnd::Retry, Err(not_found()));
+    assert_eq!(desk.message(), Some((Tone::Warning, OWN)));
+}
+
+#[test]
+fn what_may_have_been_done_is_told_so_and_is_done_from_here() {
+    let mut desk = listed();
+    desk.types("ty");
+    ended(&mut desk, 3, LetterEnd::Retry, Err(broken()));
+    let words = "It is not known whether it was sent again; F5 shows it: the connection broke: it took too long";
+    assert_eq!(desk.message(), Some((Tone::Error, words)));
+    assert_eq!(ids(&desk), ["3", "2", "1"]);
+    desk.types("ty");
+    ended(&mut desk, 3, LetterEnd::Retry, Err(not_found()));
+    assert_eq!(desk.message(), Some((Tone::Warning, OWN)));
 }
 
 #[test]

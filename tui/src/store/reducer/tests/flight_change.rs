@@ -7,14 +7,15 @@ use airside_common::booking::{BookingStatus, SegmentStatus};
 use airside_common::flight::{Cabin, FlightStatus};
 use rstest::rstest;
 
+use crate::keymap::Keymap;
 use crate::store::action::{Event, Failure};
 use crate::store::effect::Effect;
 use crate::store::layer::Layer;
-use crate::store::screen::flight_change::FlightChange;
+use crate::store::screen::flight_change::{FlightChange, Progress};
 use crate::store::state::Tone;
 use crate::trial::desk::Desk;
 use crate::trial::specimens::{
-    booking, direct, flight, logged_out, offline, passenger, problem, refused, usd,
+    booking, broken, direct, flight, logged_out, offline, passenger, problem, refused, usd,
 };
 
 /// The list with two flights.
@@ -56,6 +57,7 @@ fn page(desk: &mut Desk, result: Result<Vec<Booking>, Failure>, next: Option<&st
 
 fn patched(desk: &mut Desk, result: Result<Flight, Failure>) -> Vec<Effect> {
     desk.happens(Event::FlightPatched {
+        request: desk.state.requests,
         flight: flight(101).id,
         result: result.map(Box::new),
     })
@@ -63,6 +65,7 @@ fn patched(desk: &mut Desk, result: Result<Flight, Failure>) -> Vec<Effect> {
 
 fn read(desk: &mut Desk, result: Result<Flight, Failure>) -> Vec<Effect> {
     desk.happens(Event::Flight {
+        request: desk.state.requests,
         flight: flight(101).id,
         result: result.map(Box::new),
     })
@@ -291,6 +294,7 @@ fn a_flight_that_was_changed_meanwhile_is_shown_and_asked_about_again() {
     assert_eq!(
         effects,
         [Effect::Flight {
+            request: desk.state.requests,
             flight: flight(101).id
         }]
     );
@@ -329,6 +333,59 @@ fn a_flight_that_was_changed_meanwhile_is_shown_and_asked_about_again() {
         (desk.field("departure"), desk.field("aircraft")),
         ("0915", "739")
     );
+}
+
+#[test]
+fn what_somebody_else_has_changed_of_a_cabin_is_not_written_back() {
+    let mut desk = listed();
+    // The fare is typed anew, and is what it was.
+    desk.types("e<backtab><ctrl-u>100<backtab><ctrl-u>160<enter>");
+    page(&mut desk, Ok(Vec::new()), None);
+    let effects = desk.types("y");
+    let cabin = |effects: &[Effect]| patch(effects).cabins.clone().unwrap()[0].clone();
+    assert_eq!(
+        (cabin(&effects).capacity, cabin(&effects).fare),
+        (160, usd(100))
+    );
+    patched(&mut desk, Err(stale()));
+    let mut now = flight(101);
+    (now.version, now.cabins[0].fare) = (4, usd(120));
+    read(&mut desk, Ok(now));
+    page(&mut desk, Ok(Vec::new()), None);
+    let screen = desk.screen(80, 24);
+    let line = "150 seats, 120.00 USD → 160 seats, 120.00 USD";
+    assert!(screen.contains(line), "{screen}");
+    let effects = desk.types("y");
+    assert_eq!(
+        (cabin(&effects).capacity, cabin(&effects).fare),
+        (160, usd(120))
+    );
+}
+
+#[test]
+fn an_answer_closes_the_entry_that_it_is_for_and_no_newer_one() {
+    let mut desk = moved();
+    desk.types("y<esc><esc>");
+    let first = desk.state.requests;
+    desk.types("e<tab><tab><tab><ctrl-u>320<enter>");
+    page(&mut desk, Ok(Vec::new()), None);
+    desk.types("y");
+    let layers = ["Search", "Flights", "Change a flight", "What it touches"];
+    let mut now = flight(101);
+    now.version = 4;
+    now.departure = "2026-11-25T09:15:00-05:00".parse().unwrap();
+    desk.happens(Event::FlightPatched {
+        request: first,
+        flight: now.id,
+        result: Ok(Box::new(now)),
+    });
+    assert_eq!(desk.layers(), layers);
+    assert_eq!(desk.message(), Some((Tone::Good, "UA101 WE 25NOV changed")));
+    assert!(matches!(asked(&desk).progress, Progress::Sending(_)));
+    let mut now = flight(101);
+    (now.version, now.aircraft) = (5, "320".parse().unwrap());
+    patched(&mut desk, Ok(now));
+    assert_eq!(desk.layers(), ["Search", "Flights"]);
 }
 
 #[test]
@@ -371,9 +428,11 @@ fn a_flight_is_cancelled_once_its_bookings_are_known() {
     desk.types("x");
     page(&mut desk, Ok(vec![booked(1, 2, SegmentStatus::Hk)]), None);
     let id = flight(101).id;
+    let effects = desk.types("y");
     assert_eq!(
-        desk.types("y"),
+        effects,
         [Effect::CancelFlight {
+            request: desk.state.requests,
             flight: id,
             version: 3
         }]
@@ -381,6 +440,7 @@ fn a_flight_is_cancelled_once_its_bookings_are_known() {
     let mut gone = flight(101);
     (gone.status, gone.version) = (FlightStatus::Cancelled, 4);
     desk.happens(Event::FlightCancelled {
+        request: desk.state.requests,
         flight: id,
         result: Ok(Box::new(gone)),
     });
@@ -408,24 +468,70 @@ fn bookings_that_cannot_be_read_are_told_and_hold_up_nobody() {
         "{screen}"
     );
     let effects = desk.types("r");
+    assert!(matches!(&effects[..], [Effect::Flight { .. }]));
+    let effects = read(&mut desk, Ok(flight(101)));
     assert!(matches!(&effects[..], [Effect::FlightBookings { .. }]));
+    assert!(desk.screen(100, 24).contains("It is as it was"));
     page(&mut desk, Err(offline()), None);
     assert!(matches!(
         &desk.types("y")[..],
         [Effect::CancelFlight { .. }]
     ));
     desk.happens(Event::FlightCancelled {
+        request: desk.state.requests,
         flight: flight(101).id,
         result: Err(offline()),
     });
-    assert!(!asked(&desk).sending, "it may be tried again");
-    let screen = desk.screen(100, 24);
-    assert!(
-        screen.contains("Whether it is cancelled is not known"),
-        "{screen}"
+    assert_eq!(
+        asked(&desk).progress,
+        Progress::Open,
+        "it may be tried again"
     );
-    assert!(desk.screen(100, 24).contains("connection refused"));
+    let screen = desk.screen(100, 24);
+    let words = "Not cancelled: the server cannot be reached: connection refused";
+    assert!(screen.contains(words), "{screen}");
     assert!(matches!(desk.message(), Some((Tone::Error, _))));
+}
+
+#[rstest]
+#[case(broken(), "the connection broke: it took too long")]
+#[case(refused(&problem(Code::Unavailable, "the database is away")), "the database is away")]
+fn whether_it_was_done_is_not_known_where_no_answer_tells(
+    #[case] failure: Failure,
+    #[case] why: &str,
+) {
+    let mut desk = moved();
+    desk.types("y");
+    patched(&mut desk, Err(failure));
+    let words = format!("It is not known whether UA101 WE 25NOV was changed; F5 shows it: {why}");
+    assert_eq!(desk.message(), Some((Tone::Error, words.as_str())));
+    assert_eq!(asked(&desk).notice.as_deref(), Some(words.as_str()));
+    let effects = desk.types("<f5>");
+    assert!(matches!(&effects[..], [Effect::Flight { .. }]));
+    let mut now = flight(101);
+    now.departure = "2026-11-25T09:15:00-05:00".parse().unwrap();
+    read(&mut desk, Ok(now));
+    let words = "UA101 WE 25NOV is so already: it was changed meanwhile";
+    assert_eq!(desk.message(), Some((Tone::Warning, words)));
+}
+
+#[test]
+fn what_is_said_of_keys_follows_the_keymap() {
+    let mut desk = moved();
+    let rule = |key, run| {
+        format!("[[rule]]\non = '{key}'\nwhen = ['flight-change']\nrun = '{run}'\ndescribe = ''\n")
+    };
+    let text = ["f9", "f8", "f7"]
+        .into_iter()
+        .zip(["refresh", "confirm", "back"]);
+    let text: String = text.map(|(key, run)| rule(key, run)).collect();
+    desk.state.keymap = Keymap::with_user(&text).unwrap();
+    desk.types("<enter>");
+    let words = "F8 does it; F7 leaves the flight as it is";
+    assert_eq!(desk.message(), Some((Tone::Info, words)));
+    desk.types("y");
+    patched(&mut desk, Err(broken()));
+    assert!(desk.message().unwrap().1.contains("; F9 shows it:"));
 }
 
 #[test]
@@ -482,4 +588,16 @@ fn many_bookings_are_read_to_a_bound() {
     desk.types("<end>");
     let last = asked(&desk).bookings.items[49].locator.to_string();
     assert!(desk.screen(80, 24).contains(&last));
+}
+
+#[test]
+fn bookings_that_are_read_anew_are_shown_from_the_first() {
+    let mut desk = listed();
+    desk.types("x");
+    let many = (1..=30).map(|n| booked(n, 1, SegmentStatus::Hk)).collect();
+    page(&mut desk, Ok(many), None);
+    desk.types("<end><f5>");
+    read(&mut desk, Ok(flight(101)));
+    page(&mut desk, Ok(vec![booked(7, 1, SegmentStatus::Hk)]), None);
+    assert_eq!((asked(&desk).list.at, asked(&desk).list.top), (0, 0));
 }

@@ -182,3 +182,48 @@ fn what_is_wrong_with_a_flight_is_named(#[case] keys: &str, #[case] field: &str)
     assert_eq!(desk.focus(), field);
     assert!(desk.error(field).is_some());
 }
+
+#[rstest]
+#[case("1dec", "1dec")]
+#[case("<end>9", "24NOV9")]
+#[case("<backspace>", "24NO")]
+#[case("<left>9", "24NO9V")]
+#[case("<down>", "25NOV")]
+#[case("<down>1", "1")]
+#[case("<tab><backtab>2", "2")]
+fn what_is_typed_takes_the_place_of_what_a_field_holds_until_it_is_edited(
+    #[case] keys: &str,
+    #[case] content: &str,
+) {
+    let mut desk = Desk::admin();
+    desk.types("<f4>/");
+    assert_eq!((desk.focus(), desk.field("date")), ("date", "24NOV"));
+    desk.types(keys);
+    assert_eq!(desk.field("date"), content);
+}
+
+#[test]
+fn what_is_pasted_takes_the_place_of_what_a_field_holds_as_well() {
+    let mut desk = Desk::admin();
+    desk.types("<f4>/");
+    desk.happens(Event::Paste("\u{7}".to_owned()));
+    assert_eq!(desk.field("date"), "24NOV");
+    desk.happens(Event::Paste("2dec".to_owned()));
+    assert_eq!(desk.field("date"), "2dec");
+    desk.happens(Event::Paste("26".to_owned()));
+    assert_eq!(desk.field("date"), "2dec26");
+}
+
+#[test]
+fn a_year_out_of_range_is_told_at_the_date_which_is_then_mended() {
+    let mut desk = Desk::admin();
+    desk.types("<f4>/");
+    assert_eq!(desk.types("24nov1175<enter>"), []);
+    assert_eq!(
+        desk.error("date"),
+        Some("date: the year 1175 is not from 1900 to 2099")
+    );
+    desk.types("<backspace><backspace><backspace><backspace>26");
+    assert_eq!(desk.field("date"), "24nov26");
+    assert_eq!(desk.types("<enter>").len(), 1);
+}

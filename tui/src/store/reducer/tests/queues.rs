@@ -18,7 +18,7 @@ use crate::store::queues::{QueueAnswer, QueueCall};
 use crate::store::state::{Connection, Tone};
 use crate::trial::desk::Desk;
 use crate::trial::specimens::{
-    booking, direct, in_hand, logged_out, moved, noon, offline, opened, passenger, problem,
+    booking, broken, direct, in_hand, logged_out, moved, noon, offline, opened, passenger, problem,
     queue_item, refused, session, wrong_field,
 };
 
@@ -548,7 +548,7 @@ fn an_empty_queue_and_a_lost_answer_are_told_in_words() {
     desk.queues(QueueAnswer::Taken {
         request: desk.asked_of_queues(),
         queue: 7,
-        result: Err(offline()),
+        result: Err(broken()),
     });
     assert!(
         desk.message()
@@ -593,7 +593,7 @@ fn an_entry_that_is_somebody_elses_by_now_is_let_go_and_a_lost_answer_is_asked_f
     desk.queues(QueueAnswer::Finished {
         request: desk.asked_of_queues(),
         id: queue_item(1).id,
-        result: Err(offline()),
+        result: Err(broken()),
     });
     assert!(desk.message().unwrap().1.contains("does no harm"));
     assert!(finishes(&desk.types("d"), 1));

@@ -107,10 +107,7 @@ fn escape_closes_the_completions_before_the_screen() {
     assert_eq!(desk.field("origin"), "new");
     desk.types("<esc>");
     assert_eq!(desk.layers(), ["Search"]);
-    assert_eq!(
-        desk.message(),
-        Some((Tone::Info, "Ctrl-Q leaves the console"))
-    );
+    assert_eq!(desk.message(), Some((Tone::Info, "^q leaves the console")));
 }
 
 #[rstest]

@@ -12,7 +12,9 @@ use crate::store::layer::Layer;
 use crate::store::screen::sources::{SourceChange, Sources};
 use crate::store::state::Tone;
 use crate::trial::desk::Desk;
-use crate::trial::specimens::{failing_source, logged_out, offline, problem, refused, source};
+use crate::trial::specimens::{
+    broken, failing_source, logged_out, offline, problem, refused, source,
+};
 
 fn list(desk: &Desk) -> &Sources {
     let found = desk.state.layers.iter().find_map(|layer| match layer {
@@ -252,4 +254,19 @@ fn a_long_error_is_scrolled_to_its_end() {
     assert!(desk.screen(80, 24).contains("word399"));
     desk.types("<home>");
     assert!(desk.screen(80, 24).contains("word0"));
+}
+
+#[test]
+fn whether_a_source_is_paused_is_not_known_where_no_answer_tells() {
+    let mut desk = listed();
+    let name = list(&desk).items[0].name.clone();
+    desk.happens(Event::SourceChanged {
+        name: name.clone(),
+        change: SourceChange::Pause,
+        result: Err(broken()),
+    });
+    let words = format!(
+        "It is not known whether {name} is paused; F5 shows it: the connection broke: it took too long"
+    );
+    assert_eq!(desk.message(), Some((Tone::Error, words.as_str())));
 }

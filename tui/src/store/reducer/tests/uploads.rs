@@ -118,7 +118,7 @@ fn a_path_is_completed_as_in_a_shell() {
         (desk.field("path"), desk.focus()),
         ("/data/b.csv", "dry_run")
     );
-    desk.types("<up>x<tab>");
+    desk.types("<up><end>x<tab>");
     completed(&mut desk, "/data/b.csvx", "/data/b.csvx", &[]);
     assert_eq!(desk.error("path"), Some("there is no such file"));
     // Late, and about another text.

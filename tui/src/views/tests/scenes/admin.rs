@@ -149,6 +149,7 @@ fn flight_edit_refused() -> Desk {
     );
     no.errors = wrong_field("cabins[0].capacity", &no.detail).errors;
     desk.happens(Event::FlightPatched {
+        request: desk.state.requests,
         flight: flight(1).id,
         result: Err(refused(&no)),
     });
@@ -160,6 +161,7 @@ fn flight_change_stale() -> Desk {
     desk.types("y");
     let no = problem(Code::StaleVersion, "the flight has version 4");
     desk.happens(Event::FlightPatched {
+        request: desk.state.requests,
         flight: flight(1).id,
         result: Err(refused(&no)),
     });
@@ -167,6 +169,7 @@ fn flight_change_stale() -> Desk {
     now.version = 4;
     now.departure = "2026-11-25T08:40:00-05:00".parse().unwrap();
     desk.happens(Event::Flight {
+        request: desk.state.requests,
         flight: flight(1).id,
         result: Ok(Box::new(now)),
     });
