@@ -195,6 +195,7 @@ macro_rules! all {
             $crate::store::contract::cases!($fixture, $crate::features::ingest::store::contract:
                 a_source_is_one_processes_at_a_time
                 a_poll_leaves_what_it_saw_to_the_next
+                a_poll_that_was_stopped_leaves_what_was_known
                 what_an_admin_wants_is_heard_by_whoever_polls
                 a_content_of_a_file_is_taken_once
                 of_many_who_bring_the_same_file_one_makes_an_upload

@@ -4,18 +4,19 @@
 
 mod tls;
 
+use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures_util::StreamExt;
 use futures_util::stream::try_unfold;
+use futures_util::{StreamExt, TryStreamExt};
 use hyper::body::Bytes;
 use suppaftp::list::{File, ListParser};
 use suppaftp::tokio::{
     AsyncDataStream, AsyncRustlsConnector, AsyncRustlsFtpStream, AsyncRustlsStream,
 };
-use suppaftp::types::FileType;
+use suppaftp::types::{FileType, Mode};
 use suppaftp::{FtpError, FtpResult, Status};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::error::Elapsed;
@@ -24,7 +25,7 @@ use tokio::time::timeout;
 use self::tls::{Trust, is_another_version};
 use super::address::{FtpAddress, Security};
 use super::idle::Idle;
-use super::source::{Content, Source, SourceError, escaped, short};
+use super::source::{Content, Listing, Source, SourceError, escaped, passed_over, short};
 use super::store::Sighting;
 
 /// How long one answer of a server may take.
@@ -49,14 +50,31 @@ pub struct Ftp {
 
 type Connection = AsyncRustlsFtpStream;
 
-impl From<FtpError> for SourceError {
-    fn from(error: FtpError) -> Self {
-        Self::Service(short(&error.to_string()))
+/// Why a server did not do what it was asked to, in its own words, which may have the password.
+#[derive(Debug, thiserror::Error)]
+enum Fault {
+    /// It refused, or could not be heard.
+    #[error(transparent)]
+    Server(#[from] FtpError),
+    /// There is no encrypted connection.
+    #[error("there is no TLS with this server: {0}")]
+    Unencrypted(String),
+    /// What is told of it.
+    #[error(transparent)]
+    Told(#[from] SourceError),
+}
+
+/// What is told of a fault, which has no password.
+fn told(fault: Fault, password: &str) -> SourceError {
+    match fault {
+        Fault::Told(error) => error,
+        fault if password.is_empty() => SourceError::Service(short(&fault.to_string())),
+        fault => SourceError::Service(short(&fault.to_string().replace(password, "***"))),
     }
 }
 
 /// An answer in time.
-async fn in_time<T>(asked: impl Future<Output = FtpResult<T>>) -> Result<T, SourceError> {
+async fn in_time<T>(asked: impl Future<Output = FtpResult<T>>) -> Result<T, Fault> {
     match timeout(PATIENCE, asked).await {
         Ok(answer) => Ok(answer?),
         Err(_) => Err(late().into()),
@@ -67,6 +85,12 @@ async fn in_time<T>(asked: impl Future<Output = FtpResult<T>>) -> Result<T, Sour
 fn is_unavailable(error: &FtpError) -> bool {
     matches!(error, FtpError::UnexpectedResponse(response)
         if matches!(response.status, Status::FileUnavailable | Status::RequestFileActionIgnored))
+}
+
+/// Whether a server said that a file may not be written. Some say so of its name (RFC 959, section 4.2.1).
+fn is_forbidden(error: &FtpError) -> bool {
+    matches!(error, FtpError::UnexpectedResponse(response)
+        if matches!(response.status, Status::FileUnavailable | Status::BadFilename))
 }
 
 /// Whether a server does not know a command.
@@ -113,10 +137,17 @@ fn late() -> FtpError {
 }
 
 /// Why there is no encrypted connection.
-fn unsafe_to_use(error: &SourceError) -> SourceError {
-    let text = error.to_string();
-    let text = text.trim_start_matches("Secure error: ");
-    SourceError::Service(short(&format!("there is no TLS with this server: {text}")))
+fn unsafe_to_use(fault: &Fault) -> Fault {
+    let text = fault.to_string();
+    Fault::Unencrypted(text.trim_start_matches("Secure error: ").to_owned())
+}
+
+/// How a connection for files is asked for. What `PASV` answers has no room for an address of IPv6 (RFC 2428).
+fn mode(server: IpAddr) -> Mode {
+    match server.to_canonical() {
+        IpAddr::V4(_) => Mode::Passive,
+        IpAddr::V6(_) => Mode::ExtendedPassive,
+    }
 }
 
 impl Ftp {
@@ -134,7 +165,7 @@ impl Ftp {
     }
 
     /// A connection on which nothing but the server's greeting and, where it is wanted, TLS has been.
-    async fn greeted(&self) -> Result<Connection, SourceError> {
+    async fn greeted(&self) -> Result<Connection, Fault> {
         let Some(trust) = &self.trust else {
             return in_time(Connection::connect(self.server())).await;
         };
@@ -143,7 +174,7 @@ impl Ftp {
             Err(error) if is_another_version(&error.to_string()) => self.secured(second).await,
             secured => secured,
         };
-        secured.map_err(|error| unsafe_to_use(&error))
+        secured.map_err(|fault| unsafe_to_use(&fault))
     }
 
     fn server(&self) -> (&str, u16) {
@@ -151,7 +182,7 @@ impl Ftp {
     }
 
     /// A connection that is encrypted, and on which files will be.
-    async fn secured(&self, connector: AsyncRustlsConnector) -> Result<Connection, SourceError> {
+    async fn secured(&self, connector: AsyncRustlsConnector) -> Result<Connection, Fault> {
         let host = &self.address.host;
         if self.address.security == Security::Explicit {
             let plain = in_time(Connection::connect(self.server())).await?;
@@ -166,7 +197,7 @@ impl Ftp {
         Ok(connection)
     }
 
-    async fn connection(&self) -> Result<Connection, SourceError> {
+    async fn connection(&self) -> Result<Connection, Fault> {
         while let Some(mut connection) = self.idle.take() {
             if in_time(connection.noop()).await.is_ok() {
                 return Ok(connection);
@@ -179,6 +210,8 @@ impl Ftp {
             ..
         } = &self.address;
         let mut connection = self.greeted().await?;
+        let server = connection.get_ref().peer_addr();
+        connection.set_mode(mode(server.map_err(FtpError::ConnectionError)?.ip()));
         // Files come from the host that was named, whatever address it tells.
         connection.set_passive_nat_workaround(true);
         in_time(connection.login(user, password)).await?;
@@ -190,62 +223,32 @@ impl Ftp {
     }
 
     /// What a refusal of a file means: servers say the same of one that is not there and of one that may not be read.
-    async fn refused(&self, path: &str) -> SourceError {
-        match self.look(path).await {
-            Ok(None) => SourceError::NotFound(escaped(path)),
-            Ok(Some(_)) => SourceError::Denied(escaped(path)),
-            Err(error) => error,
+    async fn refused(&self, path: &str) -> Fault {
+        match self.listing().await {
+            Ok(listing) if listing.files.iter().any(|file| file.path == path) => {
+                SourceError::Denied(escaped(path)).into()
+            }
+            Ok(_) => SourceError::NotFound(escaped(path)).into(),
+            Err(fault) => fault,
         }
     }
-}
 
-/// A line of a list; `None` where it is no file's, and for what cannot be read, which is told.
-fn sighting(line: &str, read: impl Fn(&str) -> Option<File>) -> Option<Sighting> {
-    if line.trim().is_empty() || line.starts_with("total ") {
-        return None;
-    }
-    let Some(file) = read(line) else {
-        tracing::debug!(line = short(line), "a line of a list is not understood");
-        return None;
-    };
-    let modified = jiff::Timestamp::try_from(file.modified()).ok();
-    file.is_file().then(|| Sighting {
-        path: file.name().to_owned(),
-        size: file.size() as u64,
-        modified: modified.map(jiff::Timestamp::as_microsecond),
-    })
-}
-
-#[async_trait]
-impl Source for Ftp {
-    async fn list(&self) -> Result<Vec<Sighting>, SourceError> {
+    async fn listing(&self) -> Result<Listing, Fault> {
         let mut connection = self.connection().await?;
         // Facts of RFC 3659 are made for programs; what LIST answers is for people.
         let asked = timeout(PATIENCE, connection.mlsd(None)).await;
-        let (lines, read): (_, fn(&str) -> Option<File>) = match begun(&mut connection, asked).await
-        {
+        let (lines, read): (_, fn(&str) -> Line) = match begun(&mut connection, asked).await {
             Err(error) if is_unknown(&error) => {
                 let asked = timeout(PATIENCE, connection.list(None)).await;
-                (begun(&mut connection, asked).await?, |line| {
-                    let posix = ListParser::parse_posix(line);
-                    posix.or_else(|_| ListParser::parse_dos(line)).ok()
-                })
+                (begun(&mut connection, asked).await?, columns)
             }
-            listed => (listed?, |line| ListParser::parse_mlsd(line).ok()),
+            listed => (listed?, facts),
         };
-        let lines = lines.iter().take(MOST_LINES);
-        let found = lines.filter_map(|line| sighting(line, read)).collect();
         self.idle.put(connection);
-        Ok(found)
+        Ok(of_lines(&lines, read))
     }
 
-    /// From the list, so that both tell the same.
-    async fn look(&self, path: &str) -> Result<Option<Sighting>, SourceError> {
-        let listed = self.list().await?;
-        Ok(listed.into_iter().find(|file| file.path == path))
-    }
-
-    async fn read(&self, path: &str) -> Result<Content, SourceError> {
+    async fn arriving(&self, path: &str) -> Result<Arriving, Fault> {
         let mut connection = self.connection().await?;
         let asked = timeout(PATIENCE, connection.retr_as_stream(path)).await;
         let data = match begun(&mut connection, asked).await {
@@ -253,26 +256,32 @@ impl Source for Ftp {
             Err(error) if is_unavailable(&error) => return Err(self.refused(path).await),
             Err(error) => return Err(error.into()),
         };
-        let arriving = Arriving {
+        Ok(Arriving {
             connection,
             data,
             idle: self.idle.clone(),
-        };
-        Ok(try_unfold(arriving, Arriving::next).boxed())
+        })
     }
 
-    async fn write(&self, path: &str, mut content: Content) -> Result<(), SourceError> {
+    async fn send(&self, path: &str, mut content: Content) -> Result<(), Fault> {
         let mut connection = self.connection().await?;
         if let Some((folder, _)) = path.rsplit_once('/') {
             match timeout(PATIENCE, connection.mkdir(folder)).await {
                 // It is there already, or cannot be made: then the file cannot either, and says so.
                 Ok(Err(error)) if !is_unavailable(&error) => return Err(error.into()),
                 Ok(_) => {}
-                Err(_) => return Err(SourceError::Service("no answer in time".to_owned())),
+                Err(_) => return Err(late().into()),
             }
         }
         let asked = timeout(PATIENCE, connection.put_with_stream(path)).await;
-        let mut data = begun(&mut connection, asked).await?;
+        let mut data = match begun(&mut connection, asked).await {
+            Ok(data) => data,
+            Err(error) if is_forbidden(&error) => {
+                self.idle.put(connection);
+                return Err(SourceError::Denied(escaped(path)).into());
+            }
+            Err(error) => return Err(error.into()),
+        };
         while let Some(bytes) = content.next().await {
             let bytes = bytes?;
             let failed = match timeout(PATIENCE, data.write_all(&bytes)).await {
@@ -287,7 +296,7 @@ impl Source for Ftp {
         Ok(())
     }
 
-    async fn delete(&self, path: &str) -> Result<(), SourceError> {
+    async fn remove(&self, path: &str) -> Result<(), Fault> {
         let mut connection = self.connection().await?;
         match timeout(PATIENCE, connection.rm(path)).await {
             Ok(Ok(())) => {
@@ -295,12 +304,144 @@ impl Source for Ftp {
                 Ok(())
             }
             Ok(Err(error)) if is_unavailable(&error) => match self.refused(path).await {
-                SourceError::NotFound(_) => Ok(()),
-                error => Err(error),
+                Fault::Told(SourceError::NotFound(_)) => Ok(()),
+                fault => Err(fault),
             },
             Ok(Err(error)) => Err(error.into()),
-            Err(_) => Err(SourceError::Service("no answer in time".to_owned())),
+            Err(_) => Err(late().into()),
         }
+    }
+
+    fn told(&self, fault: Fault) -> SourceError {
+        told(fault, &self.address.password)
+    }
+}
+
+/// What a line of a list is.
+#[derive(Debug, PartialEq, Eq)]
+enum Line {
+    /// A file's.
+    File(Sighting),
+    /// Known to be no file's.
+    Other,
+    /// Of a form that is not known.
+    Unknown,
+}
+
+impl Line {
+    fn of(name: &str, file: &File) -> Self {
+        if !file.is_file() {
+            return Self::Other;
+        }
+        let modified = jiff::Timestamp::try_from(file.modified()).ok();
+        Self::File(Sighting {
+            path: name.to_owned(),
+            size: file.size() as u64,
+            modified: modified.map(jiff::Timestamp::as_microsecond),
+        })
+    }
+}
+
+/// A line of `MLSD` (RFC 3659, section 7.2): facts, a space, and a name, which may have all that facts have. The library
+/// takes what is behind the last semicolon for the name, and breaks at odd facts for which nobody asked.
+fn facts(line: &str) -> Line {
+    let parts = match line.strip_prefix(' ') {
+        Some(name) => Some(("", name)),
+        None => line.split_once("; "),
+    };
+    let Some((facts, name)) = parts else {
+        return Line::Unknown;
+    };
+    let mut wanted = Vec::new();
+    for fact in facts.split(';') {
+        let Some((key, value)) = fact.split_once('=') else {
+            continue;
+        };
+        let (key, value) = (key.to_ascii_lowercase(), value.to_ascii_lowercase());
+        match key.as_str() {
+            // Links and devices, as the server's system has them.
+            "type" if value.starts_with("os.") => return Line::Other,
+            "type" | "size" => wanted.push(format!("{key}={value};")),
+            // Fractions of a second are not counted.
+            "modify" => {
+                let (seconds, _) = value.split_once('.').unwrap_or((&value, ""));
+                wanted.push(format!("modify={seconds};"));
+            }
+            _ => {}
+        }
+    }
+    match ListParser::parse_mlsd(&wanted.concat()) {
+        Ok(file) => Line::of(name, &file),
+        Err(_) => Line::Unknown,
+    }
+}
+
+/// A line of `LIST`, whose form is nobody's rule.
+fn columns(line: &str) -> Line {
+    if line.starts_with("total ") {
+        return Line::Other;
+    }
+    let posix = ListParser::parse_posix(line);
+    match posix.or_else(|_| ListParser::parse_dos(line)) {
+        Ok(file) => Line::of(file.name(), &file),
+        Err(_) => Line::Unknown,
+    }
+}
+
+/// What the lines of a list tell.
+fn of_lines(lines: &[String], read: fn(&str) -> Line) -> Listing {
+    let (mut files, mut unknown) = (Vec::new(), 0);
+    let there = lines.iter().filter(|line| !line.trim().is_empty());
+    for line in there.take(MOST_LINES) {
+        match read(line) {
+            Line::File(file) => files.push(file),
+            Line::Other => {}
+            Line::Unknown => {
+                unknown += 1;
+                tracing::debug!(line = short(line), "a line of a list is not understood");
+            }
+        }
+    }
+    let mut others = Vec::new();
+    if unknown > 0 {
+        others.push(format!("lines that are not understood ({unknown})"));
+    }
+    if lines.len() > MOST_LINES {
+        others.push(format!("what is behind the first {MOST_LINES} lines"));
+    }
+    Listing {
+        files,
+        remark: passed_over(&others),
+    }
+}
+
+#[async_trait]
+impl Source for Ftp {
+    async fn list(&self) -> Result<Listing, SourceError> {
+        self.listing().await.map_err(|fault| self.told(fault))
+    }
+
+    /// From the list, so that both tell the same.
+    async fn look(&self, path: &str) -> Result<Option<Sighting>, SourceError> {
+        let files = self.list().await?.files;
+        Ok(files.into_iter().find(|file| file.path == path))
+    }
+
+    async fn read(&self, path: &str) -> Result<Content, SourceError> {
+        let arriving = self.arriving(path).await;
+        let arriving = arriving.map_err(|fault| self.told(fault))?;
+        let password = self.address.password.clone();
+        let content = try_unfold(arriving, Arriving::next);
+        Ok(content.map_err(move |fault| told(fault, &password)).boxed())
+    }
+
+    async fn write(&self, path: &str, content: Content) -> Result<(), SourceError> {
+        let sent = self.send(path, content).await;
+        sent.map_err(|fault| self.told(fault))
+    }
+
+    async fn delete(&self, path: &str) -> Result<(), SourceError> {
+        self.remove(path).await.map_err(|fault| self.told(fault))
     }
 }
 
@@ -313,7 +454,7 @@ struct Arriving {
 
 impl Arriving {
     /// The next part. At the end the server says whether that was all.
-    async fn next(mut self) -> Result<Option<(Bytes, Self)>, SourceError> {
+    async fn next(mut self) -> Result<Option<(Bytes, Self)>, Fault> {
         let mut part = vec![0; PART];
         let reading = async {
             self.data
@@ -331,3 +472,6 @@ impl Arriving {
         Ok(Some((part.into(), self)))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -37,14 +37,17 @@ pub async fn settle(
         Done::Leave => return Ok(Settled::Done),
         Done::Move => {
             let to = moved_to(file);
-            source.write(&to, source.read(path).await?).await?;
-            if digest(source.read(&to).await?).await? != file.sha256 {
-                source.delete(&to).await?;
-                if digest(source.read(path).await?).await? != file.sha256 {
-                    return Ok(Settled::Replaced);
+            // Another process may have written it, and be about to delete the file: a whole copy is never begun again.
+            if !is_whole(source, &to, file).await? {
+                source.write(&to, source.read(path).await?).await?;
+                if !is_whole(source, &to, file).await? {
+                    source.delete(&to).await?;
+                    if digest(source.read(path).await?).await? != file.sha256 {
+                        return Ok(Settled::Replaced);
+                    }
+                    let text = format!("the copy {to} is not what was written");
+                    return Err(SourceError::Service(text));
                 }
-                let text = format!("the copy {to} is not what was written");
-                return Err(SourceError::Service(text));
             }
         }
         Done::Delete => {
@@ -59,6 +62,19 @@ pub async fn settle(
     }
     source.delete(path).await?;
     Ok(Settled::Done)
+}
+
+/// Whether a copy has the content that was taken.
+async fn is_whole(
+    source: &dyn Source,
+    copy: &str,
+    file: &CompletedFile,
+) -> Result<bool, SourceError> {
+    match source.read(copy).await {
+        Ok(content) => Ok(digest(content).await? == file.sha256),
+        Err(SourceError::NotFound(_)) => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 async fn digest(mut content: Content) -> Result<String, SourceError> {

@@ -11,14 +11,15 @@ use async_trait::async_trait;
 use futures_util::StreamExt;
 use futures_util::stream::try_unfold;
 use hyper::body::Bytes;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::process::{ChildStdin, ChildStdout};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use self::protocol::{Attributes, Client, Entry, Fault, Handle, Open};
 use self::ssh::{CONNECT_SECONDS, Running, Ssh};
 use super::address::SftpAddress;
 use super::idle::Idle;
-use super::source::{Content, Source, SourceError, escaped, short};
+use super::source::{Content, Listing, Source, SourceError, escaped, passed_over, short};
 use super::store::Sighting;
 
 /// How long one answer of a server may take.
@@ -29,6 +30,12 @@ const CONNECTING: Duration = Duration::from_secs(CONNECT_SECONDS * 2);
 
 /// The most entries of a folder that are looked at.
 const MOST_ENTRIES: usize = 100_000;
+
+/// The longest name of an entry that is looked at, in bytes; no file system has longer ones.
+const LONGEST_NAME: usize = 1024;
+
+/// How long a server may take to tell what is in a folder.
+const LISTING: Duration = Duration::from_mins(5);
 
 /// A folder of a server.
 pub struct Sftp {
@@ -54,6 +61,8 @@ async fn in_time<T>(asked: impl Future<Output = Result<T, Fault>>) -> Result<T, 
 enum Failed {
     Fault(Fault),
     Late,
+    /// A folder's list does not come to its end.
+    Endless,
 }
 
 impl From<Fault> for Failed {
@@ -77,6 +86,7 @@ impl Failed {
             Self::Fault(Fault::Denied) => SourceError::Denied(escaped(path)),
             Self::Fault(fault) => SourceError::Service(short(&fault.to_string())),
             Self::Late => SourceError::Service(format!("no answer within {PATIENCE:?}")),
+            Self::Endless => SourceError::Service("the list of the folder does not end".to_owned()),
         }
     }
 }
@@ -133,21 +143,53 @@ impl Sftp {
     }
 }
 
-/// All files of a folder, or of its first [`MOST_ENTRIES`].
-async fn files(connection: &mut Connection, folder: &str) -> Result<Vec<Sighting>, Failed> {
-    let client = &mut connection.client;
+/// All files of a folder, or of its first [`MOST_ENTRIES`], if the server tells them in time.
+async fn files<R, W>(
+    client: &mut Client<R, W>,
+    folder: &str,
+    time: Duration,
+) -> Result<Listing, Failed>
+where
+    R: AsyncRead + Unpin + Send,
+    W: AsyncWrite + Unpin + Send,
+{
+    let begun_at = Instant::now();
     let handle = in_time(client.open_folder(folder)).await?;
-    let (mut found, mut looked_at) = (Vec::new(), 0);
-    while looked_at < MOST_ENTRIES {
+    let (mut files, mut looked_at) = (Vec::new(), 0);
+    let (mut too_long, mut not_text) = (0, 0);
+    let mut others = Vec::new();
+    loop {
         let entries = in_time(client.entries(&handle)).await?;
         if entries.is_empty() {
             break;
         }
+        if looked_at >= MOST_ENTRIES {
+            others.push(format!("what is behind the first {MOST_ENTRIES} entries"));
+            break;
+        }
+        if begun_at.elapsed() >= time {
+            return Err(Failed::Endless);
+        }
         looked_at += entries.len();
-        found.extend(entries.iter().filter_map(listed));
+        for entry in &entries {
+            match listed(entry) {
+                Listed::File(file) => files.push(file),
+                Listed::Other => {}
+                Listed::TooLong => too_long += 1,
+                Listed::NotText => not_text += 1,
+            }
+        }
     }
     in_time(client.close(handle)).await?;
-    Ok(found)
+    for (count, names) in [(too_long, "too long"), (not_text, "not UTF-8")] {
+        if count > 0 {
+            others.push(format!("names that are {names} ({count})"));
+        }
+    }
+    Ok(Listing {
+        files,
+        remark: passed_over(&others),
+    })
 }
 
 /// `ssh` passes over a file that is not there.
@@ -178,29 +220,40 @@ fn sighting(path: &str, attributes: Attributes) -> Option<Sighting> {
     })
 }
 
-/// The same of an entry of a folder. What cannot be read is told.
-fn listed(entry: &Entry) -> Option<Sighting> {
+/// What an entry of a folder is.
+enum Listed {
+    File(Sighting),
+    /// No file, as far as the server says.
+    Other,
+    TooLong,
+    NotText,
+}
+
+fn listed(entry: &Entry) -> Listed {
+    if entry.name.len() > LONGEST_NAME {
+        return Listed::TooLong;
+    }
     let Ok(name) = std::str::from_utf8(&entry.name) else {
         let name = String::from_utf8_lossy(&entry.name);
         tracing::debug!(name = short(&name), "a name is not UTF-8");
-        return None;
+        return Listed::NotText;
     };
     let says_its_line = !matches!(entry.line.first(), Some(b'd' | b'l'));
     if matches!(name, "." | "..") || !entry.attributes.is_file().unwrap_or(says_its_line) {
-        return None;
+        return Listed::Other;
     }
-    sighting(name, entry.attributes)
+    sighting(name, entry.attributes).map_or(Listed::Other, Listed::File)
 }
 
 #[async_trait]
 impl Source for Sftp {
-    async fn list(&self) -> Result<Vec<Sighting>, SourceError> {
+    async fn list(&self) -> Result<Listing, SourceError> {
         let folder = match self.folder.as_str() {
             "" => ".",
             folder => folder,
         };
         let mut connection = self.connection().await?;
-        let found = files(&mut connection, folder).await;
+        let found = files(&mut connection.client, folder, LISTING).await;
         self.keep(connection, found).map_err(|failed| match failed {
             Failed::Fault(Fault::NotFound) => {
                 SourceError::Service(short(&format!("there is no folder {folder}")))
@@ -307,3 +360,6 @@ impl Arriving {
         Ok(None)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -81,11 +81,25 @@ pub fn escaped(name: &str) -> String {
 /// What is in a file, part by part.
 pub type Content = BoxStream<'static, Result<Bytes, SourceError>>;
 
+/// What is in a source's folder.
+#[derive(Debug, Default)]
+pub struct Listing {
+    /// Its files.
+    pub files: Vec<Sighting>,
+    /// What was passed over of it that may be a file, in words.
+    pub remark: Option<String>,
+}
+
+/// A remark on what was passed over, if anything was.
+pub(super) fn passed_over(what: &[String]) -> Option<String> {
+    (!what.is_empty()).then(|| format!("passed over: {}", what.join(", ")))
+}
+
 /// A source that can be reached.
 #[async_trait]
 pub trait Source: Send + Sync {
     /// The files of its folder, not of folders in it.
-    async fn list(&self) -> Result<Vec<Sighting>, SourceError>;
+    async fn list(&self) -> Result<Listing, SourceError>;
 
     /// A file as it is now; `None` where it is gone.
     async fn look(&self, path: &str) -> Result<Option<Sighting>, SourceError>;
@@ -174,16 +188,19 @@ impl Stored {
 
 #[async_trait]
 impl Source for Stored {
-    async fn list(&self) -> Result<Vec<Sighting>, SourceError> {
+    async fn list(&self) -> Result<Listing, SourceError> {
         let failed = |error: opendal::Error| SourceError::of("/", &error);
         let mut lister = self.operator.lister("/").await.map_err(failed)?;
-        let mut found = Vec::new();
+        let mut files = Vec::new();
         while let Some(entry) = lister.try_next().await.map_err(failed)? {
             if entry.metadata().mode() == EntryMode::FILE && self.is_file(entry.path()).await {
-                found.push(self.sighting(entry.path(), entry.metadata()));
+                files.push(self.sighting(entry.path(), entry.metadata()));
             }
         }
-        Ok(found)
+        Ok(Listing {
+            files,
+            remark: None,
+        })
     }
 
     async fn look(&self, path: &str) -> Result<Option<Sighting>, SourceError> {

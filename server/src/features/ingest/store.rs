@@ -97,6 +97,8 @@ pub enum Verdict {
     Remark(String),
     /// It cannot be read.
     Broken(String),
+    /// It is not known: the process was told to stop. What was known before stays.
+    Stopped,
 }
 
 /// Whether a poll that has begun goes on.

@@ -169,10 +169,11 @@ impl IngestStore for Postgres {
     async fn finish_poll(&self, lease: &SourceLease, polled: &Polled) -> Result<bool, StoreError> {
         let sightings =
             serde_json::to_string(&polled.sightings).map_err(|e| sqlx::Error::Encode(e.into()))?;
-        let (is_broken, error) = written(&polled.verdict);
+        let (failed, error) = written(&polled.verdict);
         let done = sqlx::query(
-            "UPDATE ingest_sources SET holder = NULL, lease_until = NULL, last_poll = clock_timestamp(),
-                 next_poll = clock_timestamp() + $3, failures = CASE WHEN $4 THEN failures + 1 ELSE 0 END,
+            "UPDATE ingest_sources SET holder = NULL, lease_until = NULL, next_poll = clock_timestamp() + $3,
+                 last_poll = CASE WHEN $4::boolean IS NULL THEN last_poll ELSE clock_timestamp() END,
+                 failures = CASE WHEN $4 IS NULL THEN failures WHEN $4 THEN failures + 1 ELSE 0 END,
                  last_error = coalesce($5, last_error),
                  last_error_at = CASE WHEN $5::text IS NULL THEN last_error_at ELSE clock_timestamp() END,
                  sightings = $6, files_waiting = $7, files_taken = files_taken + $8
@@ -181,7 +182,7 @@ impl IngestStore for Postgres {
         .bind(lease.source.as_str())
         .bind(&lease.holder)
         .bind(interval(polled.pause)?)
-        .bind(is_broken)
+        .bind(failed)
         .bind(error)
         .bind(sightings)
         .bind(i64::try_from(polled.sightings.len()).unwrap_or(i64::MAX))

@@ -112,12 +112,13 @@ impl From<CompletedRow> for CompletedFile {
     }
 }
 
-/// What is written of a poll: whether it failed, and what was wrong.
-pub(crate) fn written(verdict: &Verdict) -> (bool, Option<&str>) {
+/// What is written of a poll: whether it failed, where that is known, and what was wrong.
+pub(crate) fn written(verdict: &Verdict) -> (Option<bool>, Option<&str>) {
     match verdict {
-        Verdict::Good => (false, None),
-        Verdict::Remark(error) => (false, Some(error)),
-        Verdict::Broken(error) => (true, Some(error)),
+        Verdict::Good => (Some(false), None),
+        Verdict::Remark(error) => (Some(false), Some(error)),
+        Verdict::Broken(error) => (Some(true), Some(error)),
+        Verdict::Stopped => (None, None),
     }
 }
 

@@ -190,11 +190,13 @@ impl IngestStore for Sqlite {
     }
 
     async fn finish_poll(&self, lease: &SourceLease, polled: &Polled) -> Result<bool, StoreError> {
-        let (is_broken, error) = written(&polled.verdict);
+        let (failed, error) = written(&polled.verdict);
         let mut tx = self.write().await?;
         let done = sqlx::query(AssertSqlSafe(format!(
-            "UPDATE ingest_sources SET holder = NULL, lease_until = NULL, last_poll = {NOW}, next_poll = {NOW} + ?3,
-                 failures = CASE WHEN ?4 THEN failures + 1 ELSE 0 END, last_error = coalesce(?5, last_error),
+            "UPDATE ingest_sources SET holder = NULL, lease_until = NULL, next_poll = {NOW} + ?3,
+                 last_poll = CASE WHEN ?4 IS NULL THEN last_poll ELSE {NOW} END,
+                 failures = CASE WHEN ?4 IS NULL THEN failures WHEN ?4 THEN failures + 1 ELSE 0 END,
+                 last_error = coalesce(?5, last_error),
                  last_error_at = CASE WHEN ?5 IS NULL THEN last_error_at ELSE {NOW} END,
                  sightings = ?6, files_waiting = ?7, files_taken = files_taken + ?8
              WHERE name = ?1 AND holder = ?2"
@@ -202,7 +204,7 @@ impl IngestStore for Sqlite {
         .bind(lease.source.as_str())
         .bind(&lease.holder)
         .bind(while_of(polled.pause))
-        .bind(is_broken)
+        .bind(failed)
         .bind(error)
         .bind(json(&polled.sightings)?)
         .bind(i64::try_from(polled.sightings.len()).unwrap_or(i64::MAX))

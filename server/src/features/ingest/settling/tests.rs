@@ -1,9 +1,12 @@
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use async_trait::async_trait;
 use tempfile::TempDir;
 
 use super::*;
+use crate::features::ingest::source::Listing;
 use crate::features::ingest::source::tests::on_folder;
+use crate::features::ingest::store::Sighting;
 
 /// SHA-256 of `one`.
 const ONE: &str = "7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed";
@@ -42,6 +45,52 @@ async fn a_move_that_was_broken_off_is_begun_again() {
     settle(&*source, &file, Done::Move).await.unwrap();
     assert_eq!(read(folder.path(), "a.csv"), None);
     assert_eq!(read(folder.path(), COPY).as_deref(), Some("one"));
+}
+
+/// A source on which writing breaks off, when it has emptied the file.
+struct BreaksOff {
+    folder: PathBuf,
+    source: Box<dyn Source>,
+}
+
+#[async_trait]
+impl Source for BreaksOff {
+    async fn list(&self) -> Result<Listing, SourceError> {
+        self.source.list().await
+    }
+
+    async fn look(&self, path: &str) -> Result<Option<Sighting>, SourceError> {
+        self.source.look(path).await
+    }
+
+    async fn read(&self, path: &str) -> Result<Content, SourceError> {
+        self.source.read(path).await
+    }
+
+    async fn write(&self, path: &str, _content: Content) -> Result<(), SourceError> {
+        std::fs::write(self.folder.join(path), "").unwrap();
+        Err(SourceError::Service("hung up".to_owned()))
+    }
+
+    async fn delete(&self, path: &str) -> Result<(), SourceError> {
+        self.source.delete(path).await
+    }
+}
+
+/// The one that wrote it is about to delete the file.
+#[tokio::test]
+async fn a_whole_copy_of_another_process_is_never_begun_again() {
+    let (folder, source, file) = taken("one").await;
+    std::fs::create_dir(folder.path().join("done")).unwrap();
+    std::fs::write(folder.path().join(COPY), "one").unwrap();
+    let source = BreaksOff {
+        folder: folder.path().to_owned(),
+        source,
+    };
+    let settled = settle(&source, &file, Done::Move).await;
+    assert_eq!(read(folder.path(), COPY).as_deref(), Some("one"));
+    assert_eq!(settled.unwrap(), Settled::Done);
+    assert_eq!(read(folder.path(), "a.csv"), None);
 }
 
 #[tokio::test]

@@ -450,4 +450,4 @@ impl<R: AsyncRead + Unpin + Send, W: AsyncWrite + Unpin + Send> Client<R, W> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

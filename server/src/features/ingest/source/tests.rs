@@ -51,7 +51,7 @@ pub(crate) async fn text(source: &dyn Source, path: &str) -> Result<String, Sour
 
 async fn names(source: &dyn Source) -> Vec<String> {
     let listed = source.list().await.unwrap();
-    let mut names: Vec<String> = listed.into_iter().map(|file| file.path).collect();
+    let mut names: Vec<String> = listed.files.into_iter().map(|file| file.path).collect();
     names.sort();
     names
 }
@@ -66,7 +66,7 @@ async fn keeps_the_contract(source: &dyn Source) {
     );
     source.delete("a.csv").await.unwrap();
 
-    let odd = "Łódź ' %20 #1.csv";
+    let odd = "Łódź ' %20 #1; size=5;2.csv";
     source
         .write("a.csv", content(&["one ", "two"]))
         .await
@@ -80,7 +80,9 @@ async fn keeps_the_contract(source: &dyn Source) {
     assert_eq!(text(source, "a.csv").await.unwrap(), "one two");
     assert_eq!(text(source, odd).await.unwrap(), "x");
     assert_eq!(text(source, "done/a.csv").await.unwrap(), "moved");
-    for file in source.list().await.unwrap() {
+    let listing = source.list().await.unwrap();
+    assert_eq!(listing.remark, None);
+    for file in listing.files {
         let now = source.look(&file.path).await.unwrap();
         assert_eq!(now.as_ref(), Some(&file), "a list and a look tell the same");
         assert!(file.modified.is_some());
@@ -258,6 +260,99 @@ async fn a_server_that_lets_nobody_in_says_so_and_no_password(#[case] server: Se
     assert!(error.contains("550"), "{error}");
     assert!(!error.contains(&password), "{error}");
     assert!(!settings.address_shown().contains(&password));
+}
+
+/// An FTP server that answers some commands in its own way, and all others well.
+async fn peculiar(answers: Vec<(&'static str, String)>) -> SourceSettings {
+    use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut socket, _)) = listener.accept().await {
+            let (from, mut to) = socket.split();
+            to.write_all(b"220 hello\r\n").await.unwrap();
+            let mut lines = BufReader::new(from).lines();
+            while let Ok(Some(line)) = lines.next_line().await {
+                let word = line.split(' ').next().unwrap();
+                let own = answers.iter().find(|(command, _)| *command == word);
+                let answer = match (own, word) {
+                    (Some((_, answer)), _) => answer.as_str(),
+                    (None, "USER") => "331 and the password?",
+                    (None, "PASS") => "230 come in",
+                    (None, _) => "200 so be it",
+                };
+                let answer = format!("{answer}\r\n");
+                if to.write_all(answer.as_bytes()).await.is_err() {
+                    break;
+                }
+            }
+        }
+    });
+    settings(&format!("ftp://ada:hunter%202@{address}/in"))
+}
+
+/// Also where the password is cut off with what is too long to be kept.
+#[rstest]
+#[case("PASS", 0)]
+#[case("PASS", LONGEST_ERROR - 39)]
+#[case("TYPE", 0)]
+#[case("CWD", 0)]
+#[case("PASV", 0)]
+#[tokio::test]
+async fn a_server_that_repeats_the_password_is_not_quoted(
+    #[case] command: &'static str,
+    #[case] far: usize,
+) {
+    let answer = format!("500 {}'PASS hunter 2': what?", "x".repeat(far));
+    let settings = peculiar(vec![(command, answer)]).await;
+    let source = open(&settings).unwrap();
+    let error = source.list().await.unwrap_err().to_string();
+    assert!(error.contains("500"), "{error}");
+    assert!(!error.contains("hunt"), "{error}");
+    assert!(far > 0 || error.contains("'PASS ***': what?"), "{error}");
+    for error in [
+        source.look("a").await.unwrap_err(),
+        source.read("a").await.err().unwrap(),
+        source.write("a", content(&["x"])).await.unwrap_err(),
+    ] {
+        assert!(!error.to_string().contains("hunt"), "{error}");
+    }
+}
+
+/// Where files come over, as `PASV` tells it.
+async fn passive() -> (tokio::net::TcpListener, String) {
+    let files = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = files.local_addr().unwrap().port();
+    let told = format!("227 (127,0,0,1,{},{})", port / 256, port % 256);
+    (files, told)
+}
+
+#[tokio::test]
+async fn a_server_that_repeats_the_password_behind_a_file_is_not_quoted_either() {
+    let (files, passive) = passive().await;
+    let answer = "150 here it comes\r\n426 'PASS hunter 2' is away".to_owned();
+    let settings = peculiar(vec![("PASV", passive), ("RETR", answer)]).await;
+    let source = open(&settings).unwrap();
+    let sent = async { drop(files.accept().await.unwrap()) };
+    let (read, ()) = tokio::join!(text(&*source, "a.csv"), sent);
+    let error = read.unwrap_err().to_string();
+    assert!(error.contains("'PASS ***' is away"), "{error}");
+}
+
+/// What a server forbids of a file is not what it is itself.
+#[rstest]
+#[case("550 Permission denied.")]
+#[case("553 Could not create file.")]
+#[tokio::test]
+async fn a_file_that_may_not_be_written_by_ftp_is_told_as_such(#[case] answer: &str) {
+    let (_files, passive) = passive().await;
+    let settings = peculiar(vec![("PASV", passive), ("STOR", answer.to_owned())]).await;
+    let source = open(&settings).unwrap();
+    let error = source.write("done/a", content(&["x"])).await.unwrap_err();
+    assert!(
+        matches!(&error, SourceError::Denied(path) if path == "done/a"),
+        "{error}"
+    );
 }
 
 /// Certificates of an authority that nobody knows.
@@ -471,6 +566,9 @@ async fn what_is_no_file_or_has_no_name_hides_nothing_on_a_server_of_sftp() {
     let _socket = std::os::unix::net::UnixListener::bind(there(b"socket.csv")).unwrap();
     let source = open(&settings).unwrap();
     assert_eq!(names(&*source).await, ["-é \t.csv", "a.csv"]);
+    let remark = source.list().await.unwrap().remark;
+    let told = "passed over: names that are not UTF-8 (1)";
+    assert_eq!(remark.as_deref(), Some(told));
     assert_eq!(text(&*source, "-é \t.csv").await.unwrap(), "x");
     for path in ["link.csv", "socket.csv"] {
         assert_eq!(source.look(path).await.unwrap(), None);

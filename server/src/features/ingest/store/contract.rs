@@ -168,6 +168,33 @@ pub(crate) async fn a_poll_leaves_what_it_saw_to_the_next(fixture: &impl Fixture
     assert!(claim(store, "two", &["a"]).await.is_none());
 }
 
+pub(crate) async fn a_poll_that_was_stopped_leaves_what_was_known(fixture: &impl Fixture) {
+    let store = fixture.database();
+    attend(store, &["a"]).await;
+    let claimed = claim(store, "one", &["a"]).await.unwrap();
+    let broken = Polled {
+        sightings: vec![file("a.csv", 3)],
+        ..polled(Verdict::Broken("no route".to_owned()), Duration::ZERO)
+    };
+    assert!(store.finish_poll(&claimed.lease, &broken).await.unwrap());
+    let before = one(store).await;
+    let claimed = claim(store, "two", &["a"]).await.unwrap();
+    let stopped = Polled {
+        sightings: claimed.sightings,
+        taken: 2,
+        ..polled(Verdict::Stopped, Duration::ZERO)
+    };
+    assert!(store.finish_poll(&claimed.lease, &stopped).await.unwrap());
+    let after = one(store).await;
+    assert_eq!(after.state, SourceState::Failing);
+    assert_eq!(after.last_poll, before.last_poll);
+    assert_eq!(after.last_error, before.last_error);
+    assert_eq!(after.last_error_at, before.last_error_at);
+    assert_eq!((after.files_waiting, after.files_taken), (1, 2));
+    let claimed = claim(store, "three", &["a"]).await.unwrap();
+    assert_eq!(claimed.failures, 1);
+}
+
 async fn change(store: &impl IngestStore, what: Change) -> Result<IngestSource, IngestStoreError> {
     let audit = entry("ingest.changed");
     store.change_source(&name("a"), what, now(), audit).await

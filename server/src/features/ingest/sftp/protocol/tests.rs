@@ -6,10 +6,10 @@ use tokio::time::timeout;
 
 use super::*;
 
-type Talking = Client<ReadHalf<DuplexStream>, WriteHalf<DuplexStream>>;
+pub(crate) type Talking = Client<ReadHalf<DuplexStream>, WriteHalf<DuplexStream>>;
 
 /// A client of a server that says these bytes, whatever it is asked.
-async fn told(answers: &[&[u8]]) -> Result<(Talking, DuplexStream), Fault> {
+pub(crate) async fn told(answers: &[&[u8]]) -> Result<(Talking, DuplexStream), Fault> {
     let (ours, mut theirs) = duplex(1 << 20);
     for answer in answers {
         theirs.write_all(answer).await.unwrap();
@@ -29,20 +29,20 @@ fn packet(kind: u8, body: &[u8]) -> Vec<u8> {
 }
 
 /// The answer to a request, as `number`.
-fn answer(kind: u8, number: u32, body: &[u8]) -> Vec<u8> {
+pub(crate) fn answer(kind: u8, number: u32, body: &[u8]) -> Vec<u8> {
     packet(kind, &[&number.to_be_bytes(), body].concat())
 }
 
-fn text(text: &[u8]) -> Vec<u8> {
+pub(crate) fn text(text: &[u8]) -> Vec<u8> {
     [&u32::try_from(text.len()).unwrap().to_be_bytes(), text].concat()
 }
 
-fn hello() -> Vec<u8> {
+pub(crate) fn hello() -> Vec<u8> {
     packet(2, &3_u32.to_be_bytes())
 }
 
 /// An entry of a folder with a size and a mode.
-fn entry(name: &[u8], size: u64, mode: u32) -> Vec<u8> {
+pub(crate) fn entry(name: &[u8], size: u64, mode: u32) -> Vec<u8> {
     let (name, line) = (text(name), text(b"-rw-r--r-- and so on"));
     let (flags, size, mode) = (5_u32.to_be_bytes(), size.to_be_bytes(), mode.to_be_bytes());
     [&name[..], &line, &flags, &size, &mode].concat()
