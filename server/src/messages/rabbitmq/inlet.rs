@@ -163,7 +163,7 @@ impl Inlet for RabbitInlet {
             let (channel, receipt) = (&self.channel, one.receipt);
             match published {
                 Published::Kept => {
-                    answered(channel.basic_ack(receipt, BasicAckOptions::default())).await?
+                    answered(channel.basic_ack(receipt, BasicAckOptions::default())).await?;
                 }
                 // Better counted than lost.
                 Published::Unroutable | Published::Refused => {

@@ -151,18 +151,23 @@ async fn messages_of_others_do_not_hide_each_other() {
     let mut inlet = queues.open(MAIL).await.unwrap();
     let mut numbers = BTreeSet::new();
     let mut failed = 0;
-    while failed < MOST_DELIVERIES as usize * bodies.len() {
-        inlet.ready().await.unwrap();
-        for received in inlet.take(10).await.unwrap() {
-            // Published anew it is still the same.
-            if numbers.insert(received.id) {
-                inlet.give_back(&[received]).await.unwrap();
-            } else {
-                inlet.fail(&received, "not understood").await.unwrap();
-                failed += 1;
+    let failing = async {
+        while failed < MOST_DELIVERIES as usize * bodies.len() {
+            inlet.ready().await.unwrap();
+            for received in inlet.take(10).await.unwrap() {
+                // Published anew it is still the same.
+                if numbers.insert(received.id) {
+                    inlet.give_back(&[received]).await.unwrap();
+                } else {
+                    inlet.fail(&received, "not understood").await.unwrap();
+                    failed += 1;
+                }
             }
         }
-    }
+    };
+    tokio::time::timeout(Duration::from_secs(30), failing)
+        .await
+        .expect("all are dead");
     let letters = buried(&queues, bodies.len()).await;
     let of_letters: BTreeSet<i64> = letters.iter().map(|letter| letter.message).collect();
     assert_eq!(of_letters, numbers);
@@ -201,7 +206,10 @@ async fn a_dead_letter_that_the_database_does_not_take_goes_back_to_the_broker()
     queues.held = Duration::ZERO;
     let late = letter(2);
     let put = queues.bury_or_put_back(&late, queue.as_str(), &mut failing, &running);
-    put.await.unwrap();
+    tokio::time::timeout(Duration::from_secs(30), put)
+        .await
+        .expect("in time")
+        .unwrap();
     assert!(failing);
     assert_eq!(queues.store.dead_letter_count().await.unwrap(), 0);
 
