@@ -681,7 +681,7 @@ fn what_has_changed_in_hand_is_not_said_to_be_done_or_put_off() {
     let mut desk = taken();
     desk.types("p5<enter>");
     desk.queues(QueueAnswer::Delayed {
-        request: desk.asked_of_queues(),
+        request: desk.state.requests,
         id,
         result: stays(),
     });
@@ -813,7 +813,7 @@ fn a_queue_says_until_when_what_is_on_it_is_the_agents_own() {
     let lost = QueueAnswer::Taken {
         request: desk.asked_of_queues(),
         queue: 7,
-        result: Err(offline()),
+        result: Err(broken()),
     };
     let effects = desk.queues(lost);
     assert!(matches!(
