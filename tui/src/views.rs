@@ -131,7 +131,7 @@ fn draw_layer(state: &State, layer: &Layer, body: Rect, frame: &mut Frame<'_>) {
                     span(words, state.theme.style(Meaning::Normal)),
                 ]
             });
-            let answer = Line::from_iter(answer);
+            let answer = answer.collect::<Line<'_>>();
             let at = inside.height.saturating_sub(1);
             put(frame.buffer_mut(), inside, at, &answer);
         }
