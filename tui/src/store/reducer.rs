@@ -6,6 +6,7 @@ mod bookings;
 mod dead_letters;
 mod flight_change;
 mod flights;
+mod in_hand;
 mod keys;
 mod live;
 mod login;
