@@ -200,7 +200,13 @@ impl Step<'_> {
                     }
                 }
             }
-            Err(failure) => self.complain(&failure),
+            Err(failure) => {
+                self.complain_of(
+                    &failure,
+                    "the upload stops",
+                    &[Context::Uploads, Context::List],
+                );
+            }
         }
     }
 
@@ -295,7 +301,13 @@ impl Step<'_> {
                     }
                 });
             }
-            Err(failure) => self.complain(&failure),
+            Err(failure) => {
+                self.complain_of(
+                    &failure,
+                    "the file has arrived",
+                    &[Context::Uploads, Context::List],
+                );
+            }
         }
     }
 

@@ -12,7 +12,7 @@ use crate::store::layer::Layer;
 use crate::store::screen::uploads::Uploads;
 use crate::store::state::Tone;
 use crate::trial::desk::Desk;
-use crate::trial::specimens::{dry_run, logged_out, offline, upload};
+use crate::trial::specimens::{broken, dry_run, logged_out, offline, upload};
 
 fn list(desk: &Desk) -> &Uploads {
     let found = desk.state.layers.iter().find_map(|layer| match layer {
@@ -159,6 +159,26 @@ fn a_file_is_sent_with_what_was_chosen_and_seen_on_its_way() {
     assert_eq!(desk.message(), Some((Tone::Good, words)));
     desk.happens(Event::FileSent(Err(offline())));
     assert!(matches!(desk.message(), Some((Tone::Error, _))));
+}
+
+#[test]
+fn what_became_of_a_file_or_of_a_stop_without_an_answer_is_not_known() {
+    let mut desk = listed();
+    for (event, words) in [
+        (
+            Event::FileSent(Err(broken())),
+            "It is not known whether the file has arrived; F5 shows it",
+        ),
+        (
+            Event::UploadCancelled(Err(broken())),
+            "It is not known whether the upload stops; F5 shows it",
+        ),
+    ] {
+        desk.happens(event);
+        let (tone, told) = desk.message().unwrap();
+        assert_eq!(tone, Tone::Error);
+        assert!(told.starts_with(words), "{told}");
+    }
 }
 
 #[test]
