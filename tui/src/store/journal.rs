@@ -7,7 +7,7 @@ use airside_common::booking::OperationKey;
 use airside_common::locator::Locator;
 use serde::{Deserialize, Serialize};
 
-use super::operation::{Draft, Operation, OperationState, Reference};
+use super::operation::{Draft, DraftReason, Operation, OperationState, Reference};
 
 /// One line of the journal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,6 +68,7 @@ impl Saved {
         let mut ended: HashSet<OperationKey> = HashSet::new();
         let mut dropped: HashSet<OperationKey> = HashSet::new();
         let mut confirmed: HashMap<OperationKey, (Locator, u64)> = HashMap::new();
+        let mut undone: HashMap<OperationKey, DraftReason> = HashMap::new();
         for record in records {
             match record {
                 JournalRecord::Submitted { operation } => {
@@ -85,6 +86,7 @@ impl Saved {
                 }
                 JournalRecord::Drafted { draft } => {
                     ended.insert(draft.operation.key.clone());
+                    undone.insert(draft.operation.key.clone(), draft.reason.of_dependents());
                     if !drafts
                         .iter()
                         .any(|d| d.operation.key == draft.operation.key)
@@ -102,7 +104,17 @@ impl Saved {
         drafts.retain(|d| {
             !dropped.contains(&d.operation.key) && !confirmed.contains_key(&d.operation.key)
         });
-        for operation in &mut operations {
+        undone.retain(|key, _| !confirmed.contains_key(key));
+        let mut waiting = Vec::with_capacity(operations.len());
+        for mut operation in operations {
+            // A console that was killed may have written down what did not happen without what depended on it. Operations
+            // stand after what they depend on, so one pass finds all.
+            let on = operation.depends_on.as_ref();
+            if let Some(reason) = on.and_then(|key| undone.get(key)).cloned() {
+                undone.insert(operation.key.clone(), reason.clone());
+                drafts.push(Draft { operation, reason });
+                continue;
+            }
             // Whether it was sent is not written down; so it may have been.
             operation.state = OperationState::Unknown;
             for (key, (locator, version)) in &confirmed {
@@ -111,8 +123,12 @@ impl Saved {
             for key in &dropped {
                 operation.stand_alone(key);
             }
+            waiting.push(operation);
         }
-        Self { operations, drafts }
+        Self {
+            operations: waiting,
+            drafts,
+        }
     }
 
     /// The fewest records that read back to the same: what compaction writes.

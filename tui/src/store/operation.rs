@@ -136,6 +136,14 @@ pub enum DraftReason {
 }
 
 impl DraftReason {
+    /// Why what depended on it is a draft, too.
+    pub fn of_dependents(&self) -> Self {
+        match self {
+            Self::Refused(problem) => Self::BookingRefused(problem.clone()),
+            other => other.clone(),
+        }
+    }
+
     /// What became of it, in a word or two.
     pub fn word(&self) -> &'static str {
         match self {
