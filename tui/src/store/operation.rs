@@ -137,6 +137,7 @@ pub enum DraftReason {
 
 impl DraftReason {
     /// Why what depended on it is a draft, too.
+    #[must_use]
     pub fn of_dependents(&self) -> Self {
         match self {
             Self::Refused(problem) => Self::BookingRefused(problem.clone()),
