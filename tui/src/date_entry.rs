@@ -28,7 +28,7 @@ pub fn parse(text: &str, today: Date) -> Result<Date, ParseError> {
     let (first, last) = (YEARS.start(), YEARS.end());
     let year = date.year();
     Err(ParseError::new(format!(
-        "date: the year {year:04} is not from {first} to {last}"
+        "date: {year:04} is not {first} to {last}"
     )))
 }
 
@@ -158,7 +158,7 @@ mod tests {
     #[case("1175-12-01", "1175")]
     #[case("1dec2100", "2100")]
     fn a_year_out_of_range_is_refused_by_name(#[case] text: &str, #[case] year: &str) {
-        let words = format!("date: the year {year} is not from 1900 to 2099");
+        let words = format!("date: {year} is not 1900 to 2099");
         assert_eq!(parse(text, TODAY).unwrap_err().to_string(), words);
     }
 
