@@ -14,7 +14,7 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
     SqliteTransaction,
 };
-use sqlx::{Connection, SqlitePool};
+use sqlx::{Connection, SqliteConnection, SqlitePool};
 use tokio::sync::{Notify, watch};
 
 use self::kept::{Keep, Kept};
@@ -173,6 +173,7 @@ impl Sqlite {
                 let kept = Arc::clone(&at_connect);
                 Box::pin(async move {
                     kept.begin_anew();
+                    count(connection).await;
                     // Who has the turn asks for itself: SQLite lets ever more time pass between two looks. It is asked to
                     // wait while the connection is made, since another process that ends may have the file locked.
                     sqlx::query("PRAGMA busy_timeout = 0")
@@ -241,6 +242,16 @@ impl Sqlite {
     /// Connections for reading; each statement is one consistent look.
     pub(crate) fn readers(&self) -> &SqlitePool {
         &self.readers
+    }
+}
+
+/// Counts again the tables that have become ten times as large or small since they were counted, roughly: SQLite would read
+/// all of a table that it counted when it held one row. The writing connection is made anew every half an hour.
+async fn count(connection: &mut SqliteConnection) {
+    let counted = sqlx::raw_sql("PRAGMA analysis_limit = 400; PRAGMA optimize = 0x10002");
+    // A disk that is full, or another process at work, is no reason not to write.
+    if let Err(error) = counted.execute(connection).await {
+        tracing::warn!(%error, "the tables were not counted");
     }
 }
 

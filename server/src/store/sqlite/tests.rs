@@ -58,7 +58,6 @@ mod keeps_the_contract {
     contract::all!(OnDisk);
 }
 
-/// SQLite alone gives its lock to whoever asks first once it is free, and that is who has just given it back.
 /// What SQLite does at the commit of the transaction: 2 waits for the disk, 1 does not.
 async fn synchronous(tx: &mut sqlx::SqliteTransaction<'_>) -> i64 {
     sqlx::query_scalar("PRAGMA synchronous")
@@ -85,6 +84,7 @@ async fn only_what_is_done_again_does_not_wait_for_the_disk() {
     }
 }
 
+/// SQLite alone gives its lock to whoever asks first once it is free, and that is who has just given it back.
 #[tokio::test]
 async fn who_waits_to_write_comes_before_who_writes_again() {
     let fixture = OnDisk::new().await;
@@ -143,4 +143,33 @@ async fn the_log_does_not_grow_with_an_import() {
         largest = largest.max(std::fs::metadata(&log).unwrap().len());
     }
     assert!(largest < 96 * MIB, "it was folded on the way: {largest}");
+}
+
+/// How many rows of a table SQLite thinks that there are.
+async fn counted(sqlite: &Sqlite, table: &str) -> Option<String> {
+    sqlx::query_scalar("SELECT stat FROM sqlite_stat1 WHERE tbl = ?1 LIMIT 1")
+        .bind(table)
+        .fetch_optional(sqlite.readers())
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn a_table_that_has_grown_is_counted_again_by_who_opens_it() {
+    let fixture = OnDisk::new().await;
+    let sqlite = fixture.database();
+    let grows = async |sql: &'static str| {
+        let mut tx = sqlite.write().await.unwrap();
+        sqlx::raw_sql(sql).execute(&mut *tx).await.unwrap();
+        tx.commit().await.unwrap();
+    };
+    grows("INSERT INTO outbox (payload, created_at) VALUES ('{}', 0); ANALYZE").await;
+    assert_eq!(counted(sqlite, "outbox").await.as_deref(), Some("1"));
+    grows(
+        "INSERT INTO outbox (payload, created_at)
+         WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 500) SELECT '{}', 0 FROM n",
+    )
+    .await;
+    let opened = fixture.of_another_process().await;
+    assert_ne!(counted(&opened, "outbox").await.as_deref(), Some("1"));
 }
