@@ -32,7 +32,7 @@ impl Rebook {
         let api = at.session()?;
         let booking = api.booking(self.locator).await?;
         let Some(body) = acceptance(&booking.segments) else {
-            // An attempt under this key that had no answer has done it.
+            // What was wanted is so: by an attempt under this key that had no answer, or by somebody else.
             if self.sending.key.is_some() {
                 return print::in_form(&booking, self.form);
             }

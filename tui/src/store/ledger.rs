@@ -567,7 +567,7 @@ impl Ledger {
         }
         let dependents = self.take_dependents(&operation.key);
         for dependent in &dependents {
-            let reason = DraftReason::BookingRefused(problem.clone());
+            let reason = DraftReason::Refused(problem.clone()).of_dependents();
             effects.push(self.keep_draft(dependent.clone(), reason));
         }
         let outcome = Outcome::Refused {

@@ -6,8 +6,11 @@ use super::screen::Loading;
 /// Which page is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Page {
-    /// The first one: once it is read, it takes the place of all that is there, or of what is before the cursor's page.
+    /// The first one: once it is read, it takes the place of all that is there.
     First,
+    /// The first one, which nobody has asked for: where the cursor is behind it, what was read behind it stays, so that
+    /// nothing jumps under the cursor.
+    Again,
     /// The one behind what is there.
     Next,
 }
@@ -23,6 +26,8 @@ pub(crate) struct Paged<T> {
     pub(crate) error: Option<String>,
     /// What was asked for last.
     asked: Page,
+    /// How many of them are of the first page, as it was read last.
+    fresh: usize,
 }
 
 impl<T> Paged<T> {
@@ -34,12 +39,18 @@ impl<T> Paged<T> {
             next_cursor: None,
             error: None,
             asked: Page::First,
+            fresh: 0,
         }
     }
 
     /// What is under the cursor.
     pub(crate) fn selected(&self) -> Option<&T> {
         self.items.get(self.list.at)
+    }
+
+    /// The first page, as it was read last; what is behind it may be older.
+    pub(crate) fn first_page(&self) -> &[T] {
+        &self.items[..self.fresh]
     }
 
     /// How many are there, in words: `50+` where there are more.
@@ -69,7 +80,7 @@ impl<T> Paged<T> {
         self.loading = Loading::Awaited(request);
         self.asked = page;
         match page {
-            Page::First => None,
+            Page::First | Page::Again => None,
             Page::Next => self.next_cursor.clone(),
         }
     }
@@ -79,8 +90,7 @@ impl<T> Paged<T> {
         self.loading.is(request).then_some(self.asked)
     }
 
-    /// The page that was asked for is there; the cursor stays with its line, which is known by its key. Where that line is
-    /// behind the first page, which is read anew, what was read behind it stays as well: nothing jumps under the cursor.
+    /// The page that was asked for is there; the cursor stays with its line, which is known by its key.
     pub(crate) fn read<K: PartialEq>(
         &mut self,
         items: Vec<T>,
@@ -89,11 +99,13 @@ impl<T> Paged<T> {
     ) {
         let selected = self.selected().map(&key);
         let mut behind = None;
-        if self.asked == Page::First {
+        if self.asked != Page::Next {
+            self.fresh = items.len();
             let before = std::mem::take(&mut self.items);
             behind = items.last().and_then(|last| {
                 let end = before.iter().position(|item| key(item) == key(last))?;
-                let stays = end < self.list.at && next_cursor.is_some();
+                let stays =
+                    self.asked == Page::Again && end < self.list.at && next_cursor.is_some();
                 stays.then(|| before.into_iter().skip(end + 1))
             });
         }
@@ -136,7 +148,7 @@ impl<T> Paged<T> {
 mod tests {
     use super::*;
 
-    /// A list of two pages, and the cursor on a line.
+    /// A list of two pages, the cursor on a line, and the first page asked for once more.
     fn two_pages(at: usize) -> Paged<u32> {
         let mut list = Paged::new();
         list.ask(Page::First, 1);
@@ -144,7 +156,7 @@ mod tests {
         list.ask(Page::Next, 2);
         list.read(vec![6, 5], Some("5".to_owned()), |n| *n);
         list.list.at = at;
-        list.ask(Page::First, 3);
+        list.ask(Page::Again, 3);
         list
     }
 
@@ -155,13 +167,17 @@ mod tests {
         assert_eq!(list.items, [10, 9, 8, 7, 6, 5]);
         assert_eq!(list.selected(), Some(&5));
         assert_eq!(list.next_cursor.as_deref(), Some("5"));
-        list.ask(Page::First, 4);
+        assert_eq!(list.first_page(), [10, 9, 8]);
+        list.ask(Page::Again, 4);
         list.read(vec![10, 7, 6], Some("6".to_owned()), |n| *n);
         assert_eq!(
             list.items,
             [10, 7, 6, 5],
             "what has gone before is not kept"
         );
+        list.ask(Page::First, 5);
+        list.read(vec![10, 7, 6], Some("6".to_owned()), |n| *n);
+        assert_eq!(list.items, [10, 7, 6], "who asks for it gets it anew");
     }
 
     #[test]

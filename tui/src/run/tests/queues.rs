@@ -132,21 +132,19 @@ async fn another_flight_is_taken_in_the_place_of_a_cancelled_one() {
 #[tokio::test]
 async fn the_end_of_a_lease_is_drawn() {
     let folder = tempfile::tempdir().unwrap();
-    let begun = Instant::now();
-    let now = Moment::since(begun);
-    let soon = now.wall + jiff::SignedDuration::from_millis(50);
     let mut desk = Desk::agent();
     desk.types("<f6>");
     desk.waits_on_queues(1);
     desk.types("t");
-    let item = QueueItem {
-        taken_until: Some(airside_common::time::Instant(soon)),
-        ..in_hand(1)
-    };
     let mut changed = booking(1, passenger("SMITH", "ANN"), &direct(101));
     moved(&mut changed.segments[0]);
-    desk.is_given(item, changed);
-    desk.state.now = now;
+    desk.is_given(in_hand(1), changed);
+    // Last: what is drawn first must not be the end already.
+    let begun = Instant::now();
+    desk.state.now = Moment::since(begun);
+    let soon = desk.state.now.wall + jiff::SignedDuration::from_millis(50);
+    let taken = desk.state.queues.in_hand.as_mut().unwrap();
+    taken.taken_until = Some(airside_common::time::Instant(soon));
     let mut ada = Person::goes_on(desk.state, begun, folder.path());
     ada.waits_for("given back").await;
 }

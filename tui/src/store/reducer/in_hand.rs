@@ -13,7 +13,7 @@ use crate::store::effect::Effect;
 use crate::store::layer::Layer;
 use crate::store::operation::Reference;
 use crate::store::queues::{Asked, Asking, QueueCall};
-use crate::store::screen::bookings::Record;
+use crate::store::screen::bookings::{Fetched, Record};
 use crate::store::screen::queues::{About, QueueForm};
 use crate::store::state::Tone;
 
@@ -160,6 +160,7 @@ impl Step<'_> {
             Ok(Some(taken)) => {
                 self.reached();
                 let TakenItem { item, booking } = *taken;
+                self.record_fetched(booking.locator, &Fetched::Read);
                 let effects = self.state.ledger.fetched(vec![booking], self.state.now);
                 self.ledger(effects);
                 self.show_taken(&item);
@@ -174,8 +175,8 @@ impl Step<'_> {
                 self.failed(&failure);
                 // What is shown of the queue says so, once it can be read.
                 self.reread_queues(|view| view.number == queue);
-                let words =
-                    "No answer: if an entry was taken, its queue shows until when it is yours";
+                let shows = "its queue shows until when it is yours";
+                let words = failure.words_on("an entry was taken", shows);
                 self.state.tell(Tone::Error, words);
             }
             Err(failure) => self.complain(&failure),
@@ -204,7 +205,7 @@ impl Step<'_> {
             }
             Err(failure) if failure.is_unclear() => {
                 self.failed(&failure);
-                let words = "No answer: it may be done or not; the same key again does no harm";
+                let words = failure.words_on("it is done", "the same key again does no harm");
                 self.state.tell(Tone::Error, words);
             }
             Err(failure) => {

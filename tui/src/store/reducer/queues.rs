@@ -153,7 +153,7 @@ impl Step<'_> {
         self.each_layer(|step, layer| match layer {
             Layer::Queue(view) if !which(view) => {}
             Layer::Queue(view) if view.pages.loading == Loading::No => {
-                step.ask_items(view, Page::First, GATHERED);
+                step.ask_items(view, Page::Again, GATHERED);
             }
             Layer::Queue(view) => view.behind = true,
             _ => {}
@@ -235,9 +235,9 @@ impl Step<'_> {
         let Some(page) = awaited else { return };
         self.each_layer(|step, layer| match layer {
             Layer::Queue(view) if is_read && view.behind => {
-                step.ask_items(view, Page::First, GATHERED);
+                step.ask_items(view, Page::Again, GATHERED);
             }
-            Layer::Queue(view) if !is_read => view.behind |= page == Page::First,
+            Layer::Queue(view) if !is_read => view.behind |= page != Page::Next,
             _ => {}
         });
     }

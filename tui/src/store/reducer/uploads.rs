@@ -94,7 +94,7 @@ impl Step<'_> {
         if awaited.is_some() {
             self.each_layer(|step, layer| match layer {
                 Layer::Uploads(uploads) if uploads.are_open() => {
-                    step.ask_uploads(uploads, Page::First, AGAIN);
+                    step.ask_uploads(uploads, Page::Again, AGAIN);
                 }
                 _ => {}
             });

@@ -34,9 +34,9 @@ impl Uploads {
         }
     }
 
-    /// Whether one of them changes by itself.
+    /// Whether one of them changes by itself. What is behind the first page is not read again.
     pub(crate) fn are_open(&self) -> bool {
-        let mut items = self.pages.items.iter();
+        let mut items = self.pages.first_page().iter();
         items.any(|upload| !upload.status.has_ended())
     }
 }

@@ -436,8 +436,15 @@ fn an_entry_whose_booking_is_not_reached_is_read_again() {
         screen.contains("SMITH/ANN") && screen.contains("✗ Not read again"),
         "{screen}"
     );
-    // A list that brings it is an answer as well.
+    // A list that brings it is an answer as well, and so is its entry.
     desk.reads(vec![with_new_times(2)]);
+    assert!(!desk.screen(80, 24).contains('✗'));
+    desk.types("<f5>");
+    fetched(&mut desk, Err(offline()));
+    assert!(desk.screen(80, 24).contains('✗'));
+    desk.types("<f6>t");
+    desk.is_given(in_hand(2), with_new_times(2));
+    assert_eq!(desk.layers().last(), Some(&"Booking"));
     assert!(!desk.screen(80, 24).contains('✗'));
     let no = problem(Code::NotFound, "there is no such booking");
     fetched(&mut desk, Err(refused(&no)));

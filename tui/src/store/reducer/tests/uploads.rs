@@ -40,6 +40,24 @@ fn listed() -> Desk {
     desk
 }
 
+/// One behind the first page is not read again by itself: asking for ever would not end it.
+#[test]
+fn one_that_is_open_behind_the_first_page_keeps_nobody_asking() {
+    let mut desk = Desk::admin();
+    desk.types("<alt-u>");
+    reads(&mut desk, vec![dry_run(5), dry_run(4)], Some("4"));
+    desk.types("<down>");
+    reads(&mut desk, vec![upload(3)], None);
+    desk.types("<end><f5>");
+    assert_eq!(
+        reads(&mut desk, vec![dry_run(5), dry_run(4)], Some("4")),
+        []
+    );
+    desk.types("<end>");
+    assert_eq!(reads(&mut desk, vec![upload(3)], None), []);
+    assert_eq!(list(&desk).pages.items.len(), 3);
+}
+
 fn completed(desk: &mut Desk, text: &str, common: &str, choices: &[&str]) {
     desk.happens(Event::PathCompleted(Completion {
         text: text.to_owned(),
