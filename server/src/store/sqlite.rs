@@ -14,7 +14,7 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
     SqliteTransaction,
 };
-use sqlx::{Connection, SqliteConnection, SqlitePool};
+use sqlx::{Connection, SqlitePool};
 use tokio::sync::{Notify, watch};
 
 use self::kept::{Keep, Kept};
@@ -119,6 +119,11 @@ pub enum OpenError {
     Database(#[from] sqlx::Error),
 }
 
+/// Forgets what was counted of tables, by an earlier release or by hand. All statements find their rows by indexes where
+/// nothing is counted; where a table was counted while it held a row or three, SQLite reads all of it for each row that is
+/// looked for, and goes on so when it holds a million.
+const FORGET_COUNTS: &str = "DROP TABLE IF EXISTS sqlite_stat1; DROP TABLE IF EXISTS sqlite_stat4";
+
 impl Sqlite {
     /// Opens the database of a URL such as `sqlite:///path/airside.db`, makes it if it is missing, and brings its
     /// schema up to date. Any number of processes may do so at once: one migrates, the others wait.
@@ -134,8 +139,7 @@ impl Sqlite {
             .pragma("cache_size", "-65536")
             .pragma("temp_store", "memory")
             .pragma("wal_autocheckpoint", "0")
-            .statement_cache_capacity(500)
-            .optimize_on_close(true, Some(400));
+            .statement_cache_capacity(500);
         let path = options.get_filename().to_path_buf();
         {
             let _lock = lock(&path).await?;
@@ -145,6 +149,7 @@ impl Sqlite {
                 .connect_with(options.clone())
                 .await?;
             migrate(&first).await?;
+            sqlx::raw_sql(FORGET_COUNTS).execute(&first).await?;
             first.close().await;
         }
         let turns = Turns::of(&path).map_err(|source| OpenError::Turn {
@@ -173,7 +178,6 @@ impl Sqlite {
                 let kept = Arc::clone(&at_connect);
                 Box::pin(async move {
                     kept.begin_anew();
-                    count(connection).await;
                     // Who has the turn asks for itself: SQLite lets ever more time pass between two looks. It is asked to
                     // wait while the connection is made, since another process that ends may have the file locked.
                     sqlx::query("PRAGMA busy_timeout = 0")
@@ -242,16 +246,6 @@ impl Sqlite {
     /// Connections for reading; each statement is one consistent look.
     pub(crate) fn readers(&self) -> &SqlitePool {
         &self.readers
-    }
-}
-
-/// Counts again the tables that have become ten times as large or small since they were counted, roughly: SQLite would read
-/// all of a table that it counted when it held one row. The writing connection is made anew every half an hour.
-async fn count(connection: &mut SqliteConnection) {
-    let counted = sqlx::raw_sql("PRAGMA analysis_limit = 400; PRAGMA optimize = 0x10002");
-    // A disk that is full, or another process at work, is no reason not to write.
-    if let Err(error) = counted.execute(connection).await {
-        tracing::warn!(%error, "the tables were not counted");
     }
 }
 

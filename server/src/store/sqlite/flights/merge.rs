@@ -197,14 +197,13 @@ pub(super) fn by_keys<'a>(plans: impl Iterator<Item = &'a FlightPlan>) -> QueryB
             .push_bind(plan.origin.as_str())
             .push_bind(plan.departure.date().to_string());
     });
-    // CROSS JOIN fixes the order: keys first, each found by the unique index. That is named: the database reads all flights
-    // for each key instead where it last counted the table when it had few of them.
+    // CROSS JOIN fixes the order: keys first, each found by the unique index.
     select
         .push(") SELECT json_group_array(json_array(")
         .push(COLUMNS)
         .push(
-            ")) FROM k CROSS JOIN flights f INDEXED BY sqlite_autoindex_flights_1 \
-             ON f.carrier = k.column1 AND f.number = k.column2 AND f.origin = k.column3 AND f.departure_date = k.column4 \
+            ")) FROM k CROSS JOIN flights f ON f.carrier = k.column1 AND f.number = k.column2 \
+             AND f.origin = k.column3 AND f.departure_date = k.column4 \
              CROSS JOIN inventory i ON i.flight_id = f.id",
         );
     select

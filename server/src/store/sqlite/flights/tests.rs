@@ -57,27 +57,3 @@ async fn flights_are_looked_up_by_the_natural_key() {
         assert!(steps.iter().any(|step| step.contains(by)), "{steps:?}");
     }
 }
-
-/// A database that had one flight when it last counted would rather read all of them for each key.
-#[tokio::test]
-async fn many_flights_are_looked_up_by_the_natural_key_whatever_was_counted() {
-    let fixture = OnDisk::new().await;
-    let sqlite = fixture.database();
-    let mut tx = sqlite.write().await.unwrap();
-    for counted in [
-        "ANALYZE",
-        "INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES ('flights', 'sqlite_autoindex_flights_1', '1 1 1 1 1'),
-             ('flights', 'flights_departure', '1 1 1')",
-        "ANALYZE sqlite_schema",
-    ] {
-        sqlx::raw_sql(counted).execute(&mut *tx).await.unwrap();
-    }
-    tx.commit().await.unwrap();
-    let plan = contract::plan(1, "2026-12-07T08:00", "2026-12-07T11:00");
-    let by_keys = merge::by_keys(std::iter::repeat_n(&plan, 400));
-    // What was counted is read when a connection is opened.
-    let opened = fixture.of_another_process().await;
-    let steps = steps(&opened, by_keys.sql()).await;
-    let by = "(departure_date=? AND carrier=? AND number=? AND origin=?)";
-    assert!(steps.iter().any(|step| step.contains(by)), "{steps:?}");
-}
