@@ -2,58 +2,50 @@
 //!
 //! sqlx 0.9.0 leaves Nagle's algorithm on (RFC 896; its issue 4335 has turned it off for the release after): the second of
 //! two small messages waits until the server has acknowledged the first, and a server that has nothing to answer yet puts
-//! that off for 40 ms. The end of each `COPY` is such a message, which costs an import a quarter of its time.
+//! that off for 40 ms. The end of each `COPY` is such a message, which costs an upload a quarter of its time, an import
+//! a sixth.
 //!
 //! sqlx gives nobody its sockets, and a number alone is no descriptor that safe code can use. So this process sends itself
-//! the numbers of its open sockets, and the kernel makes of each a descriptor of the same socket. To be deleted with the
+//! the numbers of such sockets, and the kernel makes of each a descriptor of the same socket. To be deleted with the
 //! release of sqlx that makes it needless: the test of the pool tells when.
 
-use std::io::{self, ErrorKind, IoSlice, IoSliceMut};
+use std::ffi::OsString;
+use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixDatagram;
 
 use nix::errno::Errno;
-use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
-use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, getpeername, recvmsg, sockopt,
-};
+use nix::sys::socket::{ControlMessage, MsgFlags, SockaddrStorage, getpeername, sendmsg};
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg, sockopt};
 
 /// Has the connections of this process to a port send what they are given without waiting. Needs Linux's `/proc`.
 pub(super) fn send_at_once(port: u16) -> io::Result<()> {
+    let leads_there = |number| peer(number).is_some_and(|peer| peer.port() == port);
     let exchange = UnixDatagram::pair()?;
-    for number in open_sockets()? {
-        let Some(socket) = descriptor(&exchange, number)? else {
-            continue;
-        };
-        if peer(&socket).is_some_and(|peer| peer.port() == port) {
+    for number in open_files()?
+        .into_iter()
+        .filter(|number| leads_there(*number))
+    {
+        // By now the number may be another's.
+        if let Some(socket) = descriptor(&exchange, number)?
+            && leads_there(socket.as_raw_fd())
+        {
             sockopt::set_tcp_nodelay(&socket, true)?;
         }
     }
     Ok(())
 }
 
-/// The numbers of this process's sockets.
-fn open_sockets() -> io::Result<Vec<RawFd>> {
-    let mut numbers = Vec::new();
-    for entry in std::fs::read_dir("/proc/self/fd")? {
-        let entry = entry?;
-        let is_socket = match std::fs::read_link(entry.path()) {
-            Ok(target) => target
-                .as_os_str()
-                .as_encoded_bytes()
-                .starts_with(b"socket:"),
-            // Closed since the folder was read.
-            Err(error) if error.kind() == ErrorKind::NotFound => false,
-            Err(error) => return Err(error),
-        };
-        if is_socket {
-            let name = entry.file_name();
-            numbers.extend(name.to_str().and_then(|name| name.parse::<RawFd>().ok()));
-        }
-    }
-    Ok(numbers)
+/// The numbers of what this process has open.
+fn open_files() -> io::Result<Vec<RawFd>> {
+    let names = std::fs::read_dir("/proc/self/fd")?.map(|entry| Ok(entry?.file_name()));
+    let numbers = names.filter_map(|name: io::Result<OsString>| match name {
+        Ok(name) => name.to_str()?.parse().ok().map(Ok),
+        Err(error) => Some(Err(error)),
+    });
+    numbers.collect()
 }
 
 /// A descriptor of what has this number; `None` where nothing has it any more.
@@ -89,9 +81,13 @@ fn descriptor(
     }))
 }
 
-/// Whom a socket of TCP leads to.
-fn peer(socket: &OwnedFd) -> Option<SocketAddr> {
-    SocketAddr::try_from(getpeername(socket).ok()??).ok()
+/// Whom a socket of TCP leads to; `None` of everything else.
+fn peer(number: RawFd) -> Option<SocketAddr> {
+    let address: SockaddrStorage = getpeername(number).ok()?;
+    let v4 = address
+        .as_sockaddr_in()
+        .map(|v4| SocketAddr::V4((*v4).into()));
+    v4.or_else(|| Some(SocketAddr::V6((*address.as_sockaddr_in6()?).into())))
 }
 
 #[cfg(test)]
@@ -127,9 +123,9 @@ mod tests {
             .await
             .unwrap();
         let exchange = UnixDatagram::pair().unwrap();
-        let ours = open_sockets().unwrap().into_iter().find_map(|number| {
+        let ours = open_files().unwrap().into_iter().find_map(|number| {
+            peer(number)?;
             let socket = descriptor(&exchange, number).unwrap()?;
-            peer(&socket)?;
             let address = SocketAddr::try_from(getsockname(&socket).unwrap()).unwrap();
             (i32::from(address.port()) == port).then_some(socket)
         });
