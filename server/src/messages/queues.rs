@@ -19,7 +19,7 @@ pub const MOST_DELIVERIES: u32 = 4;
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How long messages are in hand while what is needed for them does not answer; then they go back as if they had never been
-/// handed out. Twice as long is less than the half hour after which RabbitMQ takes them away, and counts that.
+/// handed out. Twice as long is less than the half hour after which RabbitMQ takes them away, which counts before 4.3.
 pub const HELD: Duration = Duration::from_mins(5);
 
 /// A message on its way: an event in its envelope.

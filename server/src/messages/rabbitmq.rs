@@ -5,7 +5,7 @@
 //! processes, again if that one ends, and after four times to the dead-letter exchange. From there a process that relays
 //! takes it into the database.
 //!
-//! The broker counts whatever comes back to it, except what is returned on 4.3 and later, and takes away what is in hand for
+//! The broker counts whatever comes back to it, before 4.3 also what has not failed, and takes away what is in hand for
 //! longer than its `consumer_timeout`, half an hour unless it is told otherwise. So what goes back without having failed is
 //! published anew, which counts as a message that was never delivered, before it is acknowledged.
 

@@ -224,6 +224,10 @@ impl Ftp {
 
     /// What a refusal of a file means: servers say the same of one that is not there and of one that may not be read.
     async fn refused(&self, path: &str) -> Fault {
+        // What is listed is the folder's own.
+        if path.contains('/') {
+            return SourceError::NotFound(escaped(path)).into();
+        }
         match self.listing().await {
             Ok(listing) if listing.files.iter().any(|file| file.path == path) => {
                 SourceError::Denied(escaped(path)).into()
@@ -253,7 +257,10 @@ impl Ftp {
         let asked = timeout(PATIENCE, connection.retr_as_stream(path)).await;
         let data = match begun(&mut connection, asked).await {
             Ok(data) => data,
-            Err(error) if is_unavailable(&error) => return Err(self.refused(path).await),
+            Err(error) if is_unavailable(&error) => {
+                self.idle.put(connection);
+                return Err(self.refused(path).await);
+            }
             Err(error) => return Err(error.into()),
         };
         Ok(Arriving {
