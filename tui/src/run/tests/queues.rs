@@ -5,7 +5,6 @@ use std::time::Instant;
 
 use airside_common::api::auth::Secret;
 use airside_common::api::flights::PatchFlight;
-use airside_common::api::queues::QueueItem;
 use airside_common::time::LocalTime;
 
 use super::console::Person;
