@@ -6,6 +6,7 @@ mod dead_letters;
 mod everywhere;
 mod flight_change;
 mod flights;
+mod in_hand;
 mod layouts;
 mod live;
 mod login;
