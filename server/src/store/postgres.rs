@@ -31,6 +31,7 @@ mod clock;
 mod copy;
 mod events;
 mod flights;
+mod front;
 pub(crate) mod idempotency;
 mod ingest;
 mod leases;

@@ -1,7 +1,9 @@
 //! Queues, what consumers have done, and dead letters on PostgreSQL.
 //!
 //! Everything here speaks by keys: queues are empty most of the time and full now and then, so that what the planner was
-//! told about them is often wrong.
+//! told about them is often wrong. A join of rows that were named with an empty queue is planned as a walk through the whole
+//! queue, which has all these names compared with each message once it is full. So rows are found one by one, in a look of
+//! their own, and changed where they lie: by their `ctid`, by which no planner walks.
 
 use std::time::Duration;
 
@@ -40,6 +42,34 @@ pub(crate) async fn first_time<'a>(
     .fetch_all(&mut **tx)
     .await?;
     Ok(each_once(batch, new))
+}
+
+/// Where the messages of a consumer, `$1`, lie that were named with the numbers of their deliveries, `$2` and `$3`. Who
+/// changes one at the same moment puts it elsewhere: then it is not met, as if that had come later.
+macro_rules! named {
+    () => {
+        "(SELECT found.ctid
+          FROM unnest($2::bigint[], $3::bigint[]) AS given (message, deliveries)
+          CROSS JOIN LATERAL (
+              SELECT m.ctid FROM messages AS m
+              WHERE m.consumer = $1 AND m.message = given.message AND m.deliveries = given.deliveries OFFSET 0
+          ) AS found) AS named"
+    };
+}
+
+/// Where the errors lie that were noted of a consumer's, `$1`, messages.
+macro_rules! errors_of {
+    ($messages:literal) => {
+        concat!(
+            "(SELECT noted.ctid
+              FROM ",
+            $messages,
+            " AS ended
+              CROSS JOIN LATERAL (
+                  SELECT e.ctid FROM delivery_errors AS e WHERE e.consumer = $1 AND e.message = ended.message OFFSET 0
+              ) AS noted) AS noted"
+        )
+    };
 }
 
 /// The two columns that name deliveries.
@@ -104,23 +134,23 @@ impl MessageStore for Postgres {
         time: Duration,
     ) -> Result<Vec<Received>, StoreError> {
         let server = self.primary.serving();
+        let front = server.queue(consumer);
         let claimed = sqlx::query_as(concat!(
             "WITH next AS (
-                 SELECT message, deliveries FROM messages
-                 WHERE consumer = $1 AND visible_at <= clock_timestamp()
+                 SELECT ctid, deliveries FROM messages
+                 WHERE consumer = $1 AND message >= $6 AND visible_at <= clock_timestamp()
                  ORDER BY message LIMIT $2 FOR UPDATE SKIP LOCKED
              ), given AS (
                  UPDATE messages SET deliveries = messages.deliveries + 1, visible_at = clock_timestamp() + $3
-                 FROM next
-                 WHERE messages.consumer = $1 AND messages.message = next.message AND next.deliveries < $4
+                 FROM next WHERE messages.ctid = next.ctid AND next.deliveries < $4
                  RETURNING messages.message, messages.payload, messages.deliveries
              ), dead AS (
-                 DELETE FROM messages USING next
-                 WHERE messages.consumer = $1 AND messages.message = next.message AND next.deliveries >= $4
+                 DELETE FROM messages USING next WHERE messages.ctid = next.ctid AND next.deliveries >= $4
                  RETURNING messages.message, messages.payload, messages.deliveries
              ), errors AS (
-                 DELETE FROM delivery_errors USING dead
-                 WHERE delivery_errors.consumer = $1 AND delivery_errors.message = dead.message
+                 DELETE FROM delivery_errors USING ",
+            errors_of!("dead"),
+            " WHERE delivery_errors.ctid = noted.ctid
                  RETURNING delivery_errors.message, error
              ), buried AS (
                  INSERT INTO dead_letters AS known (consumer, message, payload, error, deliveries, died_at)
@@ -135,24 +165,28 @@ impl MessageStore for Postgres {
         .bind(interval(time)?)
         .bind(i64::from(MOST_DELIVERIES))
         .bind(NOBODY_SAID)
+        .bind(front.begin())
         .fetch_all(&server.lookups);
         let rows: Vec<ReceivedRow> = server.unless_replaced(claimed).await?;
+        if let Some(last) = rows.last() {
+            front.found(last.message());
+        }
         Ok(rows.into_iter().map(Received::from).collect())
     }
 
     async fn finish(&self, consumer: &str, received: &[Received]) -> Result<(), StoreError> {
         let (ids, receipts) = named(received);
         let server = self.primary.serving();
-        let finished = sqlx::query(
+        let finished = sqlx::query(concat!(
             "WITH done AS (
-                 DELETE FROM messages USING unnest($2::bigint[], $3::bigint[]) AS given (message, deliveries)
-                 WHERE messages.consumer = $1 AND messages.message = given.message
-                   AND messages.deliveries = given.deliveries
-                 RETURNING messages.message
+                 DELETE FROM messages USING ",
+            named!(),
+            " WHERE messages.ctid = named.ctid RETURNING messages.message
              )
-             DELETE FROM delivery_errors USING done
-             WHERE delivery_errors.consumer = $1 AND delivery_errors.message = done.message",
-        )
+             DELETE FROM delivery_errors USING ",
+            errors_of!("done"),
+            " WHERE delivery_errors.ctid = noted.ctid"
+        ))
         .bind(consumer)
         .bind(ids)
         .bind(receipts)
@@ -169,12 +203,11 @@ impl MessageStore for Postgres {
     ) -> Result<(), StoreError> {
         let (ids, receipts) = named(received);
         let server = self.primary.serving();
-        let kept = sqlx::query(
-            "UPDATE messages SET visible_at = clock_timestamp() + $4
-             FROM unnest($2::bigint[], $3::bigint[]) AS given (message, deliveries)
-             WHERE messages.consumer = $1 AND messages.message = given.message
-               AND messages.deliveries = given.deliveries",
-        )
+        let kept = sqlx::query(concat!(
+            "UPDATE messages SET visible_at = clock_timestamp() + $4 FROM ",
+            named!(),
+            " WHERE messages.ctid = named.ctid"
+        ))
         .bind(consumer)
         .bind(ids)
         .bind(receipts)
@@ -187,16 +220,14 @@ impl MessageStore for Postgres {
     async fn give_back(&self, consumer: &str, received: &[Received]) -> Result<(), StoreError> {
         let (ids, receipts) = named(received);
         let server = self.primary.serving();
-        let given = sqlx::query(
+        let given = sqlx::query(concat!(
             "WITH back AS (
-                 UPDATE messages SET visible_at = clock_timestamp(), deliveries = messages.deliveries - 1
-                 FROM unnest($2::bigint[], $3::bigint[]) AS given (message, deliveries)
-                 WHERE messages.consumer = $1 AND messages.message = given.message
-                   AND messages.deliveries = given.deliveries
-                 RETURNING messages.message
+                 UPDATE messages SET visible_at = clock_timestamp(), deliveries = messages.deliveries - 1 FROM ",
+            named!(),
+            " WHERE messages.ctid = named.ctid RETURNING messages.message
              )
-             SELECT pg_notify($4, '') WHERE EXISTS (SELECT FROM back)",
-        )
+             SELECT pg_notify($4, '') WHERE EXISTS (SELECT FROM back)"
+        ))
         .bind(consumer)
         .bind(ids)
         .bind(receipts)

@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 use super::calls::CHANNEL;
 use super::clock::interval;
+use super::primary::Serving;
 use super::{Postgres, leases};
 use crate::outbox::{HELD, Lane, Lanes, Outbox, OutboxError, Page};
 use crate::store::rows::instant::StoredInstant;
@@ -68,13 +69,18 @@ pub(super) async fn depth(pool: &PgPool) -> Result<i64, sqlx::Error> {
 
 /// Gives positions to committed events that have none, and calls those who follow the outbox where there were some. A
 /// transaction that calls keeps all others that do from committing until it has: so those that are many do not.
-async fn give_positions(executor: impl sqlx::PgExecutor<'_>) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "SELECT give_outbox_positions(), pg_notify($1, '') WHERE EXISTS (SELECT FROM outbox WHERE position IS NULL)",
+async fn give_positions(server: &Serving) -> Result<(), sqlx::Error> {
+    let given: Option<(Option<i64>,)> = sqlx::query_as(
+        "SELECT give_outbox_positions($2), pg_notify($1, '')
+         WHERE EXISTS (SELECT FROM outbox WHERE position IS NULL AND id >= $2)",
     )
     .bind(CHANNEL)
-    .execute(executor)
+    .bind(server.open_events.begin())
+    .fetch_optional(&server.lookups)
     .await?;
+    if let Some((Some(highest),)) = given {
+        server.open_events.found(highest);
+    }
     Ok(())
 }
 
@@ -92,7 +98,7 @@ impl Outbox for Postgres {
     async fn read_after(&self, position: i64, limit: u32) -> Result<Page, OutboxError> {
         let server = self.primary.serving();
         let read = async {
-            give_positions(&server.lookups).await?;
+            give_positions(&server).await?;
             sqlx::query_as(
                 "SELECT progress.pruned, greatest(progress.pruned, (SELECT max(position) FROM outbox)),
                         event.position, event.payload, event.created_at

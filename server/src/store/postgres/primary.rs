@@ -4,17 +4,20 @@
 //! recovery takes no writes, nor does a server of a timeline below the highest that was seen. So nothing has to go wrong
 //! for the search to begin, and a primary that was replaced and comes back is not written to.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use futures_util::future::join_all;
+use parking_lot::Mutex;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection, PgConnection, PgPool};
 use tokio_util::sync::CancellationToken;
 
 use super::at_once::send_at_once;
 use super::bookings::BATCHES;
+use super::front::Front;
 use super::standing::{History, NotPrimary, Silent, Standing, ask};
 use super::{CONNECT, MOST_CONNECTIONS, OpenError, migrate};
 
@@ -32,8 +35,10 @@ pub(super) fn name(options: &PgConnectOptions) -> String {
 /// What sessions are told that find all rows by keys. The planner goes by how large tables were when somebody counted last,
 /// and keeps a plan: on tables that grow it would go on to read from end to end what has become large. One plan is as good
 /// for all keys, so it is made once.
-const LOOKUPS: [(&str, &str); 5] = [
+const LOOKUPS: [(&str, &str); 6] = [
     ("enable_seqscan", "off"),
+    // It gives up the order of an index: the first few of a queue would be found by sorting all of it.
+    ("enable_bitmapscan", "off"),
     ("enable_hashjoin", "off"),
     ("enable_mergejoin", "off"),
     ("plan_cache_mode", "force_generic_plan"),
@@ -51,6 +56,10 @@ pub(super) struct Serving {
     /// For statements that find their rows by keys and are asked for all the time.
     pub(super) lookups: PgPool,
     pub(super) options: PgConnectOptions,
+    /// Where events without a position may begin, by their ids.
+    pub(super) open_events: Front,
+    /// Where messages may begin that wait for each consumer.
+    queues: Mutex<HashMap<String, Arc<Front>>>,
     candidate: usize,
     timeline: u32,
     replaced: CancellationToken,
@@ -67,6 +76,8 @@ impl Serving {
             pool: pool(options.clone(), history, MOST_CONNECTIONS),
             lookups: pool(options.clone().options(LOOKUPS), history, MOST_LOOKUPS),
             options,
+            open_events: Front::default(),
+            queues: Mutex::default(),
             candidate,
             timeline,
             replaced: CancellationToken::new(),
@@ -87,6 +98,13 @@ impl Serving {
             ))
             .into()),
         }
+    }
+
+    /// Where messages may begin that wait for a consumer.
+    pub(super) fn queue(&self, consumer: &str) -> Arc<Front> {
+        let mut queues = self.queues.lock();
+        let known = queues.get(consumer).cloned();
+        known.unwrap_or_else(|| Arc::clone(queues.entry(consumer.to_owned()).or_default()))
     }
 
     /// Waits until another server takes the writes.

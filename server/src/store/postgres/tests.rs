@@ -22,6 +22,8 @@ pub(super) mod server;
 
 use server::FreshDatabase;
 
+mod grown;
+
 /// A database of its own for each test, on the server that `scripts/test` starts.
 pub(crate) struct OnServer {
     database: Postgres,

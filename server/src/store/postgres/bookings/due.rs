@@ -11,9 +11,18 @@ use crate::store::rows::bookings::due::{clearing, of_bookings};
 const OVERDUE: &str = "SELECT locator FROM bookings
      WHERE status = 'held' AND time_limit <= now() ORDER BY time_limit LIMIT $1";
 
+/// The segments `s` that wait on some flights (`$2`), looked for on each of them whatever the planner takes the table for.
+macro_rules! waiting_on {
+    () => {
+        "unnest($2::bigint[]) AS w (id)
+         CROSS JOIN LATERAL (
+             SELECT flight_id, booking_id, status FROM segments WHERE flight_id = w.id AND status = 'HL' OFFSET 0) AS s"
+    };
+}
+
 /// Of waiting segments `s` their bookings, where a flight of theirs is gone.
 macro_rules! stranded {
-    ($waiting:literal) => {
+    ($waiting:expr) => {
         concat!(
             "SELECT DISTINCT b.locator FROM ",
             $waiting,
@@ -26,7 +35,7 @@ macro_rules! stranded {
 
 /// Of waiting segments `s` their flights, where there are seats for the party on all its flights, and these leave.
 macro_rules! clearable {
-    ($waiting:literal) => {
+    ($waiting:expr) => {
         concat!(
             "SELECT DISTINCT s.flight_id FROM ",
             $waiting,
@@ -44,14 +53,21 @@ macro_rules! clearable {
     };
 }
 
-/// Of changes `c` that are pending, the bookings that do not know them.
+/// Of changes `c` that are pending, the bookings that do not know them. Hardly ever is there one: so these are looked for first,
+/// and then what depends on each, whatever the planner takes the tables for.
 macro_rules! untold {
     ($flights:literal) => {
         concat!(
-            "SELECT DISTINCT b.locator FROM ",
+            "WITH changed AS MATERIALIZED (SELECT c.flight_id, c.version FROM ",
             $flights,
-            " JOIN segments s ON s.flight_id = c.flight_id JOIN bookings b ON b.id = s.booking_id
-             WHERE c.pending AND s.status IN ('HK', 'TK', 'HL') AND coalesce(s.flight_version, 0) < c.version LIMIT $1"
+            " WHERE c.pending)
+             SELECT DISTINCT b.locator FROM changed
+             CROSS JOIN LATERAL (
+                 SELECT s.booking_id FROM segments s
+                 WHERE s.flight_id = changed.flight_id AND s.status IN ('HK', 'TK', 'HL')
+                   AND coalesce(s.flight_version, 0) < changed.version OFFSET 0) AS s
+             CROSS JOIN LATERAL (SELECT b.locator FROM bookings b WHERE b.id = s.booking_id OFFSET 0) AS b
+             LIMIT $1"
         )
     };
 }
@@ -61,10 +77,8 @@ const UNTOLD: &str =
     untold!("unnest($2::bigint[]) AS w (id) JOIN schedule_changes c ON c.flight_id = w.id");
 const ALL_STRANDED: &str = stranded!("segments s");
 const ALL_CLEARABLE: &str = clearable!("segments s");
-const STRANDED: &str =
-    stranded!("unnest($2::bigint[]) AS w (id) JOIN segments s ON s.flight_id = w.id");
-const CLEARABLE: &str =
-    clearable!("unnest($2::bigint[]) AS w (id) JOIN segments s ON s.flight_id = w.id");
+const STRANDED: &str = stranded!(waiting_on!());
+const CLEARABLE: &str = clearable!(waiting_on!());
 
 /// What is due now, at most so many.
 pub(super) async fn duties(

@@ -87,11 +87,11 @@ impl MailStore for Postgres {
         let server = self.primary.serving();
         let claimed = sqlx::query_as(
             "WITH next AS (
-                 SELECT id FROM mails WHERE state = 'waiting' AND due_at <= clock_timestamp()
+                 SELECT ctid FROM mails WHERE state = 'waiting' AND due_at <= clock_timestamp()
                  ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED
              )
              UPDATE mails SET attempts = attempts + 1, due_at = clock_timestamp() + $2
-             FROM next WHERE mails.id = next.id
+             FROM next WHERE mails.ctid = next.ctid
              RETURNING mails.id, attempts::bigint, (extract(epoch FROM clock_timestamp() - made_at) * 1000000)::bigint AS age,
                        recipient, body",
         )

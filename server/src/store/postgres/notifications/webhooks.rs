@@ -219,12 +219,12 @@ impl WebhookStore for Postgres {
         let server = self.primary.serving();
         let claimed = sqlx::query_as(
             "WITH next AS (
-                 SELECT id FROM webhook_deliveries
+                 SELECT ctid FROM webhook_deliveries
                  WHERE state = 'waiting' AND due_at <= clock_timestamp() AND webhook <> ALL ($3)
                  ORDER BY due_at, id LIMIT $1 FOR UPDATE SKIP LOCKED
              )
              UPDATE webhook_deliveries AS d SET attempts = attempts + 1, due_at = clock_timestamp() + $2
-             FROM next, webhooks AS w WHERE d.id = next.id AND w.id = d.webhook
+             FROM next, webhooks AS w WHERE d.ctid = next.ctid AND w.id = d.webhook
              RETURNING d.id, attempts::bigint, (extract(epoch FROM clock_timestamp() - made_at) * 1000000)::bigint AS age,
                        webhook, message, body, url, secret",
         )

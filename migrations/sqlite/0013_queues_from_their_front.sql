@@ -1,0 +1,1 @@
+-- Nothing: SQLite gives an event its position with its row, and a row that is deleted leaves nothing in an index.
