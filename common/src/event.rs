@@ -109,6 +109,18 @@ pub enum Event {
         /// Which upload.
         upload: UploadId,
     },
+    /// A worker is at a file of flights, and has come so far; told every second.
+    #[serde(rename = "upload.progressed")]
+    UploadProgressed {
+        /// Which upload.
+        upload: UploadId,
+        /// Rows that have been dealt with.
+        rows_done: u64,
+        /// Bytes that have been read.
+        bytes_done: u64,
+        /// The file's size, unpacked, in bytes.
+        bytes_total: u64,
+    },
     /// A file of flights has been dealt with.
     #[serde(rename = "upload.completed")]
     UploadCompleted {
@@ -169,6 +181,7 @@ impl Event {
             Self::SessionsEnded { .. } => "sessions.ended",
             Self::UserDisabled { .. } => "user.disabled",
             Self::UploadReceived { .. } => "upload.received",
+            Self::UploadProgressed { .. } => "upload.progressed",
             Self::UploadCompleted { .. } => "upload.completed",
         }
     }
@@ -193,6 +206,7 @@ impl Event {
             | Self::SessionsEnded { .. }
             | Self::UserDisabled { .. }
             | Self::UploadReceived { .. }
+            | Self::UploadProgressed { .. }
             | Self::UploadCompleted { .. } => None,
         }
     }
@@ -216,20 +230,21 @@ impl Event {
             | Self::SessionsEnded { .. }
             | Self::UserDisabled { .. }
             | Self::UploadReceived { .. }
+            | Self::UploadProgressed { .. }
             | Self::UploadCompleted { .. } => &[],
         }
     }
 
-    /// The one thing that it speaks of: a booking's locator, a flight's identity; `None` where it speaks of several.
+    /// The one thing that it speaks of: a booking's locator, the identity of a flight, an upload or a user; `None` where it speaks of several.
     pub fn subject(&self) -> Option<String> {
         match self {
             Self::FlightCreated { flight, .. }
             | Self::FlightChanged { flight, .. }
             | Self::FlightCancelled { flight, .. } => Some(flight.to_string()),
             Self::UserDisabled { user } => Some(user.to_string()),
-            Self::UploadReceived { upload } | Self::UploadCompleted { upload, .. } => {
-                Some(upload.to_string())
-            }
+            Self::UploadReceived { upload }
+            | Self::UploadProgressed { upload, .. }
+            | Self::UploadCompleted { upload, .. } => Some(upload.to_string()),
             Self::FlightsImported { .. }
             | Self::InventoryChanged { .. }
             | Self::QueueChanged { .. }

@@ -8,10 +8,14 @@ use crate::booking::OperationKey;
 use crate::flight::{Cabin, FlightId, FlightStatus};
 use crate::locator::Locator;
 use crate::time::Instant;
+use crate::upload::{UploadId, UploadStatus};
 use crate::user::Office;
 
 /// What all types of bookings' events begin with: `booking.created`, `booking.cancelled`. Newer servers have more.
 pub const BOOKING: &str = "booking.";
+
+/// What all types of uploads' events begin with: `upload.received`, `upload.progressed`, `upload.completed`.
+pub const UPLOAD: &str = "upload.";
 
 /// The type of [`SeatsChanged`].
 pub const INVENTORY_CHANGED: &str = "inventory.changed";
@@ -33,6 +37,8 @@ pub enum LiveEvent {
     Seats(SeatsChanged),
     /// A queue of the office has changed.
     Queue(QueueChanged),
+    /// An upload has arrived, has progressed or has ended.
+    Upload(UploadChanged),
     /// What was read before may be old.
     Reset(StreamReset),
 }
@@ -102,6 +108,37 @@ pub struct QueueChanged {
     pub office: Office,
     /// Which one.
     pub queue: u8,
+}
+
+/// An upload has arrived, has progressed or has ended; only admins are told. What was found in it, `GET
+/// /v1/admin/uploads/{id}` tells.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(poem_openapi::Object))]
+pub struct UploadChanged {
+    /// `upload.received`, `upload.progressed`, `upload.completed`
+    #[serde(rename = "type")]
+    #[cfg_attr(feature = "openapi", oai(rename = "type"))]
+    pub kind: String,
+    /// Which upload.
+    pub upload_id: UploadId,
+    /// What has become of it.
+    pub status: UploadStatus,
+    /// How far it is; only of `upload.progressed`, which comes every second while a worker is at it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", oai(skip_serializing_if_is_none))]
+    pub progress: Option<UploadProgress>,
+}
+
+/// How far an upload is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(poem_openapi::Object))]
+pub struct UploadProgress {
+    /// Rows that have been dealt with: created, updated, unchanged and rejected.
+    pub rows_done: u64,
+    /// Bytes that have been read.
+    pub bytes_done: u64,
+    /// Its size, unpacked, in bytes.
+    pub bytes_total: u64,
 }
 
 /// Events may be missing before this one: read anew what is shown. A stream that does not continue an earlier one begins

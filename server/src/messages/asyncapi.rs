@@ -74,6 +74,10 @@ const KINDS: &[Kind] = &[
         example: r#"{"type":"upload.received","upload":"01938f6e-5b1c-7d2e-9a40-3c1d2b7f0a55"}"#,
     },
     Kind {
+        summary: "A worker is at a file of flights, and has come so far; told every second",
+        example: r#"{"type":"upload.progressed","upload":"01938f6e-5b1c-7d2e-9a40-3c1d2b7f0a55","rows_done":42000,"bytes_done":3276800,"bytes_total":8126464}"#,
+    },
+    Kind {
         summary: "A file of flights has been dealt with",
         example: r#"{"type":"upload.completed","upload":"01938f6e-5b1c-7d2e-9a40-3c1d2b7f0a55","status":"completed"}"#,
     },
@@ -119,6 +123,21 @@ const FIELDS: &[(&str, &str, &str)] = &[
         "upload",
         r#"{"type":"string","format":"uuid"}"#,
         "Which upload",
+    ),
+    (
+        "rows_done",
+        r#"{"type":"integer","minimum":0}"#,
+        "Rows of the file that have been dealt with",
+    ),
+    (
+        "bytes_done",
+        r#"{"type":"integer","minimum":0}"#,
+        "Bytes of the file that have been read",
+    ),
+    (
+        "bytes_total",
+        r#"{"type":"integer","minimum":0}"#,
+        "The file's size, unpacked, in bytes",
     ),
     (
         "status",
@@ -248,7 +267,11 @@ fn message(kind: &Kind, event: Event) -> (String, Value) {
         "data",
     ];
     for (attribute, schema, meaning) in [
-        ("subject", "string", "The booking's locator, or the flight"),
+        (
+            "subject",
+            "string",
+            "The booking's locator, or the identity of the flight, the upload or the user",
+        ),
         (
             "aggregateversion",
             "integer",
@@ -295,6 +318,7 @@ mod tests {
             | Event::SessionsEnded { .. }
             | Event::UserDisabled { .. }
             | Event::UploadReceived { .. }
+            | Event::UploadProgressed { .. }
             | Event::UploadCompleted { .. } => true,
         }
     }
@@ -309,7 +333,7 @@ mod tests {
             let again: Value = serde_json::to_value(&event).unwrap();
             assert_eq!(again, serde_json::from_str::<Value>(kind.example).unwrap());
         }
-        assert_eq!(kinds.len(), 18, "as many as the list above has");
+        assert_eq!(kinds.len(), 19, "as many as the list above has");
     }
 
     #[test]

@@ -181,6 +181,7 @@ macro_rules! all {
             $crate::store::contract::cases!($fixture, $crate::features::uploads::store::contract:
                 an_upload_from_its_arrival_to_its_end
                 who_has_lost_an_upload_writes_nothing
+                who_keeps_an_upload_tells_how_far_it_is
                 many_workers_take_different_uploads
                 one_that_was_given_back_waits_for_its_pause
                 the_same_content_is_known

@@ -15,14 +15,14 @@ use crate::waiting::until;
 const SOON: Duration = Duration::from_secs(15);
 
 /// A stream that is being heard.
-struct Stream {
+pub(crate) struct Stream {
     response: reqwest::Response,
     text: String,
     last: Option<String>,
 }
 
 impl Stream {
-    async fn open(client: &Client, query: &str, last: Option<&str>) -> Self {
+    pub(crate) async fn open(client: &Client, query: &str, last: Option<&str>) -> Self {
         let mut request = client
             .http
             .get(format!("{}/v1/events{query}", client.base))
@@ -42,7 +42,7 @@ impl Stream {
     }
 
     /// The data of the next message; `None` where the stream has ended.
-    async fn next(&mut self) -> Option<Value> {
+    pub(crate) async fn next(&mut self) -> Option<Value> {
         loop {
             while let Some((block, rest)) = self.text.split_once("\n\n") {
                 let (block, rest) = (block.to_owned(), rest.to_owned());
@@ -62,7 +62,7 @@ impl Stream {
     }
 
     /// The next message, which is of this type.
-    async fn hears(&mut self, kind: &str) -> Value {
+    pub(crate) async fn hears(&mut self, kind: &str) -> Value {
         let data = timeout(SOON, self.next()).await.expect(kind).expect(kind);
         assert_eq!(data["type"], kind, "{data}");
         data

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use crate::events::Stream;
 use crate::process::{Client, PASSWORD, Place, Store};
 use crate::waiting;
 
@@ -192,6 +193,39 @@ async fn a_worker_that_is_killed_in_the_middle_of_a_file_is_gone_on_from(#[case]
     is_whole(&client, &id, &text, rows, right).await;
     server.stop().await;
     place.check().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_admin_hears_how_far_a_worker_is_while_it_is_at_a_file() {
+    // It takes seconds: some are told.
+    const ROWS: u32 = 30_000;
+    let place = place(Store::Sqlite).await;
+    let (text, _) = file(ROWS, 1);
+    let server = place.start().await;
+    let client = server.login("root").await;
+    let mut stream = Stream::open(&client, "", None).await;
+    stream.hears("reset").await;
+    let id = queue(&client, "", &text).await;
+    assert_eq!(
+        stream.hears("upload.received").await["upload_id"],
+        json!(id)
+    );
+    let mut rows = Vec::new();
+    let end = loop {
+        let heard = stream.next().await.expect("it goes on");
+        assert_eq!(heard["upload_id"], json!(id), "{heard}");
+        if heard["type"] != "upload.progressed" {
+            break heard;
+        }
+        assert_eq!(heard["progress"]["bytes_total"], json!(text.len()));
+        rows.push(figure(&heard["progress"], "rows_done"));
+    };
+    assert_eq!(end["type"], "upload.completed", "{end}");
+    assert_eq!(end["status"], "completed", "{end}");
+    assert!(rows.is_sorted(), "{rows:?}");
+    let last = rows.last().expect("some are told");
+    assert!((1..=u64::from(ROWS)).contains(last), "{rows:?}");
+    server.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use airside_common::api::auth::{Secret, Tokens};
 use airside_common::api::users::{CreateUser, User};
@@ -14,6 +15,7 @@ use airside_server::features::audit::entry::Author;
 use airside_server::features::auth::caller::{Caller, SessionId};
 use airside_server::features::auth::tokens::SigningKey;
 use airside_server::features::search::service::Search;
+use airside_server::features::uploads::store::UploadStore;
 use airside_server::http::outermost::Outermost;
 use airside_server::messages::consumer::{Consumer, Delivery};
 use airside_server::store::SharedDatabase;
@@ -170,7 +172,7 @@ impl TestApp {
             }
             looks += 1;
             assert!(looks < 1000, "{upload}");
-            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            tokio::time::sleep(Duration::from_millis(10)).await;
         };
         stop.cancel();
         working.await.unwrap();
@@ -250,6 +252,16 @@ impl TestApp {
             })
             .collect();
         queues.consume(&deliveries).await.unwrap();
+    }
+
+    /// A worker takes an upload, tells how far it is, and gives it back.
+    pub(crate) async fn keeps_an_upload_for_a_while(&self) {
+        let now = jiff::Timestamp::now();
+        let taken = UploadStore::claim(&*self.store, "another worker", now).await;
+        let lease = taken.unwrap().unwrap().lease;
+        assert!(self.store.renew(&lease, now).await.unwrap().is_some());
+        let given = UploadStore::give_back(&*self.store, &lease, Duration::ZERO).await;
+        assert!(given.unwrap());
     }
 
     /// Tells those who listen to live events all that has happened.

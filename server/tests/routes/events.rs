@@ -72,6 +72,53 @@ async fn booked(agent: &TestUser<'_>, key: &str) -> Value {
 }
 
 #[tokio::test]
+async fn an_upload_is_told_to_admins_from_its_arrival_to_its_end() {
+    let mut app = TestApp::new().await;
+    let live = app.app.live.clone().unwrap();
+    live.begin().await.unwrap();
+    app.flight(1, 1545, 9).await;
+    let agent = app.agent().await.token();
+    let admin = app.user("root", Role::Admin, "PAR1A0001").await.token();
+    let mut streams = Vec::new();
+    for user in [&agent, &admin] {
+        let mut stream = Stream::of(&app.bearer(user)).await;
+        stream.hears("reset").await;
+        streams.push(stream);
+    }
+    let file = "carrier,number,origin,destination,departure,arrival,aircraft,seats_economy,fare_economy,currency\n\
+                UA,1,JFK,LAX,2099-12-07T08:00,2099-12-07T11:00,738,150,99.50,USD\n";
+    let csv = ("Content-Type", "text/csv");
+    let sent = app.bearer(&admin);
+    let sent = sent.upload("/v1/admin/uploads", &[csv], file).await;
+    assert_eq!(sent.verdict(), "202", "{}", sent.text);
+    let id = sent.json()["id"].as_str().unwrap().to_owned();
+    app.keeps_an_upload_for_a_while().await;
+    let upload = app.work_off(&admin, &id).await;
+    assert_eq!(upload["status"], "completed", "{upload}");
+    let booking = booked(&app.bearer(&agent), "key").await;
+    app.tell_live().await;
+
+    let [own, admin] = &mut streams[..] else {
+        panic!("{} streams", streams.len());
+    };
+    let received = json!({"type": "upload.received", "upload_id": id, "status": "queued"});
+    assert_eq!(admin.hears("upload.received").await, received);
+    let progress = json!({"rows_done": 0, "bytes_done": 0, "bytes_total": file.len()});
+    let far = json!({"type": "upload.progressed", "upload_id": id, "status": "processing", "progress": progress});
+    assert_eq!(admin.hears("upload.progressed").await, far);
+    let mut last = admin.next().await;
+    // A slow worker tells of its own.
+    while last.0 == "upload.progressed" {
+        last = admin.next().await;
+    }
+    let completed = json!({"type": "upload.completed", "upload_id": id, "status": "completed"});
+    assert_eq!(last, ("upload.completed".to_owned(), completed));
+    assert_eq!(admin.hears("booking.created").await["locator"], booking);
+    // The agent hears of the booking, and nothing was before it.
+    assert_eq!(own.hears("booking.created").await["locator"], booking);
+}
+
+#[tokio::test]
 async fn a_queue_that_changes_is_told_to_its_office_and_to_admins() {
     let app = TestApp::new().await;
     let live = app.app.live.clone().unwrap();

@@ -73,11 +73,11 @@ impl EventsApi {
     /// Live events
     ///
     /// Server-sent events: what happens to bookings of the own office (of all offices for admins), and the seats left on the
-    /// flights that are named. Who comes back with the `Last-Event-ID` that was heard last misses nothing; where that is of
-    /// too long ago, and on a stream without one, the first message is `reset`: what was read before may be old. A comment,
-    /// and the id that was reached, come every 15 seconds. The stream ends with the access token, with its session, where
-    /// its client takes too little of what there is, and when the server ends; then it is asked for again. A booking's
-    /// event names the `operation` to the one who sent it alone.
+    /// flights that are named; to admins also what happens to uploads. Who comes back with the `Last-Event-ID` that was heard
+    /// last misses nothing; where that is of too long ago, and on a stream without one, the first message is `reset`: what
+    /// was read before may be old. A comment, and the id that was reached, come every 15 seconds. The stream ends with the
+    /// access token, with its session, where its client takes too little of what there is, and when the server ends; then
+    /// it is asked for again. A booking's event names the `operation` to the one who sent it alone.
     #[oai(path = "/events", method = "get", operation_id = "followEvents")]
     async fn events(
         &self,

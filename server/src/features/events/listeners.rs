@@ -7,7 +7,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
-use super::past::Item;
+use super::past::{Item, Whose};
 use crate::features::auth::caller::Caller;
 
 /// Messages that may wait for a client to take them; one that has more to take is cut off. What is sent every so often
@@ -22,7 +22,7 @@ pub(super) type ListenerId = u64;
 pub(super) struct Audience {
     pub(super) user: UserId,
     pub(super) session: SessionId,
-    /// Whose bookings; all offices' where there is none.
+    /// Whose bookings and queues; of an admin none: all offices' and what is no office's.
     office: Option<Office>,
 }
 
@@ -39,9 +39,13 @@ impl Audience {
         }
     }
 
-    /// Whether an office's bookings may be told.
-    pub(super) fn sees(&self, office: &Office) -> bool {
-        self.office.as_ref().is_none_or(|own| own == office)
+    /// Whether it may be told what is somebody's.
+    pub(super) fn sees(&self, whose: Whose<'_>) -> bool {
+        match (&self.office, whose) {
+            (None, _) => true,
+            (Some(own), Whose::Office(office)) => own == office,
+            (Some(_), Whose::Admins) => false,
+        }
     }
 }
 
@@ -76,7 +80,7 @@ impl std::ops::AddAssign for Sent {
 pub(super) struct Listeners {
     next: ListenerId,
     all: FxHashMap<ListenerId, Listener>,
-    /// Those of an office; under no office those who hear of all.
+    /// Those of an office; under no office the admins, who hear of all.
     offices: FxHashMap<Option<Office>, FxHashSet<ListenerId>>,
     flights: FxHashMap<FlightId, FxHashSet<ListenerId>>,
     users: FxHashMap<UserId, usize>,
@@ -176,15 +180,14 @@ impl Listeners {
         }
     }
 
-    /// Tells those who may know of the event of a booking or a queue.
+    /// Tells those who may know of the event of a booking, a queue or an upload.
     pub(super) fn tell(&mut self, item: &Item) -> Sent {
-        let Some(office) = item.office() else {
-            return Sent::default();
+        let own = match item.whose() {
+            Some(Whose::Office(office)) => self.offices.get(&Some(office.clone())),
+            Some(Whose::Admins) => None,
+            None => return Sent::default(),
         };
-        let own = Some(office.clone());
-        let ids = [&own, &None]
-            .into_iter()
-            .filter_map(|of| self.offices.get(of));
+        let ids = own.into_iter().chain(self.offices.get(&None));
         let ids: Vec<ListenerId> = ids.flatten().copied().collect();
         self.send(&ids, |listener| {
             (item.id() > listener.after)

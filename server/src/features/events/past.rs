@@ -1,10 +1,13 @@
-//! The last events of bookings and queues, for clients that come back.
+//! The last events of bookings, queues and uploads, for clients that come back.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, OnceLock};
 
-use airside_common::api::events::{BookingChanged, LiveEvent, QueueChanged};
+use airside_common::api::events::{
+    BookingChanged, LiveEvent, QueueChanged, UploadChanged, UploadProgress,
+};
 use airside_common::event::Event;
+use airside_common::upload::UploadStatus;
 use airside_common::user::Office;
 use hyper::body::Bytes;
 
@@ -15,7 +18,7 @@ use crate::bus::Envelope;
 /// Events that are remembered: what a minute of many bookings has.
 pub(super) const MOST: usize = 8_192;
 
-/// An event of a booking or a queue, and how it is told: made once for all.
+/// An event of a booking, a queue or an upload, and how it is told: made once for all.
 #[derive(Debug)]
 pub(super) struct Item {
     envelope: Arc<Envelope>,
@@ -24,9 +27,9 @@ pub(super) struct Item {
 }
 
 impl Item {
-    /// The event, if it speaks of an office's booking or queue.
+    /// The event, if it is told by itself.
     pub(super) fn of(envelope: &Arc<Envelope>) -> Option<Self> {
-        office(&envelope.event)?;
+        whose(&envelope.event)?;
         Some(Self {
             envelope: Arc::clone(envelope),
             told: [OnceLock::new(), OnceLock::new()],
@@ -37,14 +40,14 @@ impl Item {
         self.envelope.id
     }
 
-    /// The office whose booking or queue it speaks of.
-    pub(super) fn office(&self) -> Option<&Office> {
-        office(&self.envelope.event)
+    /// Who may hear of it.
+    pub(super) fn whose(&self) -> Option<Whose<'_>> {
+        whose(&self.envelope.event)
     }
 
     /// How somebody is told of it; `None` where somebody is not.
     pub(super) fn told(&self, audience: &Audience) -> Option<Bytes> {
-        self.office().filter(|office| audience.sees(office))?;
+        self.whose().filter(|whose| audience.sees(*whose))?;
         let booking = self.envelope.event.booking();
         let own = booking.is_some_and(|event| event.sent_by == Some(audience.user));
         let told = self.told[usize::from(own)].get_or_init(|| {
@@ -56,34 +59,74 @@ impl Item {
     }
 }
 
-fn office(event: &Event) -> Option<&Office> {
+/// Who may hear of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Whose<'a> {
+    /// An office, and admins.
+    Office(&'a Office),
+    /// Admins alone.
+    Admins,
+}
+
+/// Who may hear of an event; `None` where it is not told by itself.
+fn whose(event: &Event) -> Option<Whose<'_>> {
     match event {
-        Event::QueueChanged { office, .. } => Some(office),
-        event => event.booking().map(|booking| &booking.office),
+        Event::QueueChanged { office, .. } => Some(Whose::Office(office)),
+        Event::UploadReceived { .. }
+        | Event::UploadProgressed { .. }
+        | Event::UploadCompleted { .. } => Some(Whose::Admins),
+        event => event
+            .booking()
+            .map(|booking| Whose::Office(&booking.office)),
     }
 }
 
 /// How an event is told; a booking's operation only to who has sent it.
 fn live(event: &Event, own: bool) -> Option<LiveEvent> {
-    let kind = event.kind().to_owned();
-    if let Event::QueueChanged { office, queue } = event {
-        return Some(LiveEvent::Queue(QueueChanged {
-            kind,
+    let kind = || event.kind().to_owned();
+    let upload = |upload_id, status, progress| {
+        LiveEvent::Upload(UploadChanged {
+            kind: kind(),
+            upload_id,
+            status,
+            progress,
+        })
+    };
+    Some(match event {
+        Event::QueueChanged { office, queue } => LiveEvent::Queue(QueueChanged {
+            kind: kind(),
             office: office.clone(),
             queue: queue.get(),
-        }));
-    }
-    let booking = event.booking()?;
-    Some(LiveEvent::Booking(BookingChanged {
-        kind,
-        locator: booking.locator,
-        version: booking.version,
-        office: booking.office.clone(),
-        operation: booking.operation.clone().filter(|_| own),
-    }))
+        }),
+        Event::UploadReceived { upload: id } => upload(*id, UploadStatus::Queued, None),
+        Event::UploadProgressed {
+            upload: id,
+            rows_done,
+            bytes_done,
+            bytes_total,
+        } => {
+            let progress = UploadProgress {
+                rows_done: *rows_done,
+                bytes_done: *bytes_done,
+                bytes_total: *bytes_total,
+            };
+            upload(*id, UploadStatus::Processing, Some(progress))
+        }
+        Event::UploadCompleted { upload: id, status } => upload(*id, *status, None),
+        event => {
+            let booking = event.booking()?;
+            LiveEvent::Booking(BookingChanged {
+                kind: kind(),
+                locator: booking.locator,
+                version: booking.version,
+                office: booking.office.clone(),
+                operation: booking.operation.clone().filter(|_| own),
+            })
+        }
+    })
 }
 
-/// All events of bookings and queues after a position, as far back as is remembered.
+/// All events of bookings, queues and uploads after a position, as far back as is remembered.
 #[derive(Debug, Default)]
 pub(super) struct Past {
     /// All after this position are here.

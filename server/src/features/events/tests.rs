@@ -9,6 +9,7 @@ use std::time::Duration;
 use airside_common::event::{BookingEvent, Event};
 use airside_common::flight::FlightId;
 use airside_common::time::Instant as Moment;
+use airside_common::upload::{UploadId, UploadStatus};
 use airside_common::user::{Role, SessionId, UserId};
 use jiff::Timestamp;
 use rstest::rstest;
@@ -22,6 +23,9 @@ use crate::bus::Bus;
 use crate::config::EventSettings;
 use crate::features::auth::caller::Caller;
 use crate::features::bookings::store::contract::agent;
+
+/// By when an event has come, far later than it does.
+const SOON: Duration = Duration::from_secs(20);
 
 const NYC: &str = "NYC1A0001";
 const LON: &str = "LON1A0001";
@@ -114,6 +118,78 @@ async fn an_office_hears_of_its_own_and_an_admin_of_all_and_a_key_is_its_senders
     assert_eq!(process.figure("event_listeners"), "4");
     clients.clear();
     assert_eq!(process.figure("event_listeners"), "0");
+}
+
+/// The events of an upload from its arrival to its end, and how they are told.
+fn uploaded() -> ([Event; 3], [Value; 3]) {
+    let upload = UploadId::new();
+    let (rows_done, bytes_done, bytes_total) = (7, 400, 1000);
+    let status = UploadStatus::Failed;
+    let events = [
+        Event::UploadReceived { upload },
+        Event::UploadProgressed {
+            upload,
+            rows_done,
+            bytes_done,
+            bytes_total,
+        },
+        Event::UploadCompleted { upload, status },
+    ];
+    let progress = json!({"rows_done": 7, "bytes_done": 400, "bytes_total": 1000});
+    let told = [
+        json!({"type": "upload.received", "upload_id": upload, "status": "queued"}),
+        json!({"type": "upload.progressed", "upload_id": upload, "status": "processing", "progress": progress}),
+        json!({"type": "upload.completed", "upload_id": upload, "status": "failed"}),
+    ];
+    (events, told)
+}
+
+/// Also who comes back, and whether what was missed is remembered or read from the outbox.
+#[tokio::test]
+async fn uploads_are_told_to_admins_of_all_offices_and_to_nobody_else() {
+    let process = Process::new().await;
+    let ada = agent("ada", NYC);
+    let admin = |name, office| Caller {
+        role: Role::Admin,
+        ..agent(name, office)
+    };
+    let admins = [admin("root", NYC), admin("boss", LON)];
+    let mut agents = process.listens(&ada, None).await;
+    agents.hears_only(["reset"]).await;
+    let mut streams = Vec::new();
+    for caller in &admins {
+        let mut stream = process.listens(caller, None).await;
+        stream.hears_only(["reset"]).await;
+        streams.push(stream);
+    }
+    let before = agents.last;
+    let (events, told) = uploaded();
+    for event in events {
+        process.happens(event).await;
+    }
+    let booking = process.happens(made(0, &ada)).await;
+
+    agents.hears_only(created([0])).await;
+    let hears_all = async |stream: &mut Client| {
+        let mut heard = Vec::new();
+        while heard.len() < 4 {
+            let more = tokio::time::timeout(SOON, stream.hears()).await;
+            heard.extend(more.expect("it comes").expect("it goes on"));
+        }
+        let data: Vec<Value> = heard.into_iter().map(|(_, data)| data).collect();
+        assert_eq!(data[..3], told);
+        assert_eq!(data[3]["type"], "booking.created");
+        assert_eq!(stream.last, Some(booking));
+    };
+    for stream in &mut streams {
+        hears_all(stream).await;
+    }
+    let new = Process::on(Arc::clone(&process.world), &EventSettings::default()).await;
+    for process in [&process, &new] {
+        hears_all(&mut process.listens(&admins[1], before).await).await;
+        let mut back = process.listens(&ada, before).await;
+        back.hears_only(created([0])).await;
+    }
 }
 
 #[tokio::test]

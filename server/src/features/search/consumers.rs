@@ -90,6 +90,7 @@ pub async fn react(search: &Search, event: &Event) -> Result<(), StoreError> {
         | Event::SessionsEnded { .. }
         | Event::UserDisabled { .. }
         | Event::UploadReceived { .. }
+        | Event::UploadProgressed { .. }
         | Event::UploadCompleted { .. } => return Ok(()),
     };
     search.refresh(schedule).await

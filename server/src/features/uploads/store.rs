@@ -174,8 +174,8 @@ pub trait UploadStore: Ledger + Send + Sync + 'static {
     /// Takes the oldest upload that nobody has, for a worker whose name nobody else has.
     async fn claim(&self, holder: &str, now: Timestamp) -> Result<Option<Claimed>, StoreError>;
 
-    /// Keeps an upload for another [`LEASE`]; `None` where it is lost.
-    async fn renew(&self, lease: &Lease) -> Result<Option<Wish>, StoreError>;
+    /// Keeps an upload for another [`LEASE`], with the event of how far it is; `None` where it is lost.
+    async fn renew(&self, lease: &Lease, now: Timestamp) -> Result<Option<Wish>, StoreError>;
 
     /// Gives an upload back that is not done; others may take it after a pause. `false` where it was lost.
     async fn give_back(&self, lease: &Lease, pause: Duration) -> Result<bool, StoreError>;

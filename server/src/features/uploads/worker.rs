@@ -27,8 +27,8 @@ use crate::store::rows::uploads::stopped;
 /// How often a worker looks for uploads that it was not called for.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// How often a worker that reads tells that it is there.
-const RENEW: Duration = Duration::from_secs(3);
+/// How often a worker that reads tells that it is there, and how far it is.
+const RENEW: Duration = Duration::from_secs(1);
 
 /// How often an upload is taken that does not go on; then it has failed.
 const MOST_ATTEMPTS: u64 = 5;
@@ -220,12 +220,12 @@ impl Worker {
         })
     }
 
-    /// Keeps a lease; ends where it is lost.
+    /// Keeps a lease, and tells how far its upload is; ends where it is lost.
     async fn keep(&self, lease: &Lease) -> String {
         let mut kept_at = tokio::time::Instant::now();
         loop {
             tokio::time::sleep(RENEW).await;
-            match self.uploads.renew(lease).await {
+            match self.uploads.renew(lease, self.clock.now()).await {
                 Ok(Some(_)) => kept_at = tokio::time::Instant::now(),
                 Ok(None) => return "another worker has it".to_owned(),
                 Err(error) if kept_at.elapsed() > LEASE => return error.to_string(),

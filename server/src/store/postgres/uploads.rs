@@ -21,7 +21,9 @@ use crate::features::uploads::store::{
 use crate::store::StoreError;
 use crate::store::rows::decode;
 use crate::store::rows::instant::StoredInstant;
-use crate::store::rows::uploads::{COLUMNS, FindingRow, UploadRow, in_list, stopped, wish};
+use crate::store::rows::uploads::{
+    COLUMNS, FindingRow, RENEWED, RenewedRow, UploadRow, in_list, stopped, wish,
+};
 
 /// Findings that are deleted at once: what is deleted is locked meanwhile.
 const PRUNED_AT_ONCE: u32 = 2000;
@@ -346,17 +348,23 @@ impl UploadStore for Postgres {
         Ok(row.map(|row| row.claimed(holder)).transpose()?)
     }
 
-    async fn renew(&self, lease: &Lease) -> Result<Option<Wish>, StoreError> {
+    async fn renew(&self, lease: &Lease, now: Timestamp) -> Result<Option<Wish>, StoreError> {
         let mut tx = self.write().await?;
-        let cancelling: Option<bool> = sqlx::query_scalar("UPDATE uploads SET lease_until = clock_timestamp() + $3 WHERE id = $1 AND holder = $2 AND status = 'processing'
-             RETURNING cancelling")
+        let row: Option<RenewedRow> = sqlx::query_as(AssertSqlSafe(format!(
+            "UPDATE uploads SET lease_until = clock_timestamp() + $3
+             WHERE id = $1 AND holder = $2 AND status = 'processing' RETURNING {RENEWED}"
+        )))
         .bind(lease.upload.to_string())
         .bind(&lease.holder)
         .bind(interval(LEASE)?)
         .fetch_optional(&mut *tx)
         .await?;
-        tx.commit().await?;
-        Ok(cancelling.map(wish))
+        let Some(row) = row else {
+            return Ok(None);
+        };
+        outbox::append(&mut tx, now, &[row.progressed(lease.upload)]).await?;
+        self.commit(tx).await?;
+        Ok(Some(row.wish()))
     }
 
     async fn give_back(&self, lease: &Lease, pause: Duration) -> Result<bool, StoreError> {

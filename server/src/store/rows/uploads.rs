@@ -1,7 +1,9 @@
 //! Uploads as they are stored.
 
 use airside_common::api::uploads::{FindingKind, Upload};
+use airside_common::event::Event;
 use airside_common::time::Instant;
+use airside_common::upload::UploadId;
 use clap::ValueEnum;
 use sqlx::FromRow;
 
@@ -106,6 +108,45 @@ impl UploadRow {
             attempts,
             wish,
         })
+    }
+}
+
+/// The columns of a [`RenewedRow`].
+pub(crate) const RENEWED: &str = "cancelling, bytes_done, bytes_total, rows_created, rows_updated, rows_unchanged, rows_rejected";
+
+/// How far an upload is whose lease is kept.
+#[derive(FromRow)]
+pub(crate) struct RenewedRow {
+    cancelling: bool,
+    bytes_done: i64,
+    bytes_total: i64,
+    rows_created: i64,
+    rows_updated: i64,
+    rows_unchanged: i64,
+    rows_rejected: i64,
+}
+
+impl RenewedRow {
+    pub(crate) fn wish(&self) -> Wish {
+        wish(self.cancelling)
+    }
+
+    /// The event that tells it.
+    pub(crate) fn progressed(&self, upload: UploadId) -> Event {
+        let tally = Tally {
+            created: self.rows_created.cast_unsigned(),
+            updated: self.rows_updated.cast_unsigned(),
+            unchanged: self.rows_unchanged.cast_unsigned(),
+            rejected: self.rows_rejected.cast_unsigned(),
+            ..Tally::default()
+        };
+        let bytes_total = self.bytes_total.cast_unsigned();
+        Event::UploadProgressed {
+            upload,
+            rows_done: tally.rows(),
+            bytes_done: self.bytes_done.cast_unsigned().min(bytes_total),
+            bytes_total,
+        }
     }
 }
 

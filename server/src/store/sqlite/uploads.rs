@@ -21,7 +21,9 @@ use crate::features::uploads::store::{
 };
 use crate::store::StoreError;
 use crate::store::rows::decode;
-use crate::store::rows::uploads::{COLUMNS, FindingRow, UploadRow, in_list, stopped, wish};
+use crate::store::rows::uploads::{
+    COLUMNS, FindingRow, RENEWED, RenewedRow, UploadRow, in_list, stopped, wish,
+};
 
 /// Microseconds since 1970-01-01 UTC by the database's clock.
 const NOW: &str = now!();
@@ -358,19 +360,23 @@ impl UploadStore for Sqlite {
         Ok(row.map(|row| row.claimed(holder)).transpose()?)
     }
 
-    async fn renew(&self, lease: &Lease) -> Result<Option<Wish>, StoreError> {
+    async fn renew(&self, lease: &Lease, now: Timestamp) -> Result<Option<Wish>, StoreError> {
         let mut tx = self.write().await?;
-        let cancelling: Option<bool> = sqlx::query_scalar(AssertSqlSafe(format!(
+        let row: Option<RenewedRow> = sqlx::query_as(AssertSqlSafe(format!(
             "UPDATE uploads SET lease_until = {NOW} + ?3 WHERE id = ?1 AND holder = ?2 AND status = 'processing'
-             RETURNING cancelling"
+             RETURNING {RENEWED}"
         )))
         .bind(lease.upload.to_string())
         .bind(&lease.holder)
         .bind(while_of(LEASE))
         .fetch_optional(&mut *tx)
         .await?;
-        tx.commit().await?;
-        Ok(cancelling.map(wish))
+        let Some(row) = row else {
+            return Ok(None);
+        };
+        outbox::append(&mut tx, now, &[row.progressed(lease.upload)]).await?;
+        self.commit(tx).await?;
+        Ok(Some(row.wish()))
     }
 
     async fn give_back(&self, lease: &Lease, pause: Duration) -> Result<bool, StoreError> {

@@ -6,7 +6,7 @@ use jiff::ToSpan;
 
 use super::*;
 use crate::features::flights::import::RowOutcome;
-use crate::features::flights::import::checkpoint::Advance;
+use crate::features::flights::import::checkpoint::{Advance, Tally};
 use crate::features::flights::store::contract::plan;
 use crate::features::flights::store::{
     Expect, FlightFilter, FlightStore, FlightStoreError, PlannedRow, Preview, Unsaid,
@@ -176,10 +176,14 @@ pub(crate) async fn an_upload_from_its_arrival_to_its_end(fixture: &impl Fixture
 pub(crate) async fn who_has_lost_an_upload_writes_nothing(fixture: &impl Fixture) {
     let store = fixture.database();
     let other = fixture.of_another_process().await;
+    let position = store.present().await.unwrap();
     add(store, new("a")).await;
     let lost = claim(store, "one").await.unwrap();
     assert_eq!(claim(&other, "two").await, None, "one worker at a time");
-    assert_eq!(store.renew(&lost.lease).await.unwrap(), Some(Wish::GoOn));
+    let kept = store.renew(&lost.lease, now()).await;
+    assert_eq!(kept.unwrap(), Some(Wish::GoOn));
+    let told = events(store, position).await;
+    assert_eq!(told.len(), 2, "its arrival, and how far it is: {told:?}");
     // By the database's clock.
     tokio::time::sleep(LEASE + Duration::from_millis(500)).await;
     let taken = claim(&other, "two").await.unwrap();
@@ -194,7 +198,8 @@ pub(crate) async fn who_has_lost_an_upload_writes_nothing(fixture: &impl Fixture
     assert!(matches!(saved, Err(FlightStoreError::LeaseLost)));
     let forgotten = store.forget_withdrawn(&lost.lease).await;
     assert!(matches!(forgotten, Err(FlightStoreError::LeaseLost)));
-    assert_eq!(store.renew(&lost.lease).await.unwrap(), None);
+    assert_eq!(store.renew(&lost.lease, now()).await.unwrap(), None);
+    assert_eq!(events(store, position).await, told, "nothing is told");
     assert!(!store.give_back(&lost.lease, Duration::ZERO).await.unwrap());
     let end = ended(UploadStatus::Completed);
     assert!(!store.finish(&lost.lease, end.clone(), now()).await.unwrap());
@@ -204,6 +209,52 @@ pub(crate) async fn who_has_lost_an_upload_writes_nothing(fixture: &impl Fixture
     assert_eq!(merged.await.unwrap().outcomes, [RowOutcome::Created]);
     assert!(other.finish(&taken.lease, end, now()).await.unwrap());
     assert_eq!(flights(store).await, [1]);
+}
+
+pub(crate) async fn who_keeps_an_upload_tells_how_far_it_is(fixture: &impl Fixture) {
+    let store = fixture.database();
+    let position = store.present().await.unwrap();
+    let upload = add(store, new("a")).await.id;
+    let taken = claim(store, "one").await.unwrap();
+    let keeps = async || store.renew(&taken.lease, now()).await.unwrap();
+    let told = |rows_done, bytes_done| Event::UploadProgressed {
+        upload,
+        rows_done,
+        bytes_done,
+        bytes_total: 1000,
+    };
+    assert_eq!(keeps().await, Some(Wish::GoOn));
+    let received = Event::UploadReceived { upload };
+    let all = [received, told(0, 0)];
+    assert_eq!(events(store, position).await, all);
+
+    // Of every kind of row another number.
+    let mut advance = Advance::of(&taken.lease, taken.progress);
+    advance.progress.bytes = 400;
+    advance.progress.tally = Tally {
+        created: 1,
+        updated: 20,
+        unchanged: 300,
+        rejected: 4000,
+        noted: 50_000,
+        withdrawn: 600_000,
+    };
+    store.save(&advance).await.unwrap();
+    assert_eq!(keeps().await, Some(Wish::GoOn));
+    // No more is told than there is.
+    advance.progress.bytes = 1024;
+    store.save(&advance).await.unwrap();
+    assert_eq!(keeps().await, Some(Wish::GoOn));
+    let all = [&all[..], &[told(4321, 400), told(4321, 1000)]].concat();
+    assert_eq!(events(store, position).await, all);
+
+    // It is over: there is nothing to be kept, and nothing told after its end.
+    let status = UploadStatus::Failed;
+    let finished = store.finish(&taken.lease, ended(status), now());
+    assert!(finished.await.unwrap());
+    assert_eq!(keeps().await, None);
+    let all = [&all[..], &[Event::UploadCompleted { upload, status }]].concat();
+    assert_eq!(events(store, position).await, all);
 }
 
 pub(crate) async fn many_workers_take_different_uploads(fixture: &impl Fixture) {
@@ -313,7 +364,8 @@ pub(crate) async fn a_stop_is_a_wish_until_the_worker_hears_it(fixture: &impl Fi
     let merged = store.merge_part(&rows, Expect::New, now(), &advance);
     assert_eq!(merged.await.unwrap().wish, Wish::Cancel);
     assert_eq!(store.save(&advance).await.unwrap(), Wish::Cancel);
-    assert_eq!(store.renew(&taken.lease).await.unwrap(), Some(Wish::Cancel));
+    let kept = store.renew(&taken.lease, now()).await;
+    assert_eq!(kept.unwrap(), Some(Wish::Cancel));
     // Who takes it next hears of it too.
     store.give_back(&taken.lease, Duration::ZERO).await.unwrap();
     let taken = claim(store, "two").await.unwrap();
