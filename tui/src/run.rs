@@ -14,7 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::demo::Past;
-use crate::effects::dispatch::Dispatch;
+use crate::effects::dispatch::{Dispatch, Later};
 use crate::effects::folders::Folders;
 use crate::effects::server_url::ServerUrl;
 use crate::effects::start::{Ready, start};
@@ -110,6 +110,8 @@ pub async fn run(options: Options) -> Result<(), Error> {
         journal: None,
         folders,
         listener: None,
+        uploads: Later::default(),
+        upload: Later::default(),
         inbox,
     };
     let mut console = Console {

@@ -1,8 +1,11 @@
 //! Runs effects, each in a task of its own, and answers with events.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
+use airside_common::upload::UploadId;
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::task::AbortHandle;
 
 use super::disk::JournalWriter;
 use super::folders::Folders;
@@ -32,7 +35,23 @@ pub(crate) struct Dispatch {
     pub(crate) folders: Folders,
     /// While somebody is logged in.
     pub(crate) listener: Option<Listener>,
+    /// The last question after the list of uploads.
+    pub(crate) uploads: Later,
+    /// The last question after one upload.
+    pub(crate) upload: Later,
     pub(crate) inbox: UnboundedSender<Message>,
+}
+
+/// A question that may wait for its time: another one takes its place, unless it has gone out.
+#[derive(Debug, Default)]
+pub(crate) struct Later(Option<AbortHandle>);
+
+impl Later {
+    fn give_way(&mut self, to: AbortHandle) {
+        if let Some(before) = self.0.replace(to) {
+            before.abort();
+        }
+    }
 }
 
 impl Dispatch {
@@ -82,6 +101,12 @@ impl Dispatch {
                 Event::PathCompleted(completing.await.unwrap_or_else(nothing))
             }),
             Effect::SendFile { path, query } => self.send_file(path, *query),
+            Effect::Uploads {
+                request,
+                cursor,
+                after,
+            } => self.ask_uploads(request, cursor, after),
+            Effect::Upload { request, id, after } => self.ask_upload(request, id, after),
             other => self.call(other),
         }
     }
@@ -146,6 +171,30 @@ impl Dispatch {
             let sent = api.send_file(&paths::file(&path), &query, progress).await;
             Event::FileSent(sent.map(Box::new).map_err(Failure::from))
         });
+    }
+
+    fn ask_uploads(&mut self, request: u64, cursor: Option<String>, after: Duration) {
+        let Some(api) = self.api.clone() else { return };
+        let asked = self.answer_after(after, async move {
+            let result = api.uploads(cursor.as_deref()).await;
+            Event::Uploads {
+                request,
+                result: result.map_err(Failure::from),
+            }
+        });
+        self.uploads.give_way(asked);
+    }
+
+    fn ask_upload(&mut self, request: u64, id: UploadId, after: Duration) {
+        let Some(api) = self.api.clone() else { return };
+        let asked = self.answer_after(after, async move {
+            let result = api.upload(id).await;
+            Event::Upload {
+                request,
+                result: result.map(Box::new).map_err(Failure::from),
+            }
+        });
+        self.upload.give_way(asked);
     }
 
     fn call(&mut self, effect: Effect) {
@@ -270,26 +319,6 @@ impl Dispatch {
                         result: result.map_err(Failure::from),
                     }
                 }
-                Effect::Uploads {
-                    request,
-                    cursor,
-                    after,
-                } => {
-                    tokio::time::sleep(after).await;
-                    let result = api.uploads(cursor.as_deref()).await;
-                    Event::Uploads {
-                        request,
-                        result: result.map_err(Failure::from),
-                    }
-                }
-                Effect::Upload { request, id, after } => {
-                    tokio::time::sleep(after).await;
-                    let result = api.upload(id).await;
-                    Event::Upload {
-                        request,
-                        result: result.map(Box::new).map_err(Failure::from),
-                    }
-                }
                 Effect::CancelUpload(id) => {
                     let result = api.cancel_upload(id).await;
                     Event::UploadCancelled(result.map(Box::new).map_err(Failure::from))
@@ -314,8 +343,10 @@ impl Dispatch {
                     let saved = saved.await;
                     Event::FindingsSaved(saved.map(|()| name).map_err(Failure::from))
                 }
-                // The event loop keeps these to itself.
-                Effect::LogIn { .. }
+                // These are done elsewhere.
+                Effect::Uploads { .. }
+                | Effect::Upload { .. }
+                | Effect::LogIn { .. }
                 | Effect::CompletePath(_)
                 | Effect::SendFile { .. }
                 | Effect::Ledger(_)
@@ -351,8 +382,80 @@ impl Dispatch {
         });
     }
 
+    /// Begins after a while, until when it can be given up.
+    fn answer_after(
+        &self,
+        after: Duration,
+        work: impl Future<Output = Event> + Send + 'static,
+    ) -> AbortHandle {
+        let inbox = self.inbox.clone();
+        let waiting = tokio::spawn(async move {
+            tokio::time::sleep(after).await;
+            // A task of its own: what has gone out is not cut off, since it may be renewing the session.
+            tokio::spawn(async move {
+                // A closed inbox means that the console has ended.
+                let _ = inbox.send(Message::Event(work.await));
+            });
+        });
+        waiting.abort_handle()
+    }
+
     fn tell(&self, event: Event) {
         // A closed inbox means that the console has ended.
         let _ = self.inbox.send(Message::Event(event));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::mpsc::unbounded_channel;
+    use tokio::sync::oneshot;
+    use tokio::time::timeout;
+
+    use super::*;
+
+    /// What has to come has so long to come.
+    const PATIENCE: Duration = Duration::from_secs(20);
+
+    fn sending(sent: u64) -> Event {
+        Event::FileSending { sent, total: 9 }
+    }
+
+    #[tokio::test]
+    async fn a_question_that_waits_gives_way_and_one_that_has_gone_out_does_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let (inbox, mut messages) = unbounded_channel();
+        let mut dispatch = Dispatch {
+            api: None,
+            journal: None,
+            folders: Folders::beneath(folder.path()),
+            listener: None,
+            uploads: Later::default(),
+            upload: Later::default(),
+            inbox,
+        };
+        let (gone, out) = oneshot::channel();
+        let (answer, answered) = oneshot::channel();
+        let first = dispatch.answer_after(Duration::ZERO, async move {
+            gone.send(()).unwrap();
+            answered.await.unwrap()
+        });
+        dispatch.uploads.give_way(first);
+        timeout(PATIENCE, out).await.expect("it goes out").unwrap();
+        let waits = dispatch.answer_after(Duration::from_hours(1), async { sending(2) });
+        dispatch.uploads.give_way(waits);
+        let last = dispatch.answer_after(Duration::ZERO, async { sending(3) });
+        dispatch.uploads.give_way(last);
+        answer.send(sending(1)).unwrap();
+        drop(dispatch);
+        let mut heard = Vec::new();
+        // It ends once nothing is under way any more.
+        while let Some(message) = timeout(PATIENCE, messages.recv()).await.expect("an end") {
+            if let Message::Event(Event::FileSending { sent, .. }) = message {
+                heard.push(sent);
+            }
+        }
+        heard.sort_unstable();
+        assert_eq!(heard, [1, 3]);
     }
 }

@@ -4,7 +4,7 @@ use airside_common::airport::Airport;
 use airside_common::api::auth::Me;
 use airside_common::api::bookings::{Booking, BookingPage, HistoryEntry};
 use airside_common::api::dead_letters::{DeadLetterDetail, DeadLetterPage};
-use airside_common::api::events::{BookingChanged, QueueChanged, SeatsChanged};
+use airside_common::api::events::{BookingChanged, QueueChanged, SeatsChanged, UploadChanged};
 use airside_common::api::flights::{Flight, FlightPage, SeatMap};
 use airside_common::api::ingest::{IngestSource, IngestSourcePage};
 use airside_common::api::problem::{Code, Problem};
@@ -177,6 +177,7 @@ pub(crate) enum News {
     Booking(BookingChanged),
     Seats(SeatsChanged),
     Queue(QueueChanged),
+    Upload(UploadChanged),
     /// Events may be missing.
     Reset,
 }

@@ -156,6 +156,9 @@ pub(crate) fn action_text(action: &Action, state: &State) -> String {
             Live::News(News::Queue(changed)) => {
                 format!("Live({} {})", changed.kind, changed.queue)
             }
+            Live::News(News::Upload(changed)) => {
+                format!("Live({} {})", changed.kind, changed.upload_id)
+            }
             Live::News(News::Seats(seats)) => {
                 format!("Live({} {})", seats.kind, seats.flight_id)
             }

@@ -82,6 +82,14 @@ impl Desk {
         self.happens_at(self.steps, event)
     }
 
+    /// Several things happen at one moment.
+    pub(crate) fn happens_at_once(&mut self, events: Vec<Event>) -> Vec<Effect> {
+        self.steps += 1;
+        let events = events.into_iter();
+        let effects = events.map(|event| self.happens_at(self.steps, event));
+        effects.collect::<Vec<_>>().concat()
+    }
+
     fn happens_at(&mut self, second: u32, event: Event) -> Vec<Effect> {
         let action = Action {
             moment: moment(second),

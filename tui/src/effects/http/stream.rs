@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use airside_common::api::events::{BOOKING, INVENTORY_CHANGED, QUEUE_CHANGED, RESET};
+use airside_common::api::events::{BOOKING, INVENTORY_CHANGED, QUEUE_CHANGED, RESET, UPLOAD};
 use airside_common::flight::FlightId;
 use reqwest::Response;
 use serde::Serialize;
@@ -106,6 +106,57 @@ fn news(message: &Message) -> Result<Option<News>, String> {
         INVENTORY_CHANGED => News::Seats(intake::read(&message.data)?),
         QUEUE_CHANGED => News::Queue(intake::read(&message.data)?),
         kind if kind.starts_with(BOOKING) => News::Booking(intake::read(&message.data)?),
+        kind if kind.starts_with(UPLOAD) => News::Upload(intake::read(&message.data)?),
         _ => return Ok(None),
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use airside_common::api::events::{UploadChanged, UploadProgress};
+    use airside_common::upload::UploadStatus;
+
+    use super::*;
+
+    fn told(event: &str, data: &str) -> Result<Option<News>, String> {
+        news(&Message {
+            event: event.to_owned(),
+            data: data.into(),
+        })
+    }
+
+    #[test]
+    fn uploads_are_told_with_and_without_how_far_they_are() {
+        let id = "01936d5e-0000-7000-8000-000000000000";
+        let upload = |kind: &str, rest: &str| {
+            let data = format!(r#"{{"type":"{kind}","upload_id":"{id}",{rest}}}"#);
+            match told(kind, &data) {
+                Ok(Some(News::Upload(changed))) => changed,
+                other => panic!("{other:?}"),
+            }
+        };
+        let progress = r#""progress":{"rows_done":7,"bytes_done":400,"bytes_total":1000}"#;
+        let far = upload(
+            "upload.progressed",
+            &format!(r#""status":"processing",{progress}"#),
+        );
+        let expected = UploadChanged {
+            kind: "upload.progressed".to_owned(),
+            upload_id: id.parse().unwrap(),
+            status: UploadStatus::Processing,
+            progress: Some(UploadProgress {
+                rows_done: 7,
+                bytes_done: 400,
+                bytes_total: 1000,
+            }),
+        };
+        assert_eq!(far, expected);
+        let ended = upload("upload.completed", r#""status":"failed""#);
+        assert_eq!((ended.status, ended.progress), (UploadStatus::Failed, None));
+        // A newer server may have more of them, which say as much.
+        let newer = upload("upload.renamed", r#""status":"queued","name":"b.csv""#);
+        assert_eq!(newer.kind, "upload.renamed");
+        assert!(told("upload.completed", "{}").is_err());
+        assert!(matches!(told("weather.changed", "{}"), Ok(None)));
+    }
 }

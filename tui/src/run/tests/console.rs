@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::effects::dispatch::Dispatch;
+use crate::effects::dispatch::{Dispatch, Later};
 use crate::effects::folders::Folders;
 use crate::effects::start::start;
 use crate::run::{Console, Message};
@@ -109,6 +109,8 @@ impl Person {
             journal: None,
             folders: Folders::beneath(folder),
             listener: None,
+            uploads: Later::default(),
+            upload: Later::default(),
             inbox: inbox.clone(),
         };
         let living = tokio::spawn(async move {

@@ -22,12 +22,14 @@ impl Step<'_> {
                 self.reached();
                 self.reread_records();
                 self.catch_up_with_queues();
+                self.catch_up_with_uploads();
             }
             Live::Lost(failure) if failure.kind == FailureKind::LoggedOut => self.session_ended(),
             Live::Lost(failure) => self.state.live.hearing = Hearing::Lost(failure.words),
             Live::News(News::Booking(changed)) => self.booking_changed(&changed),
             Live::News(News::Seats(seats)) => self.seats_changed(seats),
             Live::News(News::Queue(changed)) => self.queue_changed(&changed),
+            Live::News(News::Upload(changed)) => self.upload_changed(&changed),
             Live::News(News::Reset) => self.read_anew(),
         }
     }
@@ -120,6 +122,7 @@ impl Step<'_> {
             self.fetch(locator);
         }
         self.read_queues_anew();
+        self.read_uploads_anew();
     }
 
     fn seats_changed(&mut self, seats: SeatsChanged) {

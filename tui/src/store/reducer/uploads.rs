@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use airside_common::api::events::UploadChanged;
 use airside_common::api::uploads::{FindingKind, Upload, UploadPage};
 use airside_common::upload::UploadId;
 
@@ -13,16 +14,20 @@ use crate::store::action::Failure;
 use crate::store::effect::Effect;
 use crate::store::layer::Layer;
 use crate::store::list::ListCursor;
+use crate::store::live::Hearing;
 use crate::store::paged::Page;
 use crate::store::screen::Loading;
 use crate::store::screen::question::{Question, Then};
 use crate::store::screen::uploads::{
-    FindingLine, Findings, Sending, UploadForm, UploadView, Uploads,
+    FindingLine, Findings, Following, GATHERED, Sending, UploadForm, UploadView, Uploads,
 };
 use crate::store::state::Tone;
 
-/// How often what changes by itself is asked for.
+/// How often what changes by itself is asked for where nobody tells of it.
 const AGAIN: Duration = Duration::from_secs(1);
+
+/// How often where news do: there are none of a file that was given back, and older servers have none at all.
+const AGAIN_BESIDE_NEWS: Duration = Duration::from_secs(10);
 
 impl Step<'_> {
     pub(super) fn uploads(&mut self, uploads: &mut Uploads, command: Command) -> Flow {
@@ -73,6 +78,11 @@ impl Step<'_> {
     fn ask_uploads(&mut self, uploads: &mut Uploads, page: Page, after: Duration) {
         let request = self.state.next_request();
         let cursor = uploads.pages.ask(page, request);
+        let now = self.state.now.elapsed;
+        match page {
+            Page::First | Page::Again => uploads.following.asks(now + after),
+            Page::Next => uploads.following.asks_for_more(now),
+        }
         self.effects.push(Effect::Uploads {
             request,
             cursor,
@@ -80,7 +90,60 @@ impl Step<'_> {
         });
     }
 
+    /// When something is asked for again after an answer, if at all: what was told meanwhile, what changes by itself, and
+    /// what could not be read.
+    fn again(&self, following: Following, is_open: bool, is_read: bool) -> Option<Duration> {
+        if is_read && following.behind {
+            return Some(GATHERED);
+        }
+        let tells = is_read && self.state.live.hearing == Hearing::Live;
+        is_open.then_some(if tells { AGAIN_BESIDE_NEWS } else { AGAIN })
+    }
+
+    /// Something was told of an upload: what shows it is read anew.
+    pub(super) fn upload_changed(&mut self, changed: &UploadChanged) {
+        self.reread_uploads(|view| view.upload.id == changed.upload_id);
+    }
+
+    /// What is shown of uploads is read anew.
+    pub(super) fn read_uploads_anew(&mut self) {
+        self.reread_uploads(|_| true);
+    }
+
+    fn reread_uploads(&mut self, which: impl Fn(&UploadView) -> bool) {
+        let now = self.state.now.elapsed;
+        self.each_layer(|step, layer| {
+            if let Layer::Uploads(uploads) = layer
+                && uploads.following.told(now, uploads.pages.loading)
+            {
+                step.ask_uploads(uploads, Page::Again, GATHERED);
+            }
+            if let Layer::Upload(view) = layer
+                && which(view)
+                && view.following.told(now, view.loading)
+            {
+                step.ask_upload(view, GATHERED);
+            }
+        });
+    }
+
+    /// The stream is heard again: what could not be read while the network was away is read now.
+    pub(super) fn catch_up_with_uploads(&mut self) {
+        self.each_layer(|step, layer| match layer {
+            Layer::Uploads(uploads)
+                if uploads.following.behind && uploads.pages.loading == Loading::No =>
+            {
+                step.ask_uploads(uploads, Page::Again, Duration::ZERO);
+            }
+            Layer::Upload(view) if view.following.behind && view.loading == Loading::No => {
+                step.ask_upload(view, Duration::ZERO);
+            }
+            _ => {}
+        });
+    }
+
     pub(super) fn uploads_read(&mut self, request: u64, result: Result<UploadPage, Failure>) {
+        let is_read = result.is_ok();
         let awaited = self.page_read(
             request,
             result.map(|page| (page.items, page.next_cursor)),
@@ -90,15 +153,17 @@ impl Step<'_> {
             },
             |upload| upload.id,
         );
+        let Some(page) = awaited else { return };
         // What is there changes by itself: it is asked for again as long as the list is open.
-        if awaited.is_some() {
-            self.each_layer(|step, layer| match layer {
-                Layer::Uploads(uploads) if uploads.are_open() => {
-                    step.ask_uploads(uploads, Page::Again, AGAIN);
-                }
-                _ => {}
-            });
-        }
+        self.each_layer(|step, layer| {
+            let Layer::Uploads(uploads) = layer else {
+                return;
+            };
+            uploads.following.behind |= !is_read && page != Page::Next;
+            if let Some(after) = step.again(uploads.following, uploads.are_open(), is_read) {
+                step.ask_uploads(uploads, Page::Again, after);
+            }
+        });
     }
 
     fn open_upload(&mut self, upload: Upload) -> Layer {
@@ -106,6 +171,7 @@ impl Step<'_> {
             upload,
             list: ListCursor::default(),
             loading: Loading::No,
+            following: Following::default(),
         };
         self.ask_upload(&mut view, Duration::ZERO);
         Layer::Upload(Box::new(view))
@@ -114,6 +180,7 @@ impl Step<'_> {
     fn ask_upload(&mut self, view: &mut UploadView, after: Duration) {
         let request = self.state.next_request();
         view.loading = Loading::Awaited(request);
+        view.following.asks(self.state.now.elapsed + after);
         self.effects.push(Effect::Upload {
             request,
             id: view.upload.id,
@@ -152,8 +219,10 @@ impl Step<'_> {
                 if let Ok(upload) = result {
                     view.upload = Upload::clone(upload);
                 }
-                if !view.upload.status.has_ended() {
-                    step.ask_upload(view, AGAIN);
+                view.following.behind |= result.is_err();
+                let is_open = !view.upload.status.has_ended();
+                if let Some(after) = step.again(view.following, is_open, result.is_ok()) {
+                    step.ask_upload(view, after);
                 }
             }
         });

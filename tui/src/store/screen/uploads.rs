@@ -1,5 +1,7 @@
 //! Uploaded files as admins see them.
 
+use std::time::Duration;
+
 use airside_common::api::uploads::{FindingKind, Upload};
 use airside_common::upload::UploadId;
 
@@ -10,10 +12,48 @@ use crate::store::form::{Field, Form};
 use crate::store::list::ListCursor;
 use crate::store::paged::Paged;
 
+/// How long news are gathered before what they speak of is read: so many of them are few requests.
+pub(crate) const GATHERED: Duration = Duration::from_millis(200);
+
+/// Whether what was asked for has in it what was told meanwhile.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Following {
+    /// When the last question goes out, on the console's clock.
+    goes: Duration,
+    /// Whether something was told that its answer may not have.
+    pub(crate) behind: bool,
+}
+
+impl Following {
+    /// A question goes out at a time, and brings all that was told before.
+    pub(crate) fn asks(&mut self, goes: Duration) {
+        *self = Self {
+            goes,
+            behind: false,
+        };
+    }
+
+    /// A question goes out now that brings something else.
+    pub(crate) fn asks_for_more(&mut self, now: Duration) {
+        self.goes = now;
+    }
+
+    /// Something was told; whether it is asked for, once all is [`GATHERED`]. It is not where a question goes out before,
+    /// nor while the answer to one is awaited, which is then [`behind`](Self::behind).
+    pub(crate) fn told(&mut self, now: Duration, loading: Loading) -> bool {
+        if loading == Loading::No || now + GATHERED < self.goes {
+            return true;
+        }
+        self.behind |= self.goes <= now;
+        false
+    }
+}
+
 /// The list.
 #[derive(Debug, Clone)]
 pub(crate) struct Uploads {
     pub(crate) pages: Paged<Upload>,
+    pub(crate) following: Following,
     /// A file that is on its way.
     pub(crate) sending: Option<Sending>,
 }
@@ -30,6 +70,7 @@ impl Uploads {
     pub(crate) fn new() -> Self {
         Self {
             pages: Paged::new(),
+            following: Following::default(),
             sending: None,
         }
     }
@@ -47,6 +88,7 @@ pub(crate) struct UploadView {
     pub(crate) upload: Upload,
     pub(crate) list: ListCursor,
     pub(crate) loading: Loading,
+    pub(crate) following: Following,
 }
 
 /// What was found in a file, as a table.

@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
+use airside_common::api::events::{UploadChanged, UploadProgress};
 use airside_common::api::uploads::{FindingKind, Upload, UploadPage};
-use airside_common::upload::UploadStatus;
+use airside_common::upload::{UploadId, UploadStatus};
 
 use crate::effects::paths::Completion;
-use crate::store::action::Event;
+use crate::store::action::{Event, Live, News};
 use crate::store::effect::Effect;
 use crate::store::layer::Layer;
+use crate::store::screen::Loading;
 use crate::store::screen::uploads::Uploads;
 use crate::store::state::Tone;
 use crate::trial::desk::Desk;
@@ -20,6 +22,14 @@ fn list(desk: &Desk) -> &Uploads {
         _ => None,
     });
     found.expect("the uploads are open")
+}
+
+/// The number of the request for the list that is awaited, or was last.
+fn list_request(desk: &Desk) -> u64 {
+    match list(desk).pages.loading {
+        Loading::Awaited(request) => request,
+        Loading::No => desk.state.requests,
+    }
 }
 
 fn reads(desk: &mut Desk, items: Vec<Upload>, next: Option<&str>) -> Vec<Effect> {
@@ -56,6 +66,143 @@ fn one_that_is_open_behind_the_first_page_keeps_nobody_asking() {
     desk.types("<end>");
     assert_eq!(reads(&mut desk, vec![upload(3)], None), []);
     assert_eq!(list(&desk).pages.items.len(), 3);
+}
+
+fn live(desk: &mut Desk, live: Live) -> Vec<Effect> {
+    desk.happens(Event::Live(Box::new(live)))
+}
+
+/// News of an upload.
+fn told(n: u128, status: UploadStatus) -> News {
+    let progress = UploadProgress {
+        rows_done: 6_000,
+        bytes_done: 500_000,
+        bytes_total: 1_000_000,
+    };
+    News::Upload(UploadChanged {
+        kind: "upload.told".to_owned(),
+        upload_id: upload(n).id,
+        status,
+        progress: (status == UploadStatus::Processing).then_some(progress),
+    })
+}
+
+/// After how many milliseconds the list is read, and which uploads.
+fn asked(effects: &[Effect]) -> (Vec<u128>, Vec<(UploadId, u128)>) {
+    let mut lists = Vec::new();
+    let mut one = Vec::new();
+    for effect in effects {
+        match effect {
+            Effect::Uploads { cursor, after, .. } => {
+                assert_eq!(*cursor, None);
+                lists.push(after.as_millis());
+            }
+            Effect::Upload { id, after, .. } => one.push((*id, after.as_millis())),
+            _ => {}
+        }
+    }
+    (lists, one)
+}
+
+/// The stream says when there is something to read: a list is not asked for each second beside it.
+#[test]
+fn what_is_told_of_is_read_and_not_before() {
+    use UploadStatus::{Completed, Processing, Queued};
+    let mut desk = Desk::admin();
+    live(&mut desk, Live::Connected);
+    let effects = live(&mut desk, Live::News(told(1, Queued)));
+    assert_eq!(effects, [], "the list is not open");
+    desk.types("<alt-u>");
+    assert_eq!(reads(&mut desk, vec![dry_run(1)], None), []);
+    let effects = live(&mut desk, Live::News(told(2, Queued)));
+    assert_eq!(asked(&effects), (vec![200], vec![]));
+    let effects = reads(&mut desk, vec![upload(2), dry_run(1)], None);
+    assert_eq!(asked(&effects), (vec![10_000], vec![]), "seldom");
+    // The look that is far away gives way to one at once, whose answer brings what is told before it.
+    let effects = live(&mut desk, Live::News(told(2, Processing)));
+    assert_eq!(asked(&effects), (vec![200], vec![]));
+    desk.types("<down>");
+    let effects = reads(&mut desk, vec![upload(3), upload(2), dry_run(1)], None);
+    assert_eq!(asked(&effects), (vec![10_000], vec![]));
+    let at = list(&desk).pages.list.at;
+    assert_eq!(list(&desk).pages.items[at].id, dry_run(1).id);
+    // While an answer is awaited one more follows, however many are told.
+    live(&mut desk, Live::News(told(2, Processing)));
+    for _ in 0..3 {
+        assert_eq!(live(&mut desk, Live::News(told(2, Processing))), []);
+    }
+    let effects = reads(&mut desk, vec![upload(2), dry_run(1)], None);
+    assert_eq!(asked(&effects), (vec![200], vec![]));
+    let mut done = upload(2);
+    done.status = Completed;
+    assert_eq!(reads(&mut desk, vec![done, dry_run(1)], None), []);
+}
+
+/// What is told together is read once: the question has not gone out yet.
+#[test]
+fn news_of_one_moment_are_one_question() {
+    let mut desk = listed();
+    desk.types("<f5>");
+    reads(&mut desk, vec![dry_run(1)], None);
+    let news = || Event::Live(Box::new(Live::News(told(2, UploadStatus::Queued))));
+    let effects = desk.happens_at_once(vec![news(), news(), news()]);
+    assert_eq!(asked(&effects), (vec![200], vec![]));
+    assert_eq!(reads(&mut desk, vec![dry_run(1)], None), []);
+}
+
+#[test]
+fn one_that_is_open_is_read_as_it_is_told_of_and_no_other() {
+    use UploadStatus::{Completed, Processing};
+    let mut desk = listed();
+    live(&mut desk, Live::Connected);
+    let id = upload(2).id;
+    assert_eq!(asked(&desk.types("<enter>")).1, [(id, 0)]);
+    let read = |desk: &mut Desk, upload: Upload| {
+        let Layer::Upload(view) = desk.top() else {
+            panic!("{:?}", desk.layers());
+        };
+        let Loading::Awaited(request) = view.loading else {
+            panic!("nothing is awaited");
+        };
+        desk.happens(Event::Upload {
+            request,
+            result: Ok(Box::new(upload)),
+        })
+    };
+    let effects = read(&mut desk, upload(2));
+    assert_eq!(asked(&effects).1, [(id, 10_000)]);
+    let effects = live(&mut desk, Live::News(told(3, Processing)));
+    assert_eq!(asked(&effects).1, [], "another one");
+    let effects = live(&mut desk, Live::News(told(2, Completed)));
+    assert_eq!(asked(&effects).1, [(id, 200)]);
+    let mut done = upload(2);
+    done.status = Completed;
+    assert_eq!(read(&mut desk, done), []);
+    assert!(desk.screen(80, 24).contains("completed"));
+}
+
+#[test]
+fn what_of_uploads_may_be_missed_is_read_and_what_could_not_be_is_tried_again() {
+    let mut desk = Desk::admin();
+    desk.types("<alt-u>");
+    reads(&mut desk, vec![dry_run(1)], None);
+    let effects = live(&mut desk, Live::News(News::Reset));
+    assert_eq!(asked(&effects), (vec![200], vec![]));
+    let failed = Event::Uploads {
+        request: list_request(&desk),
+        result: Err(offline()),
+    };
+    assert_eq!(asked(&desk.happens(failed)), (vec![], vec![]));
+    let effects = live(&mut desk, Live::Connected);
+    assert_eq!(asked(&effects), (vec![0], vec![]));
+    assert_eq!(reads(&mut desk, vec![dry_run(1)], None), []);
+    let effects = live(&mut desk, Live::Connected);
+    assert_eq!(asked(&effects), (vec![], vec![]), "all is there");
+    // Without the stream, what changes by itself is asked for each second.
+    live(&mut desk, Live::Lost(offline()));
+    desk.types("<f5>");
+    let effects = reads(&mut desk, vec![upload(2)], None);
+    assert_eq!(asked(&effects), (vec![1_000], vec![]));
 }
 
 fn completed(desk: &mut Desk, text: &str, common: &str, choices: &[&str]) {
