@@ -1,6 +1,7 @@
 -- Gives positions to committed events that have none, from an id on, in the order of their ids; answers the highest id that
 -- got one, and NULL where none did. One session at a time does it: who finds another at work waits for it, and then finds the
 -- rest. A function, so that no program can stop half-way with the lock.
+--
 -- The rows are found by where they lie, which nobody changes but who has the lock.
 CREATE FUNCTION give_outbox_positions(first_id bigint) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
