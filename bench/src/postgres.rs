@@ -15,7 +15,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 use tokio::runtime::Runtime;
 use uuid::Uuid;
 
-use super::bookings::{Requests, Shop, each_at_once};
+use super::bookings::{PASSWORD, Requests, Shop, USER, each_at_once};
 use super::http;
 use super::place::Folder;
 use super::process::Server;
@@ -29,6 +29,20 @@ const ROUND: Duration = Duration::from_secs(3);
 /// Connections of the pool, the best of 8, 16, 32 and 64 for the statement.
 const CONNECTIONS: u32 = 32;
 
+/// Everything, and what bookings over HTTP need; what follows from them is left to other processes there, and waits.
+const SERVICES: [(&str, &str, [Aim; 2]); 2] = [
+    (
+        "everything",
+        "auth,search,bookings,admin,worker,ingest,relay,notifier,analytics",
+        [Aim::None, Aim::None],
+    ),
+    (
+        "agents",
+        "auth,search,bookings,admin",
+        [Aim::Ratio(2.0), Aim::Ratio(8.0)],
+    ),
+];
+
 pub(crate) fn measure(report: &mut Report) {
     let Ok(address) = std::env::var(ADDRESS) else {
         eprintln!("  left out: {ADDRESS} does not say where PostgreSQL is");
@@ -36,6 +50,7 @@ pub(crate) fn measure(report: &mut Report) {
     };
     let runtime = Runtime::new().unwrap();
     let folder = Folder::new("postgres");
+    let data = folder.join("data");
     let url = runtime.block_on(empty_database(&address, "airside_bench"));
     let shop = runtime.block_on(shop_in(&url));
     // Another database, whose events no server follows.
@@ -44,31 +59,38 @@ pub(crate) fn measure(report: &mut Report) {
     let pool = PgPoolOptions::new().max_connections(CONNECTIONS);
     let pool = runtime.block_on(pool.connect(&bare)).unwrap();
     let user: Arc<str> = bare_shop.caller.user_id.to_string().into();
-    let (server, token) = Server::demonstration(&folder.join("data"), Some(&url));
+    // It leaves the demonstration's flights, and has told all of them.
+    let (server, _) = Server::demonstration(&data, Some(&url));
     http::wait_for(server.address, "/metrics", "airside_outbox_depth 0\n");
-    server.wait_for_rest();
+    drop(server);
 
     let whole = shop.flights.len();
-    for (among, count, aim) in [
-        ("spread over 1,000 flights", whole, 2.0),
-        ("one hot flight", 1, 8.0),
-    ] {
-        for clients in [32, 256] {
-            let requests = Requests::new(&server, &token, &shop.flights[..count]);
-            let (ours, others) = in_turn(
-                ROUNDS,
-                || {
-                    let load = requests.load(clients, ROUND);
-                    load.run(&mut |request| requests.write(request)).a_second
-                },
-                || {
-                    let flights = &bare_shop.flights[..count];
-                    runtime.block_on(statements(&pool, &user, flights, clients))
-                },
-            );
-            let name = format!("PostgreSQL, {clients} clients, {among}");
-            let pair = (median(ours), median(others));
-            report.beside(&name, "/s", pair, Aim::Ratio(aim));
+    for (does, roles, aims) in SERVICES {
+        let server = Server::serving(&data, &url, &[("AIRSIDE_ROLES", roles.as_ref())]);
+        let token = http::log_in(server.address, USER, PASSWORD);
+        server.wait_for_rest();
+        for ((among, count), aim) in [("spread over 1,000 flights", whole), ("one hot flight", 1)]
+            .into_iter()
+            .zip(aims)
+        {
+            for clients in [32, 256] {
+                let requests = Requests::new(&server, &token, &shop.flights[..count]);
+                let (ours, others) = in_turn(
+                    ROUNDS,
+                    || {
+                        let load = requests.load(clients, ROUND);
+                        load.run(&mut |request| requests.write(request)).a_second
+                    },
+                    || {
+                        let flights = &bare_shop.flights[..count];
+                        runtime.block_on(statements(&pool, &user, flights, clients))
+                    },
+                );
+                let name =
+                    format!("PostgreSQL, {clients} clients, {among}, by a process for {does}");
+                let pair = (median(ours), median(others));
+                report.beside(&name, "/s", pair, aim);
+            }
         }
     }
     runtime.block_on(pool.close());
