@@ -18,7 +18,7 @@ use uuid::Uuid;
 use super::bookings::{PASSWORD, Requests, Shop, USER, each_at_once};
 use super::http;
 use super::place::Folder;
-use super::process::Server;
+use super::process::{EVERYTHING, Server};
 use super::report::{Aim, Report};
 use super::rounds::{in_turn, median};
 
@@ -31,11 +31,7 @@ const CONNECTIONS: u32 = 32;
 
 /// Everything, and what bookings over HTTP need; what follows from them is left to other processes there, and waits.
 const SERVICES: [(&str, &str, [Aim; 2]); 2] = [
-    (
-        "everything",
-        "auth,search,bookings,admin,worker,ingest,relay,notifier,analytics",
-        [Aim::None, Aim::None],
-    ),
+    ("everything", EVERYTHING, [Aim::None, Aim::None]),
     (
         "agents",
         "auth,search,bookings,admin",

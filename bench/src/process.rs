@@ -15,6 +15,10 @@ const AT_REST: f64 = 5.0;
 const LOOK: Duration = Duration::from_millis(500);
 const PATIENCE: Duration = Duration::from_mins(2);
 
+/// The roles of a process that does everything.
+pub(crate) const EVERYTHING: &str =
+    "auth,search,bookings,admin,worker,ingest,relay,notifier,analytics";
+
 /// A process that listens; it ends when its standard input closes, and is waited for.
 #[derive(Debug)]
 pub(crate) struct Server {

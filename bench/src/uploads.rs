@@ -17,7 +17,7 @@ use super::import::write_weeks;
 use super::place::Folder;
 use super::postgres::{ADDRESS, empty_database};
 use super::postgres_import::weeks;
-use super::process::{Server, on};
+use super::process::{EVERYTHING, Server, on};
 use super::report::{Aim, Report};
 use super::rounds::{in_turn, median};
 
@@ -26,11 +26,7 @@ const PASSWORD: &str = "runway-lantern-27";
 /// What uploads need, and nothing else; and everything.
 const SERVICES: [(&str, &str, Aim); 2] = [
     ("uploads alone", "auth,admin,worker", Aim::Ratio(0.9)),
-    (
-        "everything",
-        "auth,search,bookings,admin,worker,ingest,relay,notifier,analytics",
-        Aim::None,
-    ),
+    ("everything", EVERYTHING, Aim::None),
 ];
 /// From one look at an upload to the next.
 const LOOK: Duration = Duration::from_millis(50);
