@@ -85,6 +85,7 @@ impl MailStore for Postgres {
         time: Duration,
     ) -> Result<Vec<ClaimedMail>, StoreError> {
         let server = self.primary.serving();
+        // Changed where they lie, as messages are.
         let claimed = sqlx::query_as(
             "WITH next AS (
                  SELECT ctid FROM mails WHERE state = 'waiting' AND due_at <= clock_timestamp()

@@ -217,6 +217,7 @@ impl WebhookStore for Postgres {
         busy: &[i64],
     ) -> Result<Vec<ClaimedDelivery>, StoreError> {
         let server = self.primary.serving();
+        // Changed where they lie, as messages are.
         let claimed = sqlx::query_as(
             "WITH next AS (
                  SELECT ctid FROM webhook_deliveries
