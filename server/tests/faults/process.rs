@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Output, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::civil::Date;
@@ -30,10 +31,12 @@ pub(crate) enum Store {
 }
 
 /// A folder with a server's data: an agent `ada`, and numbered flights of UA from JFK to ORD.
+///
+/// Its folder and database go when it and the last of its servers have gone.
 pub(crate) struct Place {
-    folder: TempDir,
+    folder: Arc<TempDir>,
     pub(crate) date: Date,
-    database: Database,
+    database: Arc<Database>,
     /// Settings beside the database's address.
     settings: Vec<(&'static str, String)>,
 }
@@ -86,9 +89,9 @@ impl Place {
     /// A place without anything.
     pub(crate) fn empty() -> Self {
         Self {
-            folder: tempfile::tempdir().unwrap(),
+            folder: Arc::new(tempfile::tempdir().unwrap()),
             date: Date::ZERO,
-            database: Database::InFolder,
+            database: Arc::new(Database::InFolder),
             settings: Vec::new(),
         }
     }
@@ -96,7 +99,7 @@ impl Place {
     /// A place without anything, on a fresh database of a server.
     pub(crate) async fn empty_on_server(server: String) -> Self {
         Self {
-            database: Database::Fresh(FreshDatabase::on(server).await),
+            database: Arc::new(Database::Fresh(FreshDatabase::on(server).await)),
             ..Self::empty()
         }
     }
@@ -114,7 +117,7 @@ impl Place {
             Store::Postgres => Database::Fresh(FreshDatabase::new().await),
         };
         Self {
-            database,
+            database: Arc::new(database),
             ..Self::empty()
         }
     }
@@ -131,9 +134,9 @@ impl Place {
             std::fs::copy(&key, keys.join(key.file_name().unwrap())).unwrap();
         }
         Self {
-            folder,
+            folder: Arc::new(folder),
             date: self.date,
-            database: Database::OfAnother(self.database()),
+            database: Arc::new(Database::OfAnother(self.database())),
             settings: self.settings.clone(),
         }
     }
@@ -145,7 +148,7 @@ impl Place {
 
     /// The database's address.
     pub(crate) fn database(&self) -> String {
-        match &self.database {
+        match &*self.database {
             Database::Fresh(database) => database.url(),
             Database::OfAnother(url) => url.clone(),
             Database::InFolder => format!("sqlite://{}", self.data().join("airside.db").display()),
@@ -254,6 +257,8 @@ impl Place {
             child,
             address,
             date: self.date,
+            _folder: Arc::clone(&self.folder),
+            _database: Arc::clone(&self.database),
         }
     }
 }
@@ -263,6 +268,8 @@ pub(crate) struct Server {
     child: Child,
     pub(crate) address: String,
     date: Date,
+    _folder: Arc<TempDir>,
+    _database: Arc<Database>,
 }
 
 impl Server {
@@ -319,8 +326,9 @@ impl Client {
             .send()
             .await
             .unwrap();
-        assert_eq!(answer.status(), 200);
+        let status = answer.status();
         let body: Value = answer.json().await.unwrap();
+        assert_eq!(status, 200, "{body}");
         let mut client = Client {
             http,
             base,
