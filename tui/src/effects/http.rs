@@ -39,7 +39,7 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// The largest body that is read.
 const LARGEST_BODY: usize = 16 * 1024 * 1024;
 
-/// A server and one user's session there. Cheap to clone; clones share both.
+/// A server and the session there. Cheap to clone; clones share both.
 #[derive(Debug, Clone)]
 pub struct Api(Arc<Inner>);
 
@@ -47,14 +47,14 @@ pub struct Api(Arc<Inner>);
 struct Inner {
     url: ServerUrl,
     id: ServerId,
-    sessions: Arc<Sessions>,
+    sessions: Sessions,
     /// The session in use; also on the disk, where another console may have renewed it.
     session: Mutex<Option<Session>>,
     /// The last of the own writes, in the server's words: with it in every request, no copy of the database is shown that
     /// lacks it.
     seen: Mutex<Option<ConsistencyToken>>,
     /// Held by the one call that refreshes.
-    refreshing: Arc<tokio::sync::Mutex<()>>,
+    refreshing: tokio::sync::Mutex<()>,
     /// Made when it is first needed: reading the system's certificates takes longer than a first frame may.
     client: OnceCell<Client>,
 }
@@ -71,25 +71,11 @@ impl Api {
         Self(Arc::new(Inner {
             url,
             id,
-            sessions: Arc::new(sessions),
+            sessions,
             session: Mutex::default(),
             seen: Mutex::default(),
-            refreshing: Arc::default(),
+            refreshing: tokio::sync::Mutex::default(),
             client: OnceCell::new(),
-        }))
-    }
-
-    /// The same server for whoever logs in next: what is under way here goes on under the session that it began with.
-    #[must_use]
-    pub fn for_the_next(&self) -> Self {
-        Self(Arc::new(Inner {
-            url: self.0.url.clone(),
-            id: self.0.id.clone(),
-            sessions: Arc::clone(&self.0.sessions),
-            session: Mutex::default(),
-            seen: Mutex::new(self.seen().clone()),
-            refreshing: Arc::clone(&self.0.refreshing),
-            client: self.0.client.clone(),
         }))
     }
 
@@ -125,8 +111,7 @@ impl Api {
         Ok(me)
     }
 
-    /// Logs in, and keeps the session. One user has one of these: another logs in at one that is [`Self::for_the_next`], or
-    /// what is under way would be sent again under another name.
+    /// Logs in, and keeps the session.
     pub async fn log_in(&self, username: &str, password: Secret) -> Result<Me, ApiError> {
         let body = LoginRequest {
             username: username.trim().to_owned(),
@@ -216,7 +201,7 @@ impl Api {
         match self.send::<Tokens>(&call, None).await {
             Ok(tokens) => {
                 let session = Session::from(tokens);
-                self.0.sessions.renew(&session)?;
+                self.0.sessions.keep(&session)?;
                 self.set(Some(session.clone()));
                 Ok(session)
             }

@@ -6,7 +6,6 @@ use airside_common::flight::FlightId;
 use tokio::sync::{mpsc::WeakUnboundedSender, watch};
 use tokio::task::JoinHandle;
 
-use super::dispatch::Tenure;
 use super::http::stream::EventStream;
 use super::http::{Api, ApiError};
 use crate::run::Message;
@@ -37,10 +36,9 @@ impl Listener {
         api: Api,
         flights: Vec<FlightId>,
         inbox: WeakUnboundedSender<Message>,
-        tenure: Tenure,
     ) -> Self {
         let (flights, named) = watch::channel(flights);
-        let task = tokio::spawn(listen(api, named, Inbox(inbox, tenure)));
+        let task = tokio::spawn(listen(api, named, Inbox(inbox)));
         Self { flights, task }
     }
 
@@ -50,13 +48,13 @@ impl Listener {
     }
 }
 
-struct Inbox(WeakUnboundedSender<Message>, Tenure);
+struct Inbox(WeakUnboundedSender<Message>);
 
 impl Inbox {
     fn tell(&self, live: Live) {
         if let Some(inbox) = self.0.upgrade() {
             // A closed inbox means that the console has ended.
-            let _ = inbox.send(Message::Answer(self.1, Event::Live(Box::new(live))));
+            let _ = inbox.send(Message::Event(Event::Live(Box::new(live))));
         }
     }
 }

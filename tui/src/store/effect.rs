@@ -29,8 +29,6 @@ pub(crate) enum Effect {
         password: Secret,
     },
     LogOut,
-    /// Another user begins: what was asked for before is of no concern any more, but for operations of the ledger.
-    ForgetAnswers,
     Airports {
         query: String,
     },

@@ -330,7 +330,6 @@ fn effect_text(effect: &Effect) -> String {
             LedgerEffect::Send(operation) => format!("Send({})", operation.key),
             LedgerEffect::Fetch(locator) => format!("Fetch({locator})"),
         },
-        Effect::ForgetAnswers => "ForgetAnswers".to_owned(),
         Effect::Listen { flights } => format!("Listen({} flights)", flights.len()),
         Effect::CreateFlight(body) => format!("CreateFlight({}{})", body.carrier, body.number),
         other => format!("{other:?}"),
