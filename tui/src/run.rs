@@ -14,7 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::demo::Past;
-use crate::effects::dispatch::{Dispatch, Later};
+use crate::effects::dispatch::{Dispatch, Later, Tenure};
 use crate::effects::folders::Folders;
 use crate::effects::server_url::ServerUrl;
 use crate::effects::start::{Ready, start};
@@ -65,6 +65,8 @@ pub enum Error {
 pub(crate) enum Message {
     Input(Input),
     Event(Event),
+    /// What comes of something that was asked for in somebody's time at the console.
+    Answer(Tenure, Event),
     Ready(Box<Ready>),
     /// The process was stopped and goes on: somebody else may have drawn meanwhile.
     Continued,
@@ -112,6 +114,7 @@ pub async fn run(options: Options) -> Result<(), Error> {
         listener: None,
         uploads: Later::default(),
         upload: Later::default(),
+        tenure: Tenure::default(),
         inbox,
     };
     let mut console = Console {
@@ -208,7 +211,10 @@ impl<S: Screen> Console<'_, S> {
     fn take(&mut self, message: Message) -> Result<Next, Error> {
         let event = match message {
             Message::End => return Ok(Next::End),
-            Message::Event(event) => event,
+            Message::Answer(tenure, _) if tenure != self.dispatch.tenure => {
+                return Ok(Next::GoOn);
+            }
+            Message::Event(event) | Message::Answer(_, event) => event,
             Message::Ready(ready) => {
                 let Ready {
                     api,

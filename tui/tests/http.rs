@@ -15,10 +15,13 @@ use airside_common::api::problem::{Code, Problem};
 use airside_tui::effects::http::{Api, ApiError, answer_of};
 use airside_tui::effects::session::Sessions;
 use airside_tui::store::ledger::answer::{Answer, SetbackKind};
+use airside_tui::store::ledger::{Intent, Ledger, LedgerEffect};
+use airside_tui::store::moment::Moment;
+use airside_tui::store::operation::Preview;
 use rstest::rstest;
 use serde_json::json;
-use support::{booking, key, request};
-use wiremock::matchers::{body_json, header, method, path};
+use support::{account, booking, key, request};
+use wiremock::matchers::{body_json, body_partial_json, header, method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 fn tokens(n: usize) -> serde_json::Value {
@@ -215,6 +218,20 @@ async fn a_server_that_is_not_there_was_not_reached() {
     assert_eq!(kept(&answer), Some((SetbackKind::Unreached, None)));
 }
 
+/// The first access token has expired.
+async fn expects_the_second_token(server: &MockServer) {
+    Mock::given(path("/v1/auth/me"))
+        .and(header("authorization", "Bearer access-1"))
+        .respond_with(problem(Code::TokenExpired))
+        .mount(server)
+        .await;
+    Mock::given(path("/v1/auth/me"))
+        .and(header("authorization", "Bearer access-2"))
+        .respond_with(ResponseTemplate::new(200).set_body_json(me()))
+        .mount(server)
+        .await;
+}
+
 #[tokio::test]
 async fn two_consoles_use_a_refresh_token_once() {
     let state = tempfile::tempdir().unwrap();
@@ -222,16 +239,7 @@ async fn two_consoles_use_a_refresh_token_once() {
     let one = logged_in(&server, state.path()).await;
     let two = api(&server, state.path());
     two.resume().unwrap().unwrap();
-    Mock::given(path("/v1/auth/me"))
-        .and(header("authorization", "Bearer access-1"))
-        .respond_with(problem(Code::TokenExpired))
-        .mount(&server)
-        .await;
-    Mock::given(path("/v1/auth/me"))
-        .and(header("authorization", "Bearer access-2"))
-        .respond_with(ResponseTemplate::new(200).set_body_json(me()))
-        .mount(&server)
-        .await;
+    expects_the_second_token(&server).await;
     Mock::given(path("/v1/auth/refresh"))
         .and(body_json(json!({ "refresh_token": "refresh-1" })))
         .respond_with(ResponseTemplate::new(200).set_body_json(tokens(2)))
@@ -240,6 +248,70 @@ async fn two_consoles_use_a_refresh_token_once() {
         .await;
     let (a, b, c) = tokio::join!(one.me(), one.me(), two.me());
     assert!(a.is_ok() && b.is_ok() && c.is_ok(), "{a:?} {b:?} {c:?}");
+    server.verify().await;
+}
+
+/// An operation of another account, whose user has left, say, is not sent.
+#[tokio::test]
+async fn an_operation_is_sent_under_its_own_user_alone() {
+    let state = tempfile::tempdir().unwrap();
+    let server = server().await;
+    Mock::given(path("/v1/bookings"))
+        .respond_with(ResponseTemplate::new(201).set_body_json(booking(1, Some(key(1)))))
+        .expect(1)
+        .mount(&server)
+        .await;
+    let api = logged_in(&server, state.path()).await;
+    let own = api.account(&api.resume().unwrap().unwrap());
+    let operation = |account| {
+        let mut ledger = Ledger::default();
+        let now = Moment::since(std::time::Instant::now());
+        ledger.log_in(account, now);
+        let create = Intent::Create {
+            body: request(),
+            preview: Preview::default(),
+        };
+        ledger.submit(key(1), create, now).unwrap();
+        let effects = ledger.journalled(&key(1), now);
+        effects.into_iter().find_map(|effect| match effect {
+            LedgerEffect::Send(operation) => Some(operation),
+            _ => None,
+        })
+    };
+    let anothers = api.send_operation(&operation(account()).unwrap()).await;
+    assert!(matches!(anothers, Err(ApiError::LoggedOut)), "{anothers:?}");
+    let sent = api.send_operation(&operation(own).unwrap()).await;
+    assert!(sent.is_ok(), "{sent:?}");
+    server.verify().await;
+}
+
+/// Whoever logged in last is who the next console begins with.
+#[tokio::test]
+async fn a_session_that_is_renewed_does_not_become_the_current_one() {
+    let state = tempfile::tempdir().unwrap();
+    let server = server().await;
+    let demo = logged_in(&server, state.path()).await;
+    let mut eves = tokens(7);
+    eves["user"]["username"] = json!("eve");
+    Mock::given(path("/v1/auth/login"))
+        .and(body_partial_json(json!({ "username": "eve" })))
+        .respond_with(ResponseTemplate::new(200).set_body_json(&eves))
+        .with_priority(1)
+        .mount(&server)
+        .await;
+    let eve = demo.for_the_next();
+    eve.log_in("eve", Secret("secret".to_owned()))
+        .await
+        .unwrap();
+    expects_the_second_token(&server).await;
+    Mock::given(path("/v1/auth/refresh"))
+        .respond_with(ResponseTemplate::new(200).set_body_json(tokens(2)))
+        .expect(1)
+        .mount(&server)
+        .await;
+    assert_eq!(demo.me().await.unwrap().username.as_str(), "demo");
+    let next = api(&server, state.path()).resume().unwrap().unwrap();
+    assert_eq!(next.username.as_str(), "eve");
     server.verify().await;
 }
 

@@ -20,7 +20,9 @@ use airside_tui::store::journal::{JournalRecord, Saved};
 use airside_tui::store::ledger::answer::{Answer, Setback, SetbackKind};
 use airside_tui::store::ledger::backoff::Jitter;
 use airside_tui::store::ledger::fold::{NO_LOCATOR, Pending};
-use airside_tui::store::ledger::{Intent, Ledger, LedgerEffect, SubmitError, WithdrawError};
+use airside_tui::store::ledger::{
+    Intent, Ledger, LedgerEffect, Outcome, SubmitError, WithdrawError,
+};
 use airside_tui::store::moment::Moment;
 use airside_tui::store::operation::{DraftReason, Operation, OperationKind, Preview, Reference};
 use airside_tui::store::rebooking::{acceptance, accepted};
@@ -161,6 +163,74 @@ fn an_operation_is_sent_only_under_its_own_user() {
     assert!(sent(&ledger.log_in(elsewhere, at(3))).is_empty());
     assert_eq!((ledger.foreign(), ledger.next_due()), (1, None));
     assert_eq!(sent(&ledger.log_in(account(), at(4))).len(), 1);
+}
+
+/// What comes back for who has left is written down for their next time, and changes nothing for who has come.
+#[test]
+fn an_answer_to_another_user_is_kept_for_that_user_alone() {
+    let eve = Account {
+        server: account().server,
+        user: UserId(uuid::Uuid::from_u128(2)),
+    };
+    let left = || {
+        let mut ledger = logged_in();
+        ledger.submit(key(1), create(), at(1)).unwrap();
+        let operation = sent(&ledger.journalled(&key(1), at(1))).remove(0);
+        ledger.log_out();
+        ledger.log_in(eve.clone(), at(2));
+        (ledger, operation)
+    };
+
+    let (mut ledger, operation) = left();
+    let made = Box::new(booking(1, Some(key(1))));
+    let step = ledger.answered(&key(1), Answer::Done(made), at(3), Jitter::NONE);
+    assert_eq!(step.outcome, Outcome::Settled);
+    assert_eq!(ledger.booking(locator(1)), None);
+    assert!(
+        matches!(&step.effects[..], [LedgerEffect::Append(JournalRecord::Confirmed { key, .. })] if *key == operation.key),
+        "{:?}",
+        step.effects
+    );
+    assert!(
+        sent(&ledger.log_in(account(), at(4))).is_empty(),
+        "it is done"
+    );
+
+    let (mut ledger, _) = left();
+    ledger.submit(key(2), create(), at(3)).unwrap();
+    let step = ledger.answered(&key(1), kept(SetbackKind::LoggedOut), at(3), Jitter::NONE);
+    assert_eq!(step.outcome, Outcome::Settled);
+    let own = sent(&ledger.journalled(&key(2), at(4)));
+    assert_eq!(own.len(), 1, "her session has not ended");
+    assert_eq!(sent(&ledger.log_in(account(), at(5))).len(), 1);
+
+    let (mut ledger, _) = left();
+    let refused = Answer::Refused(Problem::new(Code::SoldOut, "gone"));
+    let step = ledger.answered(&key(1), refused, at(3), Jitter::NONE);
+    assert_eq!(step.outcome, Outcome::Settled);
+    assert_eq!(ledger.drafts().count(), 0);
+    ledger.log_in(account(), at(4));
+    assert_eq!(ledger.drafts().count(), 1, "it is there for its own user");
+}
+
+/// A booking that was changed meanwhile is not read under the name of whoever has come.
+#[test]
+fn a_refused_change_of_another_users_booking_reads_nothing() {
+    let mut ledger = logged_in();
+    ledger.fetched(vec![booking(1, None)], at(1));
+    let cancel = Intent::Cancel {
+        target: Reference::Known(locator(1)),
+    };
+    ledger.submit(key(1), cancel, at(1)).unwrap();
+    assert_eq!(sent(&ledger.journalled(&key(1), at(1))).len(), 1);
+    ledger.log_out();
+    let stale = Answer::Refused(Problem::new(Code::StaleVersion, "it has changed"));
+    let step = ledger.answered(&key(1), stale, at(2), Jitter::NONE);
+    assert!(
+        !step.effects.contains(&LedgerEffect::Fetch(locator(1))),
+        "{:?}",
+        step.effects
+    );
 }
 
 #[test]

@@ -39,8 +39,14 @@ pub(crate) struct Dispatch {
     pub(crate) uploads: Later,
     /// The last question after one upload.
     pub(crate) upload: Later,
+    /// Whose answers are taken.
+    pub(crate) tenure: Tenure,
     pub(crate) inbox: UnboundedSender<Message>,
 }
+
+/// The time during which one user has the console, counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Tenure(pub(crate) u64);
 
 /// A question that may wait for its time: another one takes its place, unless it has gone out.
 #[derive(Debug, Default)]
@@ -65,7 +71,8 @@ impl Dispatch {
             } => {
                 let api = self.api_at(&server);
                 let state = self.folders.state.clone();
-                self.answer(async move {
+                // Whoever has logged in is told so: the session is there.
+                self.answer_anybody(async move {
                     let result = api.log_in(&username, password).await;
                     let session = result.map(|me| Session {
                         server: api.server().clone(),
@@ -83,11 +90,12 @@ impl Dispatch {
                 (Some(listener), _) => listener.name(flights),
                 (None, Some(api)) => {
                     let inbox = self.inbox.downgrade();
-                    self.listener = Some(Listener::start(api, flights, inbox));
+                    self.listener = Some(Listener::start(api, flights, inbox, self.tenure));
                 }
                 (None, None) => {}
             },
             Effect::StopListening => self.listener = None,
+            Effect::ForgetAnswers => self.tenure.0 += 1,
             Effect::CompletePath(text) => self.answer(async move {
                 let completing = tokio::task::spawn_blocking({
                     let text = text.clone();
@@ -137,7 +145,8 @@ impl Dispatch {
             LedgerEffect::Send(operation) => {
                 let key = operation.key.clone();
                 let Some(api) = self.api.clone() else { return };
-                self.answer(async move {
+                // The ledger wants it whoever is logged in by then.
+                self.answer_anybody(async move {
                     let answer = answer_of(api.send_operation(&operation).await);
                     Event::Answered { key, answer }
                 });
@@ -157,14 +166,14 @@ impl Dispatch {
 
     fn send_file(&mut self, path: String, query: UploadQuery) {
         let Some(api) = self.api.clone() else { return };
-        let inbox = self.inbox.clone();
+        let (inbox, tenure) = (self.inbox.clone(), self.tenure);
         let told = AtomicU64::new(u64::MAX);
         let progress = move |sent, total: u64| {
             // A hundred steps are enough.
             let step = sent * 100 / total.max(1);
             if told.swap(step, Ordering::Relaxed) != step {
                 // A closed inbox means that the console has ended.
-                let _ = inbox.send(Message::Event(Event::FileSending { sent, total }));
+                let _ = inbox.send(Message::Answer(tenure, Event::FileSending { sent, total }));
             }
         };
         self.answer(async move {
@@ -352,6 +361,7 @@ impl Dispatch {
                 | Effect::Ledger(_)
                 | Effect::Listen { .. }
                 | Effect::StopListening
+                | Effect::ForgetAnswers
                 | Effect::Copy(_)
                 | Effect::Mouse(_)
                 | Effect::Redraw
@@ -361,20 +371,29 @@ impl Dispatch {
         });
     }
 
-    /// The API of a server: the present one, or a new one at another address.
+    /// The API of a server for whoever logs in now.
     fn api_at(&mut self, server: &ServerUrl) -> Api {
-        match &self.api {
-            Some(api) if api.url() == server => api.clone(),
+        let api = match &self.api {
+            Some(api) if api.url() == server => api.for_the_next(),
             _ => {
                 let sessions = Sessions::in_folder(&self.folders.state, &server.id());
-                let api = Api::new(server.clone(), sessions);
-                self.api = Some(api.clone());
-                api
+                Api::new(server.clone(), sessions)
             }
-        }
+        };
+        self.api = Some(api.clone());
+        api
     }
 
     fn answer(&self, work: impl Future<Output = Event> + Send + 'static) {
+        let (inbox, tenure) = (self.inbox.clone(), self.tenure);
+        tokio::spawn(async move {
+            // A closed inbox means that the console has ended.
+            let _ = inbox.send(Message::Answer(tenure, work.await));
+        });
+    }
+
+    /// The answer is taken whoever is logged in by then.
+    fn answer_anybody(&self, work: impl Future<Output = Event> + Send + 'static) {
         let inbox = self.inbox.clone();
         tokio::spawn(async move {
             // A closed inbox means that the console has ended.
@@ -388,13 +407,13 @@ impl Dispatch {
         after: Duration,
         work: impl Future<Output = Event> + Send + 'static,
     ) -> AbortHandle {
-        let inbox = self.inbox.clone();
+        let (inbox, tenure) = (self.inbox.clone(), self.tenure);
         let waiting = tokio::spawn(async move {
             tokio::time::sleep(after).await;
             // A task of its own: what has gone out is not cut off, since it may be renewing the session.
             tokio::spawn(async move {
                 // A closed inbox means that the console has ended.
-                let _ = inbox.send(Message::Event(work.await));
+                let _ = inbox.send(Message::Answer(tenure, work.await));
             });
         });
         waiting.abort_handle()
@@ -408,11 +427,20 @@ impl Dispatch {
 
 #[cfg(test)]
 mod tests {
-    use tokio::sync::mpsc::unbounded_channel;
+    use std::path::Path;
+
+    use airside_common::api::auth::Secret;
+    use airside_common::api::problem::{Code, Problem};
+    use serde_json::{Value, json};
+    use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
     use tokio::sync::oneshot;
     use tokio::time::timeout;
+    use uuid::Uuid;
+    use wiremock::matchers::{body_partial_json, header, path};
+    use wiremock::{Mock, MockServer, ResponseTemplate};
 
     use super::*;
+    use crate::store::action::FailureKind;
 
     /// What has to come has so long to come.
     const PATIENCE: Duration = Duration::from_secs(20);
@@ -421,19 +449,187 @@ mod tests {
         Event::FileSending { sent, total: 9 }
     }
 
+    fn idle(folder: &Path, inbox: UnboundedSender<Message>) -> Dispatch {
+        Dispatch {
+            api: None,
+            journal: None,
+            folders: Folders::beneath(folder),
+            listener: None,
+            uploads: Later::default(),
+            upload: Later::default(),
+            tenure: Tenure::default(),
+            inbox,
+        }
+    }
+
+    fn user(n: usize, name: &str) -> Value {
+        json!({ "id": Uuid::from_u128(n as u128), "username": name, "role": "agent", "office": "NYC1A0001" })
+    }
+
+    async fn server_of(users: &[&str]) -> MockServer {
+        let server = MockServer::builder().start().await;
+        for (n, user) in users.iter().enumerate() {
+            let tokens = json!({
+                "access_token": user, "token_type": "Bearer", "expires_in": 900, "refresh_token": user,
+                "user": self::user(n, user)
+            });
+            Mock::given(path("/v1/auth/login"))
+                .and(body_partial_json(json!({ "username": user })))
+                .respond_with(ResponseTemplate::new(200).set_body_json(tokens))
+                .mount(&server)
+                .await;
+        }
+        Mock::given(path("/v1/auth/logout"))
+            .respond_with(ResponseTemplate::new(204))
+            .mount(&server)
+            .await;
+        server
+    }
+
+    /// The first event of a kind, and in whose time it was asked for if that matters.
+    async fn hears(
+        messages: &mut UnboundedReceiver<Message>,
+        wanted: impl Fn(&Event) -> bool,
+    ) -> (Option<Tenure>, Event) {
+        let heard = async {
+            loop {
+                let (tenure, event) = match messages.recv().await {
+                    Some(Message::Answer(tenure, event)) => (Some(tenure), event),
+                    Some(Message::Event(event)) => (None, event),
+                    Some(_) => continue,
+                    None => panic!("nothing comes any more"),
+                };
+                if wanted(&event) {
+                    return (tenure, event);
+                }
+            }
+        };
+        timeout(PATIENCE, heard).await.expect("it comes")
+    }
+
+    /// One user leaves while a call is under way, whose access token is refused then, and another comes.
+    #[tokio::test]
+    async fn what_was_asked_for_one_user_is_never_asked_again_for_another() {
+        let server = server_of(&["ada", "eve"]).await;
+        let of = |user: &str| header("authorization", format!("Bearer {user}"));
+        let refused = Problem::new(Code::TokenExpired, "it is old");
+        Mock::given(path("/v1/bookings"))
+            .and(of("ada"))
+            .respond_with(
+                ResponseTemplate::new(401)
+                    .set_body_json(refused)
+                    .set_delay(Duration::from_secs(5)),
+            )
+            .expect(1)
+            .mount(&server)
+            .await;
+        Mock::given(path("/v1/bookings"))
+            .and(of("eve"))
+            .respond_with(ResponseTemplate::new(500))
+            .expect(0)
+            .mount(&server)
+            .await;
+        Mock::given(path("/v1/auth/refresh"))
+            .respond_with(ResponseTemplate::new(500))
+            .expect(0)
+            .mount(&server)
+            .await;
+        Mock::given(path("/v1/auth/me"))
+            .and(of("eve"))
+            .respond_with(ResponseTemplate::new(200).set_body_json(user(1, "eve")))
+            .mount(&server)
+            .await;
+        let folder = tempfile::tempdir().unwrap();
+        let (inbox, mut messages) = unbounded_channel();
+        let mut dispatch = idle(folder.path(), inbox);
+        let log_in = |username: &str| Effect::LogIn {
+            server: server.uri().parse().unwrap(),
+            username: username.to_owned(),
+            password: Secret("secret".to_owned()),
+        };
+        let is_in = |event: &Event| matches!(event, Event::LoggedIn(Ok(_)));
+        dispatch.run(log_in("ada"));
+        hears(&mut messages, is_in).await;
+        dispatch.run(Effect::ForgetAnswers);
+        dispatch.run(Effect::Bookings {
+            request: 1,
+            filter: Box::default(),
+        });
+        let adas = dispatch.tenure;
+        // It is under way.
+        timeout(PATIENCE, async {
+            while server.received_requests().await.unwrap().len() < 2 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        })
+        .await
+        .unwrap();
+        dispatch.run(Effect::LogOut);
+        hears(&mut messages, |event| {
+            matches!(event, Event::LoggedOut(Ok(())))
+        })
+        .await;
+        dispatch.run(Effect::ForgetAnswers);
+        dispatch.run(log_in("eve"));
+        // Told in any case: her session is there.
+        dispatch.run(Effect::ForgetAnswers);
+        assert_eq!(hears(&mut messages, is_in).await.0, None);
+
+        let is_list = |event: &Event| matches!(event, Event::Bookings { .. });
+        let (tenure, list) = hears(&mut messages, is_list).await;
+        assert_eq!(tenure, Some(adas));
+        assert_ne!(adas, dispatch.tenure);
+        assert!(
+            matches!(&list, Event::Bookings { result: Err(failure), .. } if failure.kind == FailureKind::LoggedOut),
+            "{list:?}"
+        );
+        let me = dispatch.api.as_ref().unwrap().me().await;
+        assert_eq!(me.unwrap().username.as_str(), "eve");
+        server.verify().await;
+    }
+
+    /// The screens of who logs in again go on, with what they had asked for.
+    #[tokio::test]
+    async fn a_question_that_waits_goes_out_under_the_next_session_of_the_same_user() {
+        let server = server_of(&["ada"]).await;
+        Mock::given(path("/v1/admin/uploads"))
+            .and(header("authorization", "Bearer ada"))
+            .respond_with(ResponseTemplate::new(200).set_body_json(json!({ "items": [] })))
+            .mount(&server)
+            .await;
+        let folder = tempfile::tempdir().unwrap();
+        let (inbox, mut messages) = unbounded_channel();
+        let mut dispatch = idle(folder.path(), inbox);
+        let log_in = || Effect::LogIn {
+            server: server.uri().parse().unwrap(),
+            username: "ada".to_owned(),
+            password: Secret("secret".to_owned()),
+        };
+        let is_in = |event: &Event| matches!(event, Event::LoggedIn(Ok(_)));
+        dispatch.run(log_in());
+        hears(&mut messages, is_in).await;
+        let before = dispatch.api.clone().unwrap();
+        before.log_out().await.unwrap();
+        dispatch.run(Effect::Uploads {
+            request: 1,
+            cursor: None,
+            after: Duration::from_secs(3),
+        });
+        dispatch.run(log_in());
+        hears(&mut messages, is_in).await;
+        let is_list = |event: &Event| matches!(event, Event::Uploads { .. });
+        let (_, list) = hears(&mut messages, is_list).await;
+        assert!(
+            matches!(list, Event::Uploads { result: Ok(_), .. }),
+            "{list:?}"
+        );
+    }
+
     #[tokio::test]
     async fn a_question_that_waits_gives_way_and_one_that_has_gone_out_does_not() {
         let folder = tempfile::tempdir().unwrap();
         let (inbox, mut messages) = unbounded_channel();
-        let mut dispatch = Dispatch {
-            api: None,
-            journal: None,
-            folders: Folders::beneath(folder.path()),
-            listener: None,
-            uploads: Later::default(),
-            upload: Later::default(),
-            inbox,
-        };
+        let mut dispatch = idle(folder.path(), inbox);
         let (gone, out) = oneshot::channel();
         let (answer, answered) = oneshot::channel();
         let first = dispatch.answer_after(Duration::ZERO, async move {
@@ -451,7 +647,7 @@ mod tests {
         let mut heard = Vec::new();
         // It ends once nothing is under way any more.
         while let Some(message) = timeout(PATIENCE, messages.recv()).await.expect("an end") {
-            if let Message::Event(Event::FileSending { sent, .. }) = message {
+            if let Message::Answer(_, Event::FileSending { sent, .. }) = message {
                 heard.push(sent);
             }
         }

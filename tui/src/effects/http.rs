@@ -15,7 +15,7 @@ pub(crate) mod queues;
 pub(crate) mod stream;
 pub(crate) mod uploads;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use airside_common::api::auth::{LoginRequest, Me, RefreshRequest, Secret, Tokens};
@@ -39,7 +39,7 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// The largest body that is read.
 const LARGEST_BODY: usize = 16 * 1024 * 1024;
 
-/// A server and the session there. Cheap to clone; clones share both.
+/// A server and one user's session there. Cheap to clone; clones share both.
 #[derive(Debug, Clone)]
 pub struct Api(Arc<Inner>);
 
@@ -47,14 +47,16 @@ pub struct Api(Arc<Inner>);
 struct Inner {
     url: ServerUrl,
     id: ServerId,
-    sessions: Sessions,
+    sessions: Arc<Sessions>,
     /// The session in use; also on the disk, where another console may have renewed it.
     session: Mutex<Option<Session>>,
+    /// Whose sessions these are.
+    whose: OnceLock<Me>,
     /// The last of the own writes, in the server's words: with it in every request, no copy of the database is shown that
     /// lacks it.
-    seen: Mutex<Option<ConsistencyToken>>,
+    seen: Arc<Mutex<Option<ConsistencyToken>>>,
     /// Held by the one call that refreshes.
-    refreshing: tokio::sync::Mutex<()>,
+    refreshing: Arc<tokio::sync::Mutex<()>>,
     /// Made when it is first needed: reading the system's certificates takes longer than a first frame may.
     client: OnceCell<Client>,
 }
@@ -71,11 +73,27 @@ impl Api {
         Self(Arc::new(Inner {
             url,
             id,
-            sessions,
+            sessions: Arc::new(sessions),
             session: Mutex::default(),
-            seen: Mutex::default(),
-            refreshing: tokio::sync::Mutex::default(),
+            whose: OnceLock::new(),
+            seen: Arc::default(),
+            refreshing: Arc::default(),
             client: OnceCell::new(),
+        }))
+    }
+
+    /// The same server for whoever logs in next: what is under way here goes on under the session that it began with.
+    #[must_use]
+    pub fn for_the_next(&self) -> Self {
+        Self(Arc::new(Inner {
+            url: self.0.url.clone(),
+            id: self.0.id.clone(),
+            sessions: Arc::clone(&self.0.sessions),
+            session: Mutex::default(),
+            whose: OnceLock::new(),
+            seen: Arc::clone(&self.0.seen),
+            refreshing: Arc::clone(&self.0.refreshing),
+            client: self.0.client.clone(),
         }))
     }
 
@@ -111,7 +129,8 @@ impl Api {
         Ok(me)
     }
 
-    /// Logs in, and keeps the session.
+    /// Logs in, and keeps the session. One user has one of these: another logs in at one that is [`Self::for_the_next`], or
+    /// what is under way would be sent again under another name.
     pub async fn log_in(&self, username: &str, password: Secret) -> Result<Me, ApiError> {
         let body = LoginRequest {
             username: username.trim().to_owned(),
@@ -161,7 +180,7 @@ impl Api {
 
     /// The same, of which the body is yet to be read.
     async fn open(&self, call: &Call) -> Result<Response, ApiError> {
-        let session = self.session().ok_or(ApiError::LoggedOut)?;
+        let session = self.present()?.ok_or(ApiError::LoggedOut)?;
         match self.respond(call, Some(&session.access_token)).await {
             Err(ApiError::Problem { problem, .. }) if problem.status == 401 => {
                 let renewed = self.refresh(&session).await?;
@@ -201,7 +220,7 @@ impl Api {
         match self.send::<Tokens>(&call, None).await {
             Ok(tokens) => {
                 let session = Session::from(tokens);
-                self.0.sessions.keep(&session)?;
+                self.0.sessions.renew(&session)?;
                 self.set(Some(session.clone()));
                 Ok(session)
             }
@@ -335,7 +354,28 @@ impl Api {
             .clone()
     }
 
+    /// The session in use; where it has ended, the next one of the same user, who may have logged in again meanwhile.
+    fn present(&self) -> Result<Option<Session>, ApiError> {
+        let (session, whose) = (self.session(), self.0.whose.get());
+        let (None, Some(me)) = (&session, whose) else {
+            return Ok(session);
+        };
+        let kept = self.0.sessions.of(&me.username)?;
+        let next = kept.filter(|kept| kept.user.id == me.id);
+        self.set(next.clone());
+        Ok(next)
+    }
+
+    /// Whether these are the sessions of an account.
+    pub(super) fn is_of(&self, account: &Account) -> bool {
+        let whose = self.0.whose.get();
+        whose.is_some_and(|me| self.account(me) == *account)
+    }
+
     fn set(&self, session: Option<Session>) {
+        if let Some(session) = &session {
+            self.0.whose.get_or_init(|| session.user.clone());
+        }
         *self
             .0
             .session

@@ -6,6 +6,7 @@ use airside_common::flight::FlightId;
 use tokio::sync::{mpsc::WeakUnboundedSender, watch};
 use tokio::task::JoinHandle;
 
+use super::dispatch::Tenure;
 use super::http::stream::EventStream;
 use super::http::{Api, ApiError};
 use crate::run::Message;
@@ -36,9 +37,10 @@ impl Listener {
         api: Api,
         flights: Vec<FlightId>,
         inbox: WeakUnboundedSender<Message>,
+        tenure: Tenure,
     ) -> Self {
         let (flights, named) = watch::channel(flights);
-        let task = tokio::spawn(listen(api, named, Inbox(inbox)));
+        let task = tokio::spawn(listen(api, named, Inbox(inbox, tenure)));
         Self { flights, task }
     }
 
@@ -48,13 +50,13 @@ impl Listener {
     }
 }
 
-struct Inbox(WeakUnboundedSender<Message>);
+struct Inbox(WeakUnboundedSender<Message>, Tenure);
 
 impl Inbox {
     fn tell(&self, live: Live) {
         if let Some(inbox) = self.0.upgrade() {
             // A closed inbox means that the console has ended.
-            let _ = inbox.send(Message::Event(Event::Live(Box::new(live))));
+            let _ = inbox.send(Message::Answer(self.1, Event::Live(Box::new(live))));
         }
     }
 }

@@ -117,10 +117,25 @@ impl Sessions {
         }
     }
 
-    /// Keeps a session and makes its user the current one.
+    /// Keeps the session of a user who has logged in: it is the current one.
     pub fn keep(&self, session: &Session) -> Result<(), SessionError> {
         match self {
             Self::Files { folder, prefix } => {
+                self.renew(session)?;
+                let pointer = folder.join(format!("{prefix}.current"));
+                replace(&pointer, session.user.username.as_str())
+            }
+            Self::Memory(slot) => {
+                *taken(slot) = Some(session.clone());
+                Ok(())
+            }
+        }
+    }
+
+    /// Keeps the next tokens of a session. The current one is still that of who logged in last.
+    pub fn renew(&self, session: &Session) -> Result<(), SessionError> {
+        match self {
+            Self::Files { folder, .. } => {
                 let path = self.path(&session.user.username);
                 let text = serde_json::to_string(session).map_err(|error| SessionError::Disk {
                     path: path.clone(),
@@ -130,12 +145,15 @@ impl Sessions {
                     path: folder.clone(),
                     source,
                 })?;
-                replace(&path, &text)?;
-                let pointer = folder.join(format!("{prefix}.current"));
-                replace(&pointer, session.user.username.as_str())
+                replace(&path, &text)
             }
             Self::Memory(slot) => {
-                *taken(slot) = Some(session.clone());
+                if let Some(kept) = taken(slot)
+                    .as_mut()
+                    .filter(|kept| kept.user.id == session.user.id)
+                {
+                    *kept = session.clone();
+                }
                 Ok(())
             }
         }
@@ -154,7 +172,7 @@ impl Sessions {
                 }
             }
             Self::Memory(slot) => {
-                *taken(slot) = None;
+                taken(slot).take_if(|kept| kept.user.username == *user);
                 Ok(())
             }
         }

@@ -29,6 +29,8 @@ pub(crate) enum Effect {
         password: Secret,
     },
     LogOut,
+    /// A user leaves or another begins: what was asked for before is of no concern any more, but for operations of the ledger.
+    ForgetAnswers,
     Airports {
         query: String,
     },

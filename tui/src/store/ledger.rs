@@ -87,7 +87,7 @@ pub enum Outcome {
         /// The wait before the next attempt.
         wait: Duration,
     },
-    /// The operation had ended before.
+    /// Nothing that concerns who is logged in: the operation had ended before, or is another user's.
     Settled,
 }
 
@@ -145,6 +145,21 @@ struct Entry {
 impl Entry {
     fn asks(&self) -> bool {
         self.consent == Consent::Wanted && self.blind.is_none()
+    }
+
+    /// An attempt did not settle it; answers how long it waits for the next one.
+    fn set_back(&mut self, setback: &Setback, moment: Moment, jitter: Jitter) -> Duration {
+        self.failed = self.failed.saturating_add(1);
+        let wait = backoff::wait(self.failed, setback.retry_after, jitter);
+        self.not_before = moment.elapsed.saturating_add(wait);
+        if setback.kind != SetbackKind::Unreached {
+            self.reach = Reach::Possible;
+        }
+        self.operation.state = match self.reach {
+            Reach::Impossible => OperationState::Queued,
+            Reach::Possible => OperationState::Unknown,
+        };
+        wait
     }
 }
 
@@ -245,12 +260,12 @@ impl Ledger {
         jitter: Jitter,
     ) -> Step {
         let Some(at) = self.position(key) else {
-            // It ended before: by an event, by a list that was read, or by an answer that came twice.
-            if let Answer::Done(booking) = answer {
-                self.learn(*booking);
-            }
+            // It ended before: by a list that was read, or by an answer that came twice.
             return self.step(Outcome::Settled, Vec::new(), moment);
         };
+        if !self.is_own(key) {
+            return self.answered_to_another(at, answer, moment, jitter);
+        }
         match answer {
             Answer::Done(booking) => {
                 let (locator, version) = (booking.locator, booking.version);
@@ -270,17 +285,7 @@ impl Ledger {
             }
             Answer::Refused(problem) => self.refuse(at, problem, moment),
             Answer::Kept(setback) => {
-                let entry = &mut self.entries[at];
-                entry.failed = entry.failed.saturating_add(1);
-                let wait = backoff::wait(entry.failed, setback.retry_after, jitter);
-                entry.not_before = moment.elapsed.saturating_add(wait);
-                if setback.kind != SetbackKind::Unreached {
-                    entry.reach = Reach::Possible;
-                }
-                entry.operation.state = match entry.reach {
-                    Reach::Impossible => OperationState::Queued,
-                    Reach::Possible => OperationState::Unknown,
-                };
+                let wait = self.entries[at].set_back(&setback, moment, jitter);
                 if setback.kind == SetbackKind::LoggedOut {
                     self.paused = true;
                 }
@@ -292,6 +297,39 @@ impl Ledger {
                 self.step(outcome, Vec::new(), moment)
             }
         }
+    }
+
+    /// The same for an operation of a user who is not logged in any more: it is written down for the next time, and nobody
+    /// else learns of it.
+    fn answered_to_another(
+        &mut self,
+        at: usize,
+        answer: Answer,
+        moment: Moment,
+        jitter: Jitter,
+    ) -> Step {
+        let effects = match answer {
+            Answer::Done(booking) => {
+                let entry = self.entries.remove(at);
+                self.confirm(&entry.operation, booking.locator, booking.version)
+            }
+            Answer::Refused(problem) if self.entries[at].blind.is_none() => {
+                let mut effects = self.refuse(at, problem, moment).effects;
+                effects.retain(|effect| !matches!(effect, LedgerEffect::Fetch(_)));
+                effects
+            }
+            Answer::Refused(_) => Vec::new(),
+            Answer::Kept(setback) => {
+                self.entries[at].set_back(&setback, moment, jitter);
+                Vec::new()
+            }
+        };
+        self.step(Outcome::Settled, effects, moment)
+    }
+
+    /// Whether an operation waits for an answer and is of the user who is logged in.
+    pub(crate) fn is_own(&self, key: &OperationKey) -> bool {
+        self.own().any(|entry| entry.operation.key == *key)
     }
 
     /// Bookings were read: what is newer enters truth, and what names a pending operation confirms it.

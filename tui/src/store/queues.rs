@@ -86,20 +86,6 @@ pub(crate) enum QueueAnswer {
     },
 }
 
-impl QueueAnswer {
-    /// The number of what is answered.
-    pub(crate) fn request(&self) -> u64 {
-        match self {
-            Self::Totals { request, .. }
-            | Self::Items { request, .. }
-            | Self::Taken { request, .. }
-            | Self::Finished { request, .. }
-            | Self::Delayed { request, .. }
-            | Self::Placed { request, .. } => *request,
-        }
-    }
-}
-
 /// The request under way that concerns the entry in hand; there is one at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Asked {
@@ -129,24 +115,9 @@ pub(crate) struct QueueState {
     /// The entry that the agent works on. The server gives it to nobody else for some minutes.
     pub(crate) in_hand: Option<QueueItem>,
     pub(crate) asked: Option<Asked>,
-    /// The last request of the session before: what comes back up to it is of another user.
-    before: u64,
 }
 
 impl QueueState {
-    /// Nothing is known yet in a session that begins behind a request.
-    pub(crate) fn after(request: u64) -> Self {
-        Self {
-            before: request,
-            ..Self::default()
-        }
-    }
-
-    /// Whether an answer is for this session's user.
-    pub(crate) fn is_own(&self, answer: &QueueAnswer) -> bool {
-        answer.request() > self.before
-    }
-
     /// Takes what was asked with a request, if its answer is awaited still.
     pub(crate) fn answered(&mut self, request: u64) -> Option<Asking> {
         let asked = self.asked.take_if(|asked| asked.request == request);

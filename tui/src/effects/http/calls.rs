@@ -198,6 +198,9 @@ impl Api {
 
     /// Sends an operation.
     pub async fn send_operation(&self, operation: &Operation) -> Result<Booking, ApiError> {
+        if !self.is_of(&operation.account) {
+            return Err(ApiError::LoggedOut);
+        }
         match (&operation.kind, &operation.target, operation.base_version) {
             (OperationKind::Create { body, .. }, _, _) => {
                 self.create_booking(&operation.key, body).await

@@ -1,7 +1,8 @@
 //! An agent's work.
 
 use super::console::Person;
-use crate::trial::server::Server;
+use crate::effects::dispatch::Tenure;
+use crate::trial::server::{PASSWORD, Server};
 
 #[tokio::test]
 async fn a_booking_is_made_seen_pending_confirmed_in_place_and_cancelled() {
@@ -53,8 +54,7 @@ async fn a_wrong_password_is_refused_and_the_session_is_kept() {
     ada.types("ada<tab>something else<enter>").await;
     ada.sees("Log in");
     ada.sees("wrong");
-    ada.types(&format!("{}<enter>", crate::trial::server::PASSWORD))
-        .await;
+    ada.types(&format!("{PASSWORD}<enter>")).await;
     ada.sees("Where to?");
     ada.leaves().await;
     let mut ada = Person::opens(server.address, folder.path()).await;
@@ -64,6 +64,23 @@ async fn a_wrong_password_is_refused_and_the_session_is_kept() {
     ada.leaves().await;
     let ada = Person::opens(server.address, folder.path()).await;
     ada.sees("Password");
+}
+
+/// The same answer ends the session of who asked, and nobody else's.
+#[tokio::test]
+async fn what_comes_back_for_a_user_who_has_left_is_dropped() {
+    let server = Server::start(&[]);
+    let folder = tempfile::tempdir().unwrap();
+    let mut person = Person::logs_in("ada", server.address, folder.path()).await;
+    // The second is nobody's.
+    person.types("<ctrl-o>").await;
+    person.types(&format!("eve<tab>{PASSWORD}<enter>")).await;
+    person.sees("Where to?");
+    person.hears_of_the_end_of_a_session(Tenure(1)).await;
+    person.sees_no("The session has ended");
+    person.hears_of_the_end_of_a_session(Tenure(3)).await;
+    person.sees("The session has ended");
+    person.leaves().await;
 }
 
 #[tokio::test]

@@ -13,18 +13,19 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::effects::dispatch::{Dispatch, Later};
+use crate::effects::dispatch::{Dispatch, Later, Tenure};
 use crate::effects::folders::Folders;
 use crate::effects::start::start;
 use crate::run::{Console, Message};
 use crate::settings::Mouse;
+use crate::store::action::Event;
 use crate::store::moment::Moment;
 use crate::store::state::State;
 use crate::terminal::Screen;
 use crate::trial::desk::{draw, text_of};
 use crate::trial::keys::keys;
 use crate::trial::server::PASSWORD;
-use crate::trial::specimens::settings;
+use crate::trial::specimens::{logged_out, settings};
 
 /// How long a test waits for what must come.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -111,6 +112,7 @@ impl Person {
             listener: None,
             uploads: Later::default(),
             upload: Later::default(),
+            tenure: Tenure::default(),
             inbox: inbox.clone(),
         };
         let living = tokio::spawn(async move {
@@ -155,6 +157,16 @@ impl Person {
         for key in keys(text) {
             self.inbox.send(Message::Input(Input::Key(key))).unwrap();
         }
+    }
+
+    /// An answer to something that was asked for in somebody's time: the session has ended.
+    pub(super) async fn hears_of_the_end_of_a_session(&mut self, tenure: Tenure) {
+        let event = Event::Airports {
+            query: "JF".to_owned(),
+            result: Err(logged_out()),
+        };
+        self.inbox.send(Message::Answer(tenure, event)).unwrap();
+        self.idle().await;
     }
 
     /// Lets what is under way go on for a moment.

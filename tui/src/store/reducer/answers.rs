@@ -20,6 +20,8 @@ impl Step<'_> {
         #[expect(clippy::cast_possible_truncation, reason = "the mask leaves 32 bits")]
         let jitter = Jitter::new(f64::from(drawn as u32) / f64::from(u32::MAX));
         match &answer {
+            // It came back to somebody else, perhaps from another server, or has ended already.
+            _ if !self.state.ledger.is_own(key) => {}
             Answer::Done(_) | Answer::Refused(_) => self.state.connection = Connection::Online,
             Answer::Kept(setback) if setback.kind == SetbackKind::LoggedOut => {}
             Answer::Kept(setback) => {

@@ -122,9 +122,7 @@ impl Step<'_> {
         if self.state.ledger.account() != Some(&account) {
             self.state.layers.clear();
             self.state.airports.clear();
-            self.state.sent.clear();
-            self.state.queues = QueueState::after(self.state.requests);
-            self.state.own_letters = OwnLetters::default();
+            self.forget_user();
         }
         self.state
             .layers
@@ -182,9 +180,7 @@ impl Step<'_> {
     pub(super) fn logged_out(&mut self, result: Result<(), Failure>) {
         self.state.ledger.log_out();
         self.state.session = None;
-        self.state.sent.clear();
-        self.state.queues = QueueState::after(self.state.requests);
-        self.state.own_letters = OwnLetters::default();
+        self.forget_user();
         self.state.demo = false;
         let login = Login::new(&self.state.server, "", None);
         self.state.layers = vec![Layer::Login(Box::new(login))];
@@ -195,6 +191,14 @@ impl Step<'_> {
             );
             self.state.tell(Tone::Warning, text);
         }
+    }
+
+    /// What was a user's own is nobody's any more, nor are answers that are still to come.
+    fn forget_user(&mut self) {
+        self.state.sent.clear();
+        self.state.queues = QueueState::default();
+        self.state.own_letters = OwnLetters::default();
+        self.effects.push(Effect::ForgetAnswers);
     }
 
     /// What is older than it should be is asked about, one after another.

@@ -161,10 +161,6 @@ impl Step<'_> {
     }
 
     pub(super) fn queue_answered(&mut self, answer: QueueAnswer) {
-        // What another user has asked is nobody's any more, whether it went well or not.
-        if !self.state.queues.is_own(&answer) {
-            return;
-        }
         match answer {
             QueueAnswer::Totals { request, result } => self.totals_read(request, result),
             QueueAnswer::Items { request, result } => self.items_read(request, result),

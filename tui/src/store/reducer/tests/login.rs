@@ -114,8 +114,8 @@ fn logging_in_opens_the_search_and_reads_the_bookings() {
     assert_eq!(desk.layers(), ["Search"]);
     assert!(matches!(
         effects.as_slice(),
-        [Effect::Bookings { .. }, Effect::Queue(QueueCall::Totals { .. }), Effect::Listen { flights }]
-            if flights.is_empty()
+        [Effect::ForgetAnswers, Effect::Bookings { .. }, Effect::Queue(QueueCall::Totals { .. }),
+         Effect::Listen { flights }] if flights.is_empty()
     ));
 }
 
@@ -174,6 +174,10 @@ fn an_expired_session_asks_again_and_pending_work_goes_on_after_it() {
     desk.types("secret<enter>");
     let effects = desk.happens(Event::LoggedIn(Ok(session("demo", Role::Agent))));
     assert_eq!(sent(&effects).map(|o| o.key), Some(operation.key.clone()));
+    assert!(
+        !effects.contains(&Effect::ForgetAnswers),
+        "the screens still wait for theirs"
+    );
     assert_eq!(desk.layers(), layers);
     desk.confirmed(&operation.key, made(1, &operation.key));
     assert_eq!(desk.state.ledger.rows().len(), 1);
@@ -204,6 +208,16 @@ fn another_user_sees_nothing_of_the_first() {
     assert_eq!(desk.layers(), ["Search"]);
     assert_eq!(desk.state.ledger.rows().len(), 0);
     assert_eq!(desk.state.ledger.foreign(), 1);
+    // What was under way ends as it does, and says nothing to her.
+    let before = desk.state.connection.clone();
+    desk.unanswered(&operation.key, SetbackKind::LoggedOut);
+    desk.unanswered(&operation.key, SetbackKind::Unreached);
+    assert_eq!((desk.layers(), desk.message()), (vec!["Search"], None));
+    assert_eq!(desk.state.connection, before);
+    desk.confirmed(&operation.key, made(1, &operation.key));
+    assert_eq!((desk.layers(), desk.message()), (vec!["Search"], None));
+    assert_eq!(desk.state.ledger.rows().len(), 0);
+    assert_eq!(desk.state.ledger.foreign(), 0);
 }
 
 #[test]
@@ -211,7 +225,8 @@ fn logging_out_forgets_what_was_shown_and_keeps_what_is_pending() {
     let mut desk = Desk::filled_in(vec![direct(101)]);
     let operation = desk.books();
     assert_eq!(desk.types("<ctrl-o>"), [Effect::LogOut]);
-    desk.happens(Event::LoggedOut(Err(offline())));
+    let effects = desk.happens(Event::LoggedOut(Err(offline())));
+    assert!(effects.contains(&Effect::ForgetAnswers), "{effects:?}");
     assert_eq!(desk.layers(), ["Log in"]);
     let (_, words) = desk.message().unwrap();
     assert!(words.starts_with("Logged out here"), "{words}");

@@ -5,7 +5,7 @@ use std::time::Duration;
 use airside_common::api::bookings::Booking;
 use airside_common::api::events::{QUEUE_CHANGED, QueueChanged};
 use airside_common::api::problem::Code;
-use airside_common::api::queues::{QueueItem, QueueItemPage, QueueItemState, TakenItem};
+use airside_common::api::queues::{QueueItem, QueueItemPage, QueueItemState};
 use airside_common::user::Role;
 use rstest::rstest;
 
@@ -104,66 +104,6 @@ pub(super) fn finished(desk: &Desk, n: usize) -> QueueAnswer {
         id: item.id,
         result: Ok(Box::new(item)),
     }
-}
-
-/// What one user has asked is answered when another one is logged in, who has asked as well.
-#[test]
-fn an_answer_to_another_user_is_dropped() {
-    let mut desk = listed();
-    desk.types("t");
-    let request = desk.asked_of_queues();
-    desk.happens(Event::LoggedOut(Ok(())));
-    let eve = session("eve", Role::Agent);
-    desk.happens(Event::LoggedIn(Ok(eve)));
-    desk.types("<f6>");
-    desk.waits_on_queues(3);
-    desk.types("<down><down><down>t");
-    let before = (desk.state.queues.asked, desk.layers());
-    let item = Box::new(in_hand(1));
-    let (id, locator) = (item.id, item.locator);
-    let taken = TakenItem {
-        item: in_hand(1),
-        booking: with_new_times(1),
-    };
-    for failure in [None, Some(offline()), Some(logged_out())] {
-        let result = failure.map_or(Ok(item.clone()), Err);
-        let answers = [
-            QueueAnswer::Taken {
-                request,
-                queue: 7,
-                result: result.clone().map(|_| Some(Box::new(taken.clone()))),
-            },
-            QueueAnswer::Items {
-                request,
-                result: result.clone().map(|item| page(vec![*item])),
-            },
-            QueueAnswer::Placed {
-                request,
-                locator,
-                result: result.clone(),
-            },
-            QueueAnswer::Finished {
-                request,
-                id,
-                result: result.clone(),
-            },
-            QueueAnswer::Delayed {
-                request,
-                id,
-                result,
-            },
-        ];
-        for answer in answers {
-            desk.queues(answer.clone());
-            assert_eq!(desk.state.queues.in_hand, None, "{answer:?}");
-            assert_eq!(desk.message(), None, "{answer:?}");
-            let after = (desk.state.queues.asked, desk.layers());
-            assert_eq!(after, before, "{answer:?}");
-            assert_eq!(desk.state.connection, Connection::Online, "{answer:?}");
-        }
-    }
-    desk.is_given(in_hand(2), with_new_times(2));
-    assert_eq!(desk.state.queues.in_hand, Some(in_hand(2)));
 }
 
 /// Of two answers the first is taken.
