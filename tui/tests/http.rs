@@ -335,6 +335,81 @@ async fn a_session_that_has_ended_asks_for_a_log_in_and_is_forgotten() {
 }
 
 #[tokio::test]
+async fn logging_out_leaves_alone_who_has_logged_in_again() {
+    let state = tempfile::tempdir().unwrap();
+    let server = server().await;
+    let one = logged_in(&server, state.path()).await;
+    Mock::given(path("/v1/auth/login"))
+        .respond_with(ResponseTemplate::new(200).set_body_json(tokens(2)))
+        .with_priority(1)
+        .mount(&server)
+        .await;
+    Mock::given(path("/v1/auth/logout"))
+        .and(body_json(json!({ "refresh_token": "refresh-1" })))
+        .respond_with(ResponseTemplate::new(204))
+        .expect(1)
+        .mount(&server)
+        .await;
+    logged_in(&server, state.path()).await;
+    one.log_out().await.unwrap();
+    expects_the_second_token(&server).await;
+    let next = api(&server, state.path());
+    next.resume().unwrap().unwrap();
+    assert!(next.me().await.is_ok());
+    server.verify().await;
+}
+
+/// The latest tokens of the session are those that end, whoever has renewed it.
+#[tokio::test]
+async fn logging_out_ends_a_session_that_another_console_has_renewed() {
+    let state = tempfile::tempdir().unwrap();
+    let server = server().await;
+    let one = logged_in(&server, state.path()).await;
+    let two = api(&server, state.path());
+    two.resume().unwrap().unwrap();
+    expects_the_second_token(&server).await;
+    Mock::given(path("/v1/auth/refresh"))
+        .respond_with(ResponseTemplate::new(200).set_body_json(tokens(2)))
+        .mount(&server)
+        .await;
+    Mock::given(path("/v1/auth/logout"))
+        .and(body_json(json!({ "refresh_token": "refresh-2" })))
+        .respond_with(ResponseTemplate::new(204))
+        .expect(1)
+        .mount(&server)
+        .await;
+    two.me().await.unwrap();
+    one.log_out().await.unwrap();
+    assert!(api(&server, state.path()).resume().unwrap().is_none());
+    server.verify().await;
+}
+
+#[tokio::test]
+async fn a_session_whose_file_stays_ends_all_the_same() {
+    let state = tempfile::tempdir().unwrap();
+    let server = server().await;
+    Mock::given(path("/v1/auth/logout"))
+        .and(body_json(json!({ "refresh_token": "refresh-1" })))
+        .respond_with(ResponseTemplate::new(204))
+        .expect(1)
+        .mount(&server)
+        .await;
+    let api = logged_in(&server, state.path()).await;
+    let file = std::fs::read_dir(state.path().join("sessions"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .find(|path| path.extension().is_some_and(|kind| kind == "json"))
+        .unwrap();
+    // A folder is no file that can be removed.
+    std::fs::remove_file(&file).unwrap();
+    std::fs::create_dir(&file).unwrap();
+    let told = api.log_out().await;
+    assert!(matches!(told, Err(ApiError::Session(_))), "{told:?}");
+    assert!(api.me().await.is_err());
+    server.verify().await;
+}
+
+#[tokio::test]
 async fn only_its_owner_reads_a_session() {
     let state = tempfile::tempdir().unwrap();
     let server = server().await;

@@ -213,6 +213,27 @@ fn an_answer_to_another_user_is_kept_for_that_user_alone() {
     assert_eq!(ledger.drafts().count(), 1, "it is there for its own user");
 }
 
+/// Of what was never made nothing is to be cancelled, whoever is logged in when that comes out.
+#[test]
+fn what_depended_on_another_users_refused_booking_ends_with_it() {
+    let mut ledger = logged_in();
+    ledger.submit(key(1), create(), at(1)).unwrap();
+    ledger.journalled(&key(1), at(1));
+    let cancel = Intent::Cancel {
+        target: Reference::Pending(key(1)),
+    };
+    ledger.submit(key(2), cancel, at(1)).unwrap();
+    ledger.journalled(&key(2), at(1));
+    ledger.log_out();
+    let refused = Answer::Refused(Problem::new(Code::SoldOut, "gone"));
+    let step = ledger.answered(&key(1), refused, at(2), Jitter::NONE);
+    let dropped = LedgerEffect::Append(JournalRecord::Dropped { key: key(2) });
+    assert!(step.effects.contains(&dropped), "{:?}", step.effects);
+    ledger.log_in(account(), at(3));
+    let kept: Vec<_> = ledger.drafts().map(|draft| &draft.operation.key).collect();
+    assert_eq!(kept, [&key(1)]);
+}
+
 /// A booking that was changed meanwhile is not read under the name of whoever has come.
 #[test]
 fn a_refused_change_of_another_users_booking_reads_nothing() {

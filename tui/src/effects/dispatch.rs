@@ -85,6 +85,14 @@ impl Dispatch {
                     Event::LoggedIn(session.map_err(Failure::from))
                 });
             }
+            Effect::LogOut { username } => {
+                let Some(api) = self.api.clone() else { return };
+                // Who has left is told so, whoever has come since.
+                self.answer_anybody(async move {
+                    let result = api.log_out().await.map_err(Failure::from);
+                    Event::LoggedOut { username, result }
+                });
+            }
             Effect::Ledger(effect) => self.ledger(*effect),
             Effect::Listen { flights } => match (&self.listener, self.api.clone()) {
                 (Some(listener), _) => listener.name(flights),
@@ -212,7 +220,6 @@ impl Dispatch {
         };
         self.answer(async move {
             match effect {
-                Effect::LogOut => Event::LoggedOut(api.log_out().await.map_err(Failure::from)),
                 Effect::Airports { query } => {
                     let result = api.airports(&query, AIRPORTS).await;
                     Event::Airports {
@@ -356,6 +363,7 @@ impl Dispatch {
                 Effect::Uploads { .. }
                 | Effect::Upload { .. }
                 | Effect::LogIn { .. }
+                | Effect::LogOut { .. }
                 | Effect::CompletePath(_)
                 | Effect::SendFile { .. }
                 | Effect::Ledger(_)
@@ -518,7 +526,7 @@ mod tests {
             .respond_with(
                 ResponseTemplate::new(401)
                     .set_body_json(refused)
-                    .set_delay(Duration::from_secs(5)),
+                    .set_delay(Duration::from_secs(10)),
             )
             .expect(1)
             .mount(&server)
@@ -564,12 +572,12 @@ mod tests {
         })
         .await
         .unwrap();
-        dispatch.run(Effect::LogOut);
-        hears(&mut messages, |event| {
-            matches!(event, Event::LoggedOut(Ok(())))
-        })
-        .await;
+        dispatch.run(Effect::LogOut {
+            username: "ada".parse().unwrap(),
+        });
         dispatch.run(Effect::ForgetAnswers);
+        let is_out = |event: &Event| matches!(event, Event::LoggedOut { result: Ok(()), .. });
+        assert_eq!(hears(&mut messages, is_out).await.0, None);
         dispatch.run(log_in("eve"));
         // Told in any case: her session is there.
         dispatch.run(Effect::ForgetAnswers);
@@ -613,7 +621,7 @@ mod tests {
         dispatch.run(Effect::Uploads {
             request: 1,
             cursor: None,
-            after: Duration::from_secs(3),
+            after: Duration::from_secs(6),
         });
         dispatch.run(log_in());
         hears(&mut messages, is_in).await;

@@ -138,25 +138,31 @@ impl Api {
         };
         let call = Call::new(Method::POST, "/v1/auth/login").body(&body)?;
         let tokens: Tokens = self.send(&call, None).await?;
-        let session = Session::from(tokens);
+        let session = Session::begin(tokens);
         let me = session.user.clone();
         self.0.sessions.keep(&session)?;
         self.set(Some(session));
         Ok(me)
     }
 
-    /// Ends the session, here in any case; an error says that the server could not be told.
+    /// Ends the session, here in any case; an error says that the server could not be told, or that the session's file
+    /// cannot be removed.
     pub async fn log_out(&self) -> Result<(), ApiError> {
         let Some(session) = self.session() else {
             return Ok(());
         };
-        let held = self.0.sessions.hold(&session.user.username).await?;
-        let latest = self
-            .0
-            .sessions
-            .of(&session.user.username)?
-            .unwrap_or_else(|| session.clone());
-        self.0.sessions.forget(&session.user.username)?;
+        let user = &session.user.username;
+        // Nobody waits for ever to log out: who cannot have the lock goes on without it.
+        let held = self.0.sessions.hold(user).await;
+        let kept = self.0.sessions.of(user).ok().flatten();
+        let (latest, forgotten) = match kept {
+            // Somebody has logged in again meanwhile, and stays so.
+            Some(kept) if !kept.is_same(&session) => (session, Ok(())),
+            kept => (
+                kept.unwrap_or(session.clone()),
+                self.0.sessions.forget(user),
+            ),
+        };
         self.set(None);
         drop(held);
         let body = RefreshRequest {
@@ -165,9 +171,10 @@ impl Api {
         let call = Call::new(Method::POST, "/v1/auth/logout").body(&body)?;
         match self.send::<()>(&call, Some(&latest.access_token)).await {
             // An expired access token, or a session that has ended already.
-            Err(ApiError::Problem { problem, .. }) if problem.status == 401 => Ok(()),
-            other => other,
+            Err(ApiError::Problem { problem, .. }) if problem.status == 401 => {}
+            told => told?,
         }
+        Ok(forgotten?)
     }
 
     /// Sends under the session, refreshing its access token where it has expired.
@@ -214,12 +221,12 @@ impl Api {
             return Ok(kept);
         }
         let body = RefreshRequest {
-            refresh_token: kept.refresh_token,
+            refresh_token: kept.refresh_token.clone(),
         };
         let call = Call::new(Method::POST, "/v1/auth/refresh").body(&body)?;
         match self.send::<Tokens>(&call, None).await {
             Ok(tokens) => {
-                let session = Session::from(tokens);
+                let session = kept.renewed(tokens);
                 self.0.sessions.renew(&session)?;
                 self.set(Some(session.clone()));
                 Ok(session)

@@ -13,6 +13,7 @@ use std::time::Duration;
 use airside_common::api::auth::{Me, Secret, Tokens};
 use airside_common::user::Username;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::folders::make_private;
 use crate::store::account::ServerId;
@@ -29,15 +30,33 @@ pub struct Session {
     pub refresh_token: Secret,
     /// Whose it is.
     pub user: Me,
+    /// The login that it began with, however often it is renewed.
+    #[serde(default)]
+    login: Uuid,
 }
 
-impl From<Tokens> for Session {
-    fn from(tokens: Tokens) -> Self {
+impl Session {
+    /// A session that begins now.
+    pub fn begin(tokens: Tokens) -> Self {
         Self {
             access_token: tokens.access_token,
             refresh_token: tokens.refresh_token,
             user: tokens.user,
+            login: Uuid::new_v4(),
         }
+    }
+
+    /// The same session under its next tokens.
+    pub fn renewed(&self, tokens: Tokens) -> Self {
+        Self {
+            login: self.login,
+            ..Self::begin(tokens)
+        }
+    }
+
+    /// Whether both began with one login.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.login == other.login
     }
 }
 

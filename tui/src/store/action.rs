@@ -16,6 +16,7 @@ use airside_common::ingest::SourceName;
 use airside_common::locator::Locator;
 use airside_common::text::printable;
 use airside_common::upload::UploadId;
+use airside_common::user::Username;
 use crossterm::event::{KeyEvent, MouseEvent};
 use uuid::Uuid;
 
@@ -53,7 +54,10 @@ pub(crate) enum Event {
     /// Something is due: an operation of the ledger, or what the screen says of the time.
     Wake,
     LoggedIn(Result<Session, Failure>),
-    LoggedOut(Result<(), Failure>),
+    LoggedOut {
+        username: Username,
+        result: Result<(), Failure>,
+    },
     Airports {
         query: String,
         result: Result<Vec<Airport>, Failure>,

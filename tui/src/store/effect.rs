@@ -10,6 +10,7 @@ use airside_common::flight::FlightId;
 use airside_common::ingest::SourceName;
 use airside_common::locator::Locator;
 use airside_common::upload::UploadId;
+use airside_common::user::Username;
 
 use super::ledger::LedgerEffect;
 use super::queues::QueueCall;
@@ -28,7 +29,10 @@ pub(crate) enum Effect {
         username: String,
         password: Secret,
     },
-    LogOut,
+    /// The user, who has left this console already.
+    LogOut {
+        username: Username,
+    },
     /// A user leaves or another begins: what was asked for before is of no concern any more, but for operations of the ledger.
     ForgetAnswers,
     Airports {

@@ -47,6 +47,11 @@ impl Inspector {
         self.entries.iter()
     }
 
+    /// What one user did is not for the next.
+    pub(crate) fn forget(&mut self) {
+        self.entries.clear();
+    }
+
     pub(crate) fn record(
         &mut self,
         action: String,
@@ -99,7 +104,10 @@ pub(crate) fn action_text(action: &Action, state: &State) -> String {
             "LoggedIn({})",
             told(result, |session| session.me.username.to_string())
         ),
-        Event::LoggedOut(result) => format!("LoggedOut({})", told(result, |()| "done".to_owned())),
+        Event::LoggedOut { username, result } => format!(
+            "LoggedOut({username}, {})",
+            told(result, |()| "done".to_owned())
+        ),
         Event::Airports { query, result } => {
             format!(
                 "Airports({query:?}, {})",

@@ -216,6 +216,11 @@ impl Ledger {
         self.due(moment)
     }
 
+    /// The session has ended: nothing is sent until the next log-in.
+    pub fn pause(&mut self) {
+        self.paused = true;
+    }
+
     /// The user logged out: what was shown is forgotten, operations wait for their user.
     pub fn log_out(&mut self) {
         self.account = None;
@@ -314,8 +319,16 @@ impl Ledger {
                 self.confirm(&entry.operation, booking.locator, booking.version)
             }
             Answer::Refused(problem) if self.entries[at].blind.is_none() => {
-                let mut effects = self.refuse(at, problem, moment).effects;
+                let Step {
+                    mut effects,
+                    outcome,
+                } = self.refuse(at, problem, moment);
                 effects.retain(|effect| !matches!(effect, LedgerEffect::Fetch(_)));
+                if let Outcome::Refused { dependents, .. } = outcome {
+                    for dependent in dependents {
+                        effects.extend(self.drop_draft(&dependent.key));
+                    }
+                }
                 effects
             }
             Answer::Refused(_) => Vec::new(),

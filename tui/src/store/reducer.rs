@@ -91,7 +91,7 @@ impl Step<'_> {
             Event::Opened(opened) => self.opened(*opened),
             Event::Demo(demo) => self.demo(demo),
             Event::LoggedIn(result) => self.logged_in(result),
-            Event::LoggedOut(result) => self.logged_out(result),
+            Event::LoggedOut { username, result } => self.logged_out(&username, result),
             Event::Airports { query, result } => self.airports(&query, result),
             Event::Itineraries { request, result } => self.itineraries(request, result),
             Event::Seats { flight, result } => self.seat_map(flight, result),

@@ -154,7 +154,7 @@ impl Step<'_> {
                 self.surface(Layer::DeadLetters(Box::new(DeadLetters::new())));
                 self.read_letters();
             }
-            Command::LogOut if inside => self.effects.push(Effect::LogOut),
+            Command::LogOut if inside => self.log_out(),
             Command::Search
             | Command::Bookings
             | Command::Queues

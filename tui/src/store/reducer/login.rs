@@ -1,6 +1,6 @@
 //! From the start to the first screen, and out again.
 
-use airside_common::user::Role;
+use airside_common::user::{Role, Username};
 
 use super::{Flow, Step};
 use crate::effects::http::calls::BookingFilter;
@@ -164,6 +164,7 @@ impl Step<'_> {
         if matches!(self.state.layers.last(), Some(Layer::Login(_))) {
             return;
         }
+        self.state.ledger.pause();
         let username = self
             .state
             .session
@@ -177,24 +178,39 @@ impl Step<'_> {
         self.state.layers.push(Layer::Login(Box::new(login)));
     }
 
-    pub(super) fn logged_out(&mut self, result: Result<(), Failure>) {
-        self.state.ledger.log_out();
-        self.state.session = None;
+    /// The user leaves, at once: the server may be told later.
+    pub(super) fn log_out(&mut self) {
+        let Some(session) = self.state.session.take() else {
+            return;
+        };
+        self.effects.push(Effect::LogOut {
+            username: session.me.username,
+        });
         self.forget_user();
+        self.state.ledger.log_out();
         self.state.demo = false;
         let login = Login::new(&self.state.server, "", None);
         self.state.layers = vec![Layer::Login(Box::new(login))];
+    }
+
+    pub(super) fn logged_out(&mut self, username: &Username, result: Result<(), Failure>) {
         if let Err(failure) = result {
-            let text = format!(
-                "Logged out here; the server was not told: {}",
-                failure.words
-            );
+            let fault = match failure.kind {
+                FailureKind::Other => "not wholly",
+                _ => "the server was not told",
+            };
+            let text = format!("{username} is logged out here; {fault}: {}", failure.words);
             self.state.tell(Tone::Warning, text);
         }
     }
 
     /// What was a user's own is nobody's any more, nor are answers that are still to come.
     fn forget_user(&mut self) {
+        if self.state.ledger.account().is_some() {
+            self.state.messages.clear();
+            self.state.notice = false;
+            self.state.inspector.forget();
+        }
         self.state.sent.clear();
         self.state.queues = QueueState::default();
         self.state.own_letters = OwnLetters::default();

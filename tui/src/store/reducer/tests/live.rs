@@ -238,7 +238,7 @@ fn the_flights_in_view_are_named_and_not_for_every_line() {
 #[test]
 fn who_logs_out_listens_no_more_and_who_comes_back_does() {
     let mut desk = Desk::agent();
-    let effects = desk.happens(Event::LoggedOut(Ok(())));
+    let effects = desk.types("<ctrl-o>");
     assert!(effects.contains(&Effect::StopListening), "{effects:?}");
     let effects = desk.happens(Event::LoggedIn(Ok(session("demo", Role::Agent))));
     assert_eq!(named(&effects), Some(vec![]));

@@ -1,7 +1,7 @@
 //! Logging in and out, and what becomes of pending work meanwhile.
 
 use airside_common::api::problem::Code;
-use airside_common::user::Role;
+use airside_common::user::{Role, Username};
 use rstest::rstest;
 
 use crate::store::action::{Credentials, Demo, Event};
@@ -10,7 +10,7 @@ use crate::store::layer::Layer;
 use crate::store::ledger::answer::SetbackKind;
 use crate::store::queues::QueueCall;
 use crate::store::screen::login::{Login, Phase};
-use crate::store::state::Connection;
+use crate::store::state::{Connection, Tone};
 use crate::trial::desk::{Desk, sent};
 use crate::trial::specimens::{
     SERVER, direct, logged_out, made, offline, opened, problem, refused, session,
@@ -224,14 +224,77 @@ fn another_user_sees_nothing_of_the_first() {
 fn logging_out_forgets_what_was_shown_and_keeps_what_is_pending() {
     let mut desk = Desk::filled_in(vec![direct(101)]);
     let operation = desk.books();
-    assert_eq!(desk.types("<ctrl-o>"), [Effect::LogOut]);
-    let effects = desk.happens(Event::LoggedOut(Err(offline())));
-    assert!(effects.contains(&Effect::ForgetAnswers), "{effects:?}");
+    let username: Username = "demo".parse().unwrap();
+    let left = Effect::LogOut {
+        username: username.clone(),
+    };
+    assert_eq!(
+        desk.types("<ctrl-o>"),
+        [left, Effect::ForgetAnswers, Effect::StopListening],
+        "whether the server answers or not"
+    );
     assert_eq!(desk.layers(), ["Log in"]);
-    let (_, words) = desk.message().unwrap();
-    assert!(words.starts_with("Logged out here"), "{words}");
     assert_eq!(desk.state.ledger.rows().len(), 0);
+    desk.happens(Event::LoggedOut {
+        username,
+        result: Err(offline()),
+    });
+    let (_, words) = desk.message().unwrap();
+    assert!(
+        words.starts_with("demo is logged out here; the server was not told: "),
+        "{words}"
+    );
     desk.unanswered(&operation.key, SetbackKind::Unclear);
+    let effects = desk.happens(Event::LoggedIn(Ok(session("demo", Role::Agent))));
+    assert_eq!(sent(&effects).map(|o| o.key), Some(operation.key));
+}
+
+/// What was told to one user, and what they did, is not there for the next: neither after they have left, nor where their
+/// session ended and another logs in.
+#[rstest]
+#[case::left("<ctrl-o>", "")]
+#[case::ended("", "<backtab><ctrl-u>")]
+fn messages_and_actions_are_forgotten_with_their_user(#[case] leaves: &str, #[case] clears: &str) {
+    let mut desk = Desk::agent();
+    desk.state.tell(Tone::Good, "AAAAAA booked");
+    desk.types(leaves);
+    if leaves.is_empty() {
+        let request = desk.state.requests;
+        desk.happens(Event::Bookings {
+            request,
+            result: Err(logged_out()),
+        });
+    }
+    assert_eq!(desk.layers().last(), Some(&"Log in"));
+    let number = desk.state.inspector.entries().next_back().unwrap().number;
+    desk.types(&format!("{clears}eve<tab>secret<enter>"));
+    desk.happens(Event::LoggedIn(Ok(session("eve", Role::Agent))));
+    assert_eq!(desk.state.messages.len(), 0);
+    let first = desk.state.inspector.entries().next().unwrap();
+    assert!(first.number >= number, "{first:?}");
+}
+
+#[test]
+fn what_is_told_at_the_start_waits_for_who_logs_in() {
+    let mut desk = Desk::starting();
+    desk.state.tell(Tone::Warning, "the settings have a fault");
+    desk.happens(Event::Opened(Box::new(opened(None))));
+    desk.types("demo<tab>secret<enter>");
+    desk.happens(Event::LoggedIn(Ok(session("demo", Role::Agent))));
+    assert_eq!(desk.state.messages.len(), 1);
+}
+
+#[test]
+fn nothing_is_sent_while_a_session_has_ended() {
+    let mut desk = Desk::filled_in(vec![direct(101)]);
+    let operation = desk.books();
+    desk.unanswered(&operation.key, SetbackKind::Unreached);
+    let request = desk.state.requests;
+    desk.happens(Event::Bookings {
+        request,
+        result: Err(logged_out()),
+    });
+    assert_eq!(desk.state.next_due(), None);
     let effects = desk.happens(Event::LoggedIn(Ok(session("demo", Role::Agent))));
     assert_eq!(sent(&effects).map(|o| o.key), Some(operation.key));
 }

@@ -143,7 +143,7 @@ fn what_waits_is_seen_on_every_screen() {
             "{keys}"
         );
     }
-    desk.happens(Event::LoggedOut(Ok(())));
+    desk.types("<ctrl-o>");
     assert!(!desk.screen(80, 24).contains("Q 3"));
 }
 
