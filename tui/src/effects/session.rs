@@ -47,6 +47,7 @@ impl Session {
     }
 
     /// The same session under its next tokens.
+    #[must_use]
     pub fn renewed(&self, tokens: Tokens) -> Self {
         Self {
             login: self.login,
