@@ -8,6 +8,7 @@ use crossterm::event::{KeyCode, KeyModifiers};
 
 use super::action::{Action, Event, Live, News};
 use super::effect::Effect;
+use super::journal::JournalRecord;
 use super::layer::Layer;
 use super::ledger::LedgerEffect;
 use super::queues::QueueAnswer;
@@ -15,6 +16,9 @@ use super::state::State;
 
 /// How many actions are kept.
 pub(crate) const MOST: usize = 500;
+
+/// All that is told of an operation that nobody who is logged in waits for.
+const UNAWAITED: &str = "another user's, or ended before";
 
 /// One action and what it did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,7 +51,7 @@ impl Inspector {
         self.entries.iter()
     }
 
-    /// What one user did is not for the next.
+    /// Drops all that is kept.
     pub(crate) fn forget(&mut self) {
         self.entries.clear();
     }
@@ -136,10 +140,16 @@ pub(crate) fn action_text(action: &Action, state: &State) -> String {
                 told(result, |list| list.len().to_string())
             )
         }
+        Event::Journalled { key, .. } if !state.ledger.is_own(key) => {
+            format!("Journalled({UNAWAITED})")
+        }
         Event::Journalled { key, result } => format!(
             "Journalled({key}, {})",
             result.as_ref().err().map_or("written", String::as_str)
         ),
+        Event::Answered { key, .. } if !state.ledger.is_own(key) => {
+            format!("Answered({UNAWAITED})")
+        }
         Event::Answered { key, answer } => {
             use super::ledger::answer::Answer;
             let told = match answer {
@@ -334,13 +344,23 @@ fn effect_text(effect: &Effect) -> String {
             }
         ),
         Effect::Ledger(effect) => match effect.as_ref() {
-            LedgerEffect::Append(record) => format!("Append({})", record.key()),
+            LedgerEffect::Append(record) => format!("Append({})", record_text(record)),
             LedgerEffect::Send(operation) => format!("Send({})", operation.key),
             LedgerEffect::Fetch(locator) => format!("Fetch({locator})"),
         },
         Effect::Listen { flights } => format!("Listen({} flights)", flights.len()),
         Effect::CreateFlight(body) => format!("CreateFlight({}{})", body.carrier, body.number),
         other => format!("{other:?}"),
+    }
+}
+
+/// A record of the journal in a word. What has ended may be another user's, and is not named.
+fn record_text(record: &JournalRecord) -> &str {
+    match record {
+        JournalRecord::Submitted { operation } => operation.key.as_str(),
+        JournalRecord::Confirmed { .. } => "confirmed",
+        JournalRecord::Drafted { .. } => "drafted",
+        JournalRecord::Dropped { .. } => "dropped",
     }
 }
 

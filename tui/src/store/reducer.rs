@@ -37,6 +37,7 @@ use crate::keymap::{Command, Context};
 pub(crate) fn reduce(state: &mut State, action: Action) -> Vec<Effect> {
     let text = inspector::action_text(&action, state);
     let before = inspector::facts(state);
+    let user = state.ledger.account().cloned();
     state.now = action.moment;
     let mut step = Step {
         state,
@@ -47,7 +48,13 @@ pub(crate) fn reduce(state: &mut State, action: Action) -> Vec<Effect> {
     step.listen();
     step.attend_sources();
     let Step { state, effects, .. } = step;
-    let changes = inspector::difference(before, inspector::facts(state));
+    let changes = if user.is_some() && user.as_ref() != state.ledger.account() {
+        // What one user did and had in view is not for the next.
+        state.inspector.forget();
+        Vec::new()
+    } else {
+        inspector::difference(before, inspector::facts(state))
+    };
     state
         .inspector
         .record(text, action.moment.elapsed, &effects, changes);

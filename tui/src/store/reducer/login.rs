@@ -209,7 +209,6 @@ impl Step<'_> {
         if self.state.ledger.account().is_some() {
             self.state.messages.clear();
             self.state.notice = false;
-            self.state.inspector.forget();
         }
         self.state.sent.clear();
         self.state.queues = QueueState::default();

@@ -249,13 +249,26 @@ fn logging_out_forgets_what_was_shown_and_keeps_what_is_pending() {
     assert_eq!(sent(&effects).map(|o| o.key), Some(operation.key));
 }
 
-/// What was told to one user, and what they did, is not there for the next: neither after they have left, nor where their
-/// session ended and another logs in.
+/// Everything that the inspector shows.
+fn inspected(desk: &Desk) -> String {
+    let entries = desk.state.inspector.entries();
+    entries.fold(String::new(), |all, entry| format!("{all}{entry:?}\n"))
+}
+
+/// What was told to one user, and what they did and had in view, is not there for the next: neither after they have left, nor
+/// where their session ended and another logs in.
 #[rstest]
 #[case::left("<ctrl-o>", "")]
 #[case::ended("", "<backtab><ctrl-u>")]
 fn messages_and_actions_are_forgotten_with_their_user(#[case] leaves: &str, #[case] clears: &str) {
-    let mut desk = Desk::agent();
+    let mut desk = Desk::filled_in(vec![direct(101)]);
+    let operation = desk.books();
+    desk = desk.searched(vec![direct(101)]);
+    desk.types("<enter><backtab>mr<tab>john<tab>smith<tab><tab><tab>j@example.com");
+    let own = ["john", "smith", "j@example.com", operation.key.as_str()];
+    for word in own {
+        assert!(inspected(&desk).contains(word), "{word} is there at first");
+    }
     desk.state.tell(Tone::Good, "AAAAAA booked");
     desk.types(leaves);
     if leaves.is_empty() {
@@ -267,11 +280,42 @@ fn messages_and_actions_are_forgotten_with_their_user(#[case] leaves: &str, #[ca
     }
     assert_eq!(desk.layers().last(), Some(&"Log in"));
     let number = desk.state.inspector.entries().next_back().unwrap().number;
+    if !leaves.is_empty() {
+        let inspected = inspected(&desk).to_lowercase();
+        let shown = own.iter().find(|word| inspected.contains(*word));
+        assert_eq!(shown, None, "{inspected}");
+    }
     desk.types(&format!("{clears}eve<tab>secret<enter>"));
     desk.happens(Event::LoggedIn(Ok(session("eve", Role::Agent))));
     assert_eq!(desk.state.messages.len(), 0);
     let first = desk.state.inspector.entries().next().unwrap();
     assert!(first.number >= number, "{first:?}");
+    let inspected = inspected(&desk).to_lowercase();
+    let shown = own.iter().find(|word| inspected.contains(*word));
+    assert_eq!(shown, None, "{inspected}");
+}
+
+#[test]
+fn the_inspector_tells_of_another_users_operation_only_that_something_came() {
+    let mut desk = Desk::filled_in(vec![direct(101)]);
+    let operation = desk.books();
+    desk.types("<ctrl-o>");
+    desk.happens(Event::LoggedIn(Ok(session("eve", Role::Agent))));
+    let booking = made(1, &operation.key);
+    let locator = booking.locator.to_string();
+    desk.happens(Event::Journalled {
+        key: operation.key.clone(),
+        result: Ok(()),
+    });
+    desk.unanswered(&operation.key, SetbackKind::Unclear);
+    desk.confirmed(&operation.key, booking);
+    let inspected = inspected(&desk);
+    for told in ["Journalled(another user's", "Answered(another user's"] {
+        assert!(inspected.contains(told), "{told}: {inspected}");
+    }
+    let own = ["the connection broke", operation.key.as_str(), &locator];
+    let shown = own.iter().find(|word| inspected.contains(*word));
+    assert_eq!(shown, None, "{inspected}");
 }
 
 #[test]
