@@ -51,7 +51,7 @@ impl Step<'_> {
     }
 
     pub(super) fn demo(&mut self, demo: Demo) {
-        let Some(Layer::Login(login)) = self.state.layers.last_mut() else {
+        let Some(login) = self.login_form() else {
             return;
         };
         match demo {
@@ -61,6 +61,15 @@ impl Step<'_> {
                 login.progress.clear();
             }
         }
+    }
+
+    /// The question for name and password; the help, say, may stand above it.
+    fn login_form(&mut self) -> Option<&mut Login> {
+        let mut layers = self.state.layers.iter_mut().rev();
+        layers.find_map(|layer| match layer {
+            Layer::Login(login) => Some(login.as_mut()),
+            _ => None,
+        })
     }
 
     pub(super) fn log_in(&mut self, login: &mut Login) -> Flow {
@@ -105,7 +114,7 @@ impl Step<'_> {
         if failure.kind == FailureKind::Offline {
             self.state.connection = Connection::Offline(failure.words.clone());
         }
-        let Some(Layer::Login(login)) = self.state.layers.last_mut() else {
+        let Some(login) = self.login_form() else {
             return;
         };
         login.phase = Phase::Entry;
@@ -161,7 +170,7 @@ impl Step<'_> {
 
     /// The session is over without the agent's doing: the screens stay below the question for name and password.
     pub(super) fn session_ended(&mut self) {
-        if matches!(self.state.layers.last(), Some(Layer::Login(_))) {
+        if self.login_form().is_some() {
             return;
         }
         self.state.ledger.pause();

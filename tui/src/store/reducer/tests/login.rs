@@ -71,6 +71,25 @@ fn a_wrong_password_is_asked_for_again() {
     assert_eq!(desk.types("right<enter>").len(), 1);
 }
 
+/// Help, messages and inspector may stand above the question meanwhile.
+#[rstest]
+fn a_refusal_is_told_below_what_was_opened_meanwhile(
+    #[values("<f1>", "<f9>", "<f12>")] opens: &str,
+) {
+    let mut desk = first_start();
+    desk.types("demo<tab>wrong<enter>");
+    desk.types(opens);
+    let no = problem(Code::Unauthenticated, "user or password is wrong");
+    desk.happens(Event::LoggedIn(Err(refused(&no))));
+    desk.types("<esc>");
+    assert_eq!(login(&desk).phase, Phase::Entry);
+    assert_eq!(
+        login(&desk).reason.as_deref(),
+        Some("user or password is wrong")
+    );
+    assert_eq!(desk.types("right<enter>").len(), 1);
+}
+
 #[test]
 fn what_was_typed_stays_where_the_server_is_not_there() {
     let mut desk = first_start();
@@ -149,11 +168,15 @@ fn the_demonstration_logs_in_and_fills_in_a_route() {
     assert!(matches!(effects.as_slice(), [Effect::Itineraries { .. }]));
 }
 
-#[test]
-fn a_demonstration_that_fails_says_why() {
+#[rstest]
+fn a_demonstration_that_fails_says_why(#[values("", "<f1>")] opens: &str) {
     let mut desk = Desk::starting();
     let why = "the program is missing".to_owned();
+    desk.types(opens);
     desk.happens(Event::Demo(Demo::Failed(why.clone())));
+    if !opens.is_empty() {
+        desk.types("<esc>");
+    }
     assert_eq!(login(&desk).reason, Some(why));
 }
 
@@ -188,13 +211,14 @@ fn a_list_that_finds_the_session_ended_asks_too() {
     let mut desk = Desk::agent();
     desk.types("<f3>");
     let request = desk.state.requests;
-    for _ in 0..2 {
+    for opens in ["", "", "<f9>", ""] {
+        desk.types(opens);
         desk.happens(Event::Bookings {
             request,
             result: Err(logged_out()),
         });
     }
-    assert_eq!(desk.layers(), ["Search", "Bookings", "Log in"]);
+    assert_eq!(desk.layers(), ["Search", "Bookings", "Log in", "Messages"]);
 }
 
 #[test]
