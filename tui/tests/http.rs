@@ -8,12 +8,13 @@
 mod support;
 
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::time::Duration;
 
-use airside_common::api::auth::Secret;
+use airside_common::api::auth::{Secret, Tokens};
 use airside_common::api::problem::{Code, Problem};
 use airside_tui::effects::http::{Api, ApiError, answer_of};
-use airside_tui::effects::session::Sessions;
+use airside_tui::effects::session::{Session, Sessions};
 use airside_tui::store::ledger::answer::{Answer, SetbackKind};
 use airside_tui::store::ledger::{Intent, Ledger, LedgerEffect};
 use airside_tui::store::moment::Moment;
@@ -47,13 +48,13 @@ async fn server() -> MockServer {
     server
 }
 
-fn api(server: &MockServer, state: &std::path::Path) -> Api {
+fn api(server: &MockServer, state: &Path) -> Api {
     let url: airside_tui::effects::server_url::ServerUrl = server.uri().parse().unwrap();
     let sessions = Sessions::in_folder(state, &url.id());
     Api::new(url, sessions)
 }
 
-async fn logged_in(server: &MockServer, state: &std::path::Path) -> Api {
+async fn logged_in(server: &MockServer, state: &Path) -> Api {
     let api = api(server, state);
     api.log_in("demo", Secret("secret".to_owned()))
         .await
@@ -285,6 +286,100 @@ async fn an_operation_is_sent_under_its_own_user_alone() {
     server.verify().await;
 }
 
+fn session(tokens: serde_json::Value) -> Session {
+    Session::begin(serde_json::from_value::<Tokens>(tokens).unwrap())
+}
+
+/// The refresh token that is kept on the disk.
+fn kept_token(api: &Api, state: &Path) -> Option<String> {
+    let sessions = Sessions::in_folder(state, api.server());
+    let session = sessions.of(&"demo".parse().unwrap()).unwrap();
+    session.map(|session| session.refresh_token.0)
+}
+
+/// Another console does something while a refresh is under way, which is answered afterwards.
+async fn refreshes_while(
+    server: &MockServer,
+    answer: ResponseTemplate,
+    happens: impl Fn() + Send + Sync + 'static,
+) {
+    Mock::given(path("/v1/auth/refresh"))
+        .and(body_json(json!({ "refresh_token": "refresh-1" })))
+        .respond_with(move |_: &wiremock::Request| {
+            happens();
+            answer.clone()
+        })
+        .expect(1)
+        .mount(server)
+        .await;
+}
+
+#[rstest]
+#[case::renewed(ResponseTemplate::new(200).set_body_json(tokens(2)))]
+#[case::ended(problem(Code::Unauthenticated))]
+#[case::failed(problem(Code::Internal))]
+#[tokio::test]
+async fn a_refresh_that_ends_late_leaves_alone_who_has_logged_in_again(
+    #[case] answer: ResponseTemplate,
+) {
+    let state = tempfile::tempdir().unwrap();
+    let server = server().await;
+    let api = logged_in(&server, state.path()).await;
+    let sessions = Sessions::in_folder(state.path(), api.server());
+    refreshes_while(&server, answer, move || {
+        sessions.keep(&session(tokens(3))).unwrap();
+    })
+    .await;
+    expects_the_second_token(&server).await;
+    Mock::given(path("/v1/auth/me"))
+        .and(header("authorization", "Bearer access-3"))
+        .respond_with(ResponseTemplate::new(200).set_body_json(me()))
+        .expect(2)
+        .mount(&server)
+        .await;
+    for _ in 0..2 {
+        assert_eq!(api.me().await.unwrap().username.as_str(), "demo");
+    }
+    assert_eq!(kept_token(&api, state.path()).as_deref(), Some("refresh-3"));
+    server.verify().await;
+}
+
+#[tokio::test]
+async fn a_refresh_that_ends_late_brings_nobody_back_who_has_logged_out() {
+    let state = tempfile::tempdir().unwrap();
+    let server = server().await;
+    let api = logged_in(&server, state.path()).await;
+    let sessions = Sessions::in_folder(state.path(), api.server());
+    let renewed = ResponseTemplate::new(200).set_body_json(tokens(2));
+    refreshes_while(&server, renewed, move || {
+        sessions.forget(&"demo".parse().unwrap()).unwrap();
+    })
+    .await;
+    expects_the_second_token(&server).await;
+    for _ in 0..2 {
+        let told = api.me().await;
+        assert!(matches!(told, Err(ApiError::LoggedOut)), "{told:?}");
+    }
+    assert_eq!(kept_token(&api, state.path()), None);
+    server.verify().await;
+}
+
+/// A name may have been given to somebody else.
+#[tokio::test]
+async fn the_session_of_another_user_of_the_same_name_is_not_taken_up() {
+    let state = tempfile::tempdir().unwrap();
+    let server = server().await;
+    let api = logged_in(&server, state.path()).await;
+    let sessions = Sessions::in_folder(state.path(), api.server());
+    let mut anothers = tokens(2);
+    anothers["user"]["id"] = json!("01936d5e-0000-7000-8000-000000000009");
+    sessions.keep(&session(anothers)).unwrap();
+    expects_the_second_token(&server).await;
+    let told = api.me().await;
+    assert!(matches!(told, Err(ApiError::LoggedOut)), "{told:?}");
+    assert_eq!(kept_token(&api, state.path()).as_deref(), Some("refresh-2"));
+}
+
 /// Whoever logged in last is who the next console begins with.
 #[tokio::test]
 async fn a_session_that_is_renewed_does_not_become_the_current_one() {
@@ -415,7 +510,7 @@ async fn only_its_owner_reads_a_session() {
     let server = server().await;
     logged_in(&server, state.path()).await;
     let folder = state.path().join("sessions");
-    let mode = |path: &std::path::Path| path.metadata().unwrap().permissions().mode() & 0o777;
+    let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&folder), 0o700);
     let files: Vec<_> = std::fs::read_dir(&folder)
         .unwrap()

@@ -212,7 +212,7 @@ impl Api {
             return Ok(session);
         }
         let _held = self.0.sessions.hold(user).await?;
-        let Some(kept) = self.0.sessions.of(user)? else {
+        let Some(kept) = self.kept(&refused.user)? else {
             self.set(None);
             return Err(ApiError::LoggedOut);
         };
@@ -224,7 +224,14 @@ impl Api {
             refresh_token: kept.refresh_token.clone(),
         };
         let call = Call::new(Method::POST, "/v1/auth/refresh").body(&body)?;
-        match self.send::<Tokens>(&call, None).await {
+        let told = self.send::<Tokens>(&call, None).await;
+        // Nobody who logs in or out waits for a refresh to end.
+        let now = self.kept(&kept.user)?;
+        if now.as_ref() != Some(&kept) {
+            self.set(now.clone());
+            return now.ok_or(ApiError::LoggedOut);
+        }
+        match told {
             Ok(tokens) => {
                 let session = kept.renewed(tokens);
                 self.0.sessions.renew(&session)?;
@@ -367,10 +374,15 @@ impl Api {
         let (None, Some(me)) = (&session, whose) else {
             return Ok(session);
         };
-        let kept = self.0.sessions.of(&me.username)?;
-        let next = kept.filter(|kept| kept.user.id == me.id);
+        let next = self.kept(me)?;
         self.set(next.clone());
         Ok(next)
+    }
+
+    /// The session that is kept for a user, and not for another one of the same name.
+    fn kept(&self, me: &Me) -> Result<Option<Session>, ApiError> {
+        let kept = self.0.sessions.of(&me.username)?;
+        Ok(kept.filter(|kept| kept.user.id == me.id))
     }
 
     /// Whether these are the sessions of an account.
