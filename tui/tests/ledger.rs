@@ -49,6 +49,14 @@ fn logged_in() -> Ledger {
     ledger
 }
 
+/// Another user of the same server.
+fn another() -> Account {
+    Account {
+        server: account().server,
+        user: UserId(uuid::Uuid::from_u128(2)),
+    }
+}
+
 fn sent(effects: &[LedgerEffect]) -> Vec<Operation> {
     effects
         .iter()
@@ -150,11 +158,7 @@ fn an_operation_is_sent_only_under_its_own_user() {
     ledger.submit(key(1), create(), at(1)).unwrap();
     ledger.log_out();
     assert!(sent(&ledger.journalled(&key(1), at(1))).is_empty());
-    let other = Account {
-        server: account().server,
-        user: UserId(uuid::Uuid::from_u128(2)),
-    };
-    assert!(sent(&ledger.log_in(other, at(2))).is_empty());
+    assert!(sent(&ledger.log_in(another(), at(2))).is_empty());
     assert!(ledger.rows().is_empty());
     let elsewhere = Account {
         server: ServerId::new("http://elsewhere"),
@@ -168,10 +172,7 @@ fn an_operation_is_sent_only_under_its_own_user() {
 /// What comes back for who has left is written down for their next time, and changes nothing for who has come.
 #[test]
 fn an_answer_to_another_user_is_kept_for_that_user_alone() {
-    let eve = Account {
-        server: account().server,
-        user: UserId(uuid::Uuid::from_u128(2)),
-    };
+    let eve = another();
     let left = || {
         let mut ledger = logged_in();
         ledger.submit(key(1), create(), at(1)).unwrap();
@@ -211,6 +212,33 @@ fn an_answer_to_another_user_is_kept_for_that_user_alone() {
     assert_eq!(ledger.drafts().count(), 0);
     ledger.log_in(account(), at(4));
     assert_eq!(ledger.drafts().count(), 1, "it is there for its own user");
+}
+
+/// What another user asked for goes out when that user comes again, which may be never.
+#[test]
+fn only_what_is_on_its_way_for_another_user_holds_up_the_own() {
+    let cancel = || Intent::Cancel {
+        target: Reference::Known(locator(1)),
+    };
+    let keys =
+        |effects: &[LedgerEffect]| -> Vec<_> { sent(effects).into_iter().map(|o| o.key).collect() };
+    let mut ledger = logged_in();
+    ledger.fetched(vec![booking(1, None)], at(0));
+    ledger.submit(key(1), cancel(), at(1)).unwrap();
+    assert_eq!(keys(&ledger.journalled(&key(1), at(1))), [key(1)]);
+    ledger.log_in(another(), at(2));
+    ledger.fetched(vec![booking(1, None)], at(2));
+    ledger.submit(key(2), cancel(), at(2)).unwrap();
+    assert_eq!(keys(&ledger.journalled(&key(2), at(2))), []);
+    assert_eq!(ledger.next_due(), None);
+    let unclear = kept(SetbackKind::Unclear);
+    let step = ledger.answered(&key(1), unclear.clone(), at(3), Jitter::NONE);
+    assert_eq!(keys(&step.effects), [key(2)]);
+
+    // The other way round, too: one after another.
+    assert_eq!(keys(&ledger.log_in(account(), at(4))), []);
+    let step = ledger.answered(&key(2), unclear, at(5), Jitter::NONE);
+    assert_eq!(keys(&step.effects), [key(1)]);
 }
 
 /// Of what was never made nothing is to be cancelled, whoever is logged in when that comes out.

@@ -545,9 +545,19 @@ impl Ledger {
             && entry.blind.is_none()
             && entry.consent != Consent::Wanted
             && entry.operation.depends_on.is_none()
-            && !self.entries[..at]
-                .iter()
-                .any(|e| e.blind.is_none() && e.operation.target == entry.operation.target)
+            && !self.is_held_up(at)
+    }
+
+    /// Whether another operation for the same booking goes first: an earlier one of the same user, or one that is on its way.
+    /// What waits for another user may wait for ever.
+    fn is_held_up(&self, at: usize) -> bool {
+        let own = &self.entries[at].operation;
+        self.entries.iter().enumerate().any(|(other, entry)| {
+            let operation = &entry.operation;
+            let is_earlier = other < at && operation.account == own.account;
+            let is_first = is_earlier || operation.state == OperationState::Sent;
+            is_first && entry.blind.is_none() && operation.target == own.target
+        })
     }
 
     /// Enters a booking into truth, if it is newer than what is known.
