@@ -8,7 +8,7 @@
 mod support;
 
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use airside_common::api::auth::{Secret, Tokens};
@@ -479,22 +479,31 @@ async fn logging_out_ends_a_session_that_another_console_has_renewed() {
     server.verify().await;
 }
 
+/// The file of the only session.
+fn session_file(state: &Path) -> PathBuf {
+    std::fs::read_dir(state.join("sessions"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .find(|path| path.extension().is_some_and(|kind| kind == "json"))
+        .unwrap()
+}
+
+/// Who cannot remove the file has to know it, also where the server was not told either.
+#[rstest]
+#[case::told(ResponseTemplate::new(204))]
+#[case::not_told(problem(Code::Unavailable))]
 #[tokio::test]
-async fn a_session_whose_file_stays_ends_all_the_same() {
+async fn a_session_whose_file_stays_ends_all_the_same(#[case] answer: ResponseTemplate) {
     let state = tempfile::tempdir().unwrap();
     let server = server().await;
     Mock::given(path("/v1/auth/logout"))
         .and(body_json(json!({ "refresh_token": "refresh-1" })))
-        .respond_with(ResponseTemplate::new(204))
+        .respond_with(answer)
         .expect(1)
         .mount(&server)
         .await;
     let api = logged_in(&server, state.path()).await;
-    let file = std::fs::read_dir(state.path().join("sessions"))
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .find(|path| path.extension().is_some_and(|kind| kind == "json"))
-        .unwrap();
+    let file = session_file(state.path());
     // A folder is no file that can be removed.
     std::fs::remove_file(&file).unwrap();
     std::fs::create_dir(&file).unwrap();
