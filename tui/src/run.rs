@@ -5,13 +5,14 @@ mod tests;
 
 use std::io;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crossterm::event::{Event as Input, EventStream};
 use futures_util::StreamExt;
 use jiff::tz::TimeZone;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::JoinSet;
 
 use crate::demo::Past;
 use crate::effects::dispatch::{Dispatch, Later, Tenure};
@@ -29,9 +30,6 @@ use crate::terminal::{Screen, Tty};
 
 /// So many events are taken before the screen is drawn although more are waiting.
 const MOST_BEFORE_DRAWING: usize = 512;
-
-/// How long the end waits for the journal.
-const ENDING_LIMIT: Duration = Duration::from_secs(3);
 
 /// How the console is started.
 #[derive(Debug, Clone, Default)]
@@ -115,6 +113,7 @@ pub async fn run(options: Options) -> Result<(), Error> {
         uploads: Later::default(),
         upload: Later::default(),
         tenure: Tenure::default(),
+        leaving: JoinSet::new(),
         inbox,
     };
     let mut console = Console {
@@ -128,11 +127,8 @@ pub async fn run(options: Options) -> Result<(), Error> {
     let Console { dispatch, demo, .. } = console;
     // The screen is given back before anything is waited for.
     drop(tty);
-    if let Some(journal) = dispatch.journal {
-        let closing = tokio::time::timeout(ENDING_LIMIT, journal.close());
-        if let Ok(Err(error)) = closing.await {
-            return result.and(Err(Error::Terminal(io::Error::other(error.to_string()))));
-        }
+    if let Err(error) = dispatch.end().await {
+        return result.and(Err(Error::Terminal(io::Error::other(error.to_string()))));
     }
     if let Some(demo) = demo {
         demo.stop().await?;

@@ -513,6 +513,24 @@ async fn a_session_whose_file_stays_ends_all_the_same(#[case] answer: ResponseTe
     server.verify().await;
 }
 
+/// Another console refreshes and does not end; it finds then that the file is gone.
+#[tokio::test]
+async fn logging_out_does_not_wait_for_another_console() {
+    let state = tempfile::tempdir().unwrap();
+    let server = server().await;
+    Mock::given(path("/v1/auth/logout"))
+        .respond_with(ResponseTemplate::new(204))
+        .mount(&server)
+        .await;
+    let api = logged_in(&server, state.path()).await;
+    let file = session_file(state.path());
+    let lock = std::fs::File::create(file.with_extension("lock")).unwrap();
+    lock.lock().unwrap();
+    let told = tokio::time::timeout(Duration::from_secs(20), api.log_out()).await;
+    assert!(matches!(told, Ok(Ok(()))), "{told:?}");
+    assert!(!file.exists());
+}
+
 #[tokio::test]
 async fn only_its_owner_reads_a_session() {
     let state = tempfile::tempdir().unwrap();

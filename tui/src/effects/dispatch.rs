@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use airside_common::upload::UploadId;
 use tokio::sync::mpsc::UnboundedSender;
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::timeout;
 
-use super::disk::JournalWriter;
+use super::disk::{JournalError, JournalWriter};
 use super::folders::Folders;
 use super::http::calls::UploadQuery;
 use super::http::queues;
@@ -31,6 +32,9 @@ use crate::store::screen::dead_letters::LetterEnd;
 /// How many airports a completion asks for.
 const AIRPORTS: u8 = 20;
 
+/// How long the end waits for the journal, and for those who have logged out.
+const ENDING_LIMIT: Duration = Duration::from_secs(3);
+
 /// What effects are run with.
 pub(crate) struct Dispatch {
     pub(crate) api: Option<Api>,
@@ -44,6 +48,8 @@ pub(crate) struct Dispatch {
     pub(crate) upload: Later,
     /// Whose answers are taken.
     pub(crate) tenure: Tenure,
+    /// Who has logged out, until file and server know it.
+    pub(crate) leaving: JoinSet<()>,
     pub(crate) inbox: UnboundedSender<Message>,
 }
 
@@ -90,10 +96,11 @@ impl Dispatch {
             }
             Effect::LogOut { username } => {
                 let Some(api) = self.api.clone() else { return };
-                // Who has left is told so, whoever has come since.
-                self.answer_anybody(async move {
+                let inbox = self.inbox.clone();
+                self.leaving.spawn(async move {
                     let result = api.log_out().await.map_err(Failure::from);
-                    Event::LoggedOut { username, result }
+                    // Told whoever has come since. A closed inbox means that the console has ended.
+                    let _ = inbox.send(Message::Event(Event::LoggedOut { username, result }));
                 });
             }
             Effect::Ledger(effect) => self.ledger(*effect),
@@ -128,6 +135,22 @@ impl Dispatch {
             Effect::Upload { request, id, after } => self.ask_upload(request, id, after),
             other => self.call(other),
         }
+    }
+
+    /// Lets what must not be lost come to its end, not for ever.
+    pub(crate) async fn end(mut self) -> Result<(), JournalError> {
+        let closing = async {
+            match &self.journal {
+                Some(journal) => journal.close().await,
+                None => Ok(()),
+            }
+        };
+        let leaving = async { while self.leaving.join_next().await.is_some() {} };
+        let (closed, _) = tokio::join!(
+            timeout(ENDING_LIMIT, closing),
+            timeout(ENDING_LIMIT, leaving)
+        );
+        closed.unwrap_or(Ok(()))
     }
 
     fn ledger(&mut self, effect: LedgerEffect) {

@@ -36,6 +36,10 @@ use crate::store::account::{Account, ServerId};
 const CALL_LIMIT: Duration = Duration::from_secs(30);
 /// The longest wait for a connection.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+/// How long a refresh waits for that of another console: longer than a call may take.
+const REFRESH_LIMIT: Duration = Duration::from_secs(35);
+/// How long who logs out waits for a refresh: the session has to be gone before the console is.
+const LEAVING_LIMIT: Duration = Duration::from_secs(1);
 /// The largest body that is read.
 const LARGEST_BODY: usize = 16 * 1024 * 1024;
 
@@ -152,8 +156,8 @@ impl Api {
             return Ok(());
         };
         let user = &session.user.username;
-        // Nobody waits for ever to log out: who cannot have the lock goes on without it.
-        let held = self.0.sessions.hold(user).await;
+        // Who cannot have the lock goes on without it: a refresh that is under way finds the file gone, and writes nothing.
+        let held = self.0.sessions.hold(user, LEAVING_LIMIT).await;
         let kept = self.0.sessions.of(user).ok().flatten();
         let (latest, forgotten) = match kept {
             // Somebody has logged in again meanwhile, and stays so.
@@ -218,7 +222,7 @@ impl Api {
         {
             return Ok(session);
         }
-        let _held = self.0.sessions.hold(user).await?;
+        let _held = self.0.sessions.hold(user, REFRESH_LIMIT).await?;
         let Some(kept) = self.kept(&refused.user)? else {
             self.set(None);
             return Err(ApiError::LoggedOut);

@@ -18,9 +18,6 @@ use uuid::Uuid;
 use super::folders::make_private;
 use crate::store::account::ServerId;
 
-/// How long a console waits for another that is refreshing; a request takes at most 30 s.
-const PATIENCE: Duration = Duration::from_secs(35);
-
 /// A session: its tokens and whose it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
@@ -198,8 +195,8 @@ impl Sessions {
         }
     }
 
-    /// Waits until no other console refreshes the user's session.
-    pub async fn hold(&self, user: &Username) -> Result<Held, SessionError> {
+    /// Waits until no other console refreshes the user's session, so long at most.
+    pub async fn hold(&self, user: &Username, limit: Duration) -> Result<Held, SessionError> {
         let Self::Files { folder, .. } = self else {
             return Ok(Held(None));
         };
@@ -215,7 +212,7 @@ impl Sessions {
             .mode(0o600)
             .open(&path)
             .map_err(disk)?;
-        let held = tokio::time::timeout(PATIENCE, async {
+        let held = tokio::time::timeout(limit, async {
             // Locks of the system are not announced; this is asked only while two consoles refresh at once.
             loop {
                 match file.try_lock() {

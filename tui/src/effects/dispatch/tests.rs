@@ -4,10 +4,10 @@ use std::path::Path;
 
 use airside_common::api::auth::Secret;
 use airside_common::api::problem::{Code, Problem};
+use rstest::rstest;
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::oneshot;
-use tokio::time::timeout;
 use uuid::Uuid;
 use wiremock::matchers::{body_partial_json, header, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
@@ -31,6 +31,7 @@ fn idle(folder: &Path, inbox: UnboundedSender<Message>) -> Dispatch {
         uploads: Later::default(),
         upload: Later::default(),
         tenure: Tenure::default(),
+        leaving: JoinSet::new(),
         inbox,
     }
 }
@@ -196,6 +197,49 @@ async fn a_question_that_waits_goes_out_under_the_next_session_of_the_same_user(
         matches!(list, Event::Uploads { result: Ok(_), .. }),
         "{list:?}"
     );
+}
+
+/// The console ends just after, and takes nobody along who would not be logged out.
+#[rstest]
+#[case::a_server_that_answers(Duration::ZERO)]
+#[case::a_server_that_does_not(Duration::from_hours(1))]
+#[tokio::test]
+async fn who_logs_out_is_gone_at_the_end(#[case] answers_after: Duration) {
+    let server = server_of(&["ada"]).await;
+    Mock::given(path("/v1/auth/logout"))
+        .respond_with(ResponseTemplate::new(204).set_delay(answers_after))
+        .with_priority(1)
+        .expect(1)
+        .mount(&server)
+        .await;
+    let folder = tempfile::tempdir().unwrap();
+    let (inbox, mut messages) = unbounded_channel();
+    let mut dispatch = idle(folder.path(), inbox);
+    dispatch.run(Effect::LogIn {
+        server: server.uri().parse().unwrap(),
+        username: "ada".to_owned(),
+        password: Secret("secret".to_owned()),
+    });
+    hears(&mut messages, |event| {
+        matches!(event, Event::LoggedIn(Ok(_)))
+    })
+    .await;
+    let api = dispatch.api.clone().unwrap();
+    let sessions = Sessions::in_folder(&dispatch.folders.state, api.server());
+    assert!(sessions.current().unwrap().is_some());
+    dispatch.run(Effect::LogOut {
+        username: "ada".parse().unwrap(),
+    });
+    let ended = timeout(PATIENCE, dispatch.end()).await;
+    ended.expect("it waits for nobody for ever").unwrap();
+    assert!(sessions.current().unwrap().is_none());
+    if answers_after.is_zero() {
+        hears(&mut messages, |event| {
+            matches!(event, Event::LoggedOut { result: Ok(()), .. })
+        })
+        .await;
+    }
+    server.verify().await;
 }
 
 #[tokio::test]

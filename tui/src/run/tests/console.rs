@@ -10,7 +10,7 @@ use crossterm::event::Event as Input;
 use jiff::tz::TimeZone;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 
 use crate::effects::dispatch::{Dispatch, Later, Tenure};
@@ -113,6 +113,7 @@ impl Person {
             uploads: Later::default(),
             upload: Later::default(),
             tenure: Tenure::default(),
+            leaving: JoinSet::new(),
             inbox: inbox.clone(),
         };
         let living = tokio::spawn(async move {
@@ -124,9 +125,7 @@ impl Person {
                 begun,
             };
             console.live(messages).await.unwrap();
-            if let Some(journal) = console.dispatch.journal {
-                journal.close().await.unwrap();
-            }
+            console.dispatch.end().await.unwrap();
         });
         Self {
             inbox,
