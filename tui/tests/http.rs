@@ -279,8 +279,8 @@ async fn an_operation_is_sent_under_its_own_user_alone() {
             _ => None,
         })
     };
-    let anothers = api.send_operation(&operation(account()).unwrap()).await;
-    assert!(matches!(anothers, Err(ApiError::LoggedOut)), "{anothers:?}");
+    let foreign = api.send_operation(&operation(account()).unwrap()).await;
+    assert!(matches!(foreign, Err(ApiError::LoggedOut)), "{foreign:?}");
     let sent = api.send_operation(&operation(own).unwrap()).await;
     assert!(sent.is_ok(), "{sent:?}");
     server.verify().await;
@@ -371,9 +371,9 @@ async fn the_session_of_another_user_of_the_same_name_is_not_taken_up() {
     let server = server().await;
     let api = logged_in(&server, state.path()).await;
     let sessions = Sessions::in_folder(state.path(), api.server());
-    let mut anothers = tokens(2);
-    anothers["user"]["id"] = json!("01936d5e-0000-7000-8000-000000000009");
-    sessions.keep(&session(anothers)).unwrap();
+    let mut foreign = tokens(2);
+    foreign["user"]["id"] = json!("01936d5e-0000-7000-8000-000000000009");
+    sessions.keep(&session(foreign)).unwrap();
     expects_the_second_token(&server).await;
     let told = api.me().await;
     assert!(matches!(told, Err(ApiError::LoggedOut)), "{told:?}");

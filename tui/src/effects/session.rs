@@ -1,7 +1,7 @@
 //! The session on the disk: a file a server and user, 0600 in a folder 0700, shared by all consoles of the user.
 //!
 //! Refresh tokens work once; so a console that refreshes holds the file's lock, and first looks whether another has
-//! done it meanwhile.
+//! done it meanwhile. Nobody who logs in or out waits for its end: before it writes, it looks whether the session is still there.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
