@@ -12,10 +12,9 @@ use futures_util::StreamExt;
 use jiff::tz::TimeZone;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::task::JoinSet;
 
 use crate::demo::Past;
-use crate::effects::dispatch::{Dispatch, Later, Tenure};
+use crate::effects::dispatch::{Dispatch, Tenure};
 use crate::effects::folders::Folders;
 use crate::effects::server_url::ServerUrl;
 use crate::effects::start::{Ready, start};
@@ -105,17 +104,7 @@ pub async fn run(options: Options) -> Result<(), Error> {
         };
         let _ = starting.send(message);
     });
-    let dispatch = Dispatch {
-        api: None,
-        journal: None,
-        folders,
-        listener: None,
-        uploads: Later::default(),
-        upload: Later::default(),
-        tenure: Tenure::default(),
-        leaving: JoinSet::new(),
-        inbox,
-    };
+    let dispatch = Dispatch::new(folders, inbox);
     let mut console = Console {
         state: &mut state,
         screen: &mut tty,

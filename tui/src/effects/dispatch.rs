@@ -70,6 +70,21 @@ impl Later {
 }
 
 impl Dispatch {
+    /// With no server yet, and nobody logged in.
+    pub(crate) fn new(folders: Folders, inbox: UnboundedSender<Message>) -> Self {
+        Self {
+            api: None,
+            journal: None,
+            folders,
+            listener: None,
+            uploads: Later::default(),
+            upload: Later::default(),
+            tenure: Tenure::default(),
+            leaving: JoinSet::new(),
+            inbox,
+        }
+    }
+
     /// Starts an effect that touches network or disk.
     pub(crate) fn run(&mut self, effect: Effect) {
         match effect {

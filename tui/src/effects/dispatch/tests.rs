@@ -23,17 +23,7 @@ fn sending(sent: u64) -> Event {
 }
 
 fn idle(folder: &Path, inbox: UnboundedSender<Message>) -> Dispatch {
-    Dispatch {
-        api: None,
-        journal: None,
-        folders: Folders::beneath(folder),
-        listener: None,
-        uploads: Later::default(),
-        upload: Later::default(),
-        tenure: Tenure::default(),
-        leaving: JoinSet::new(),
-        inbox,
-    }
+    Dispatch::new(Folders::beneath(folder), inbox)
 }
 
 fn user(n: usize, name: &str) -> Value {

@@ -10,10 +10,10 @@ use crossterm::event::Event as Input;
 use jiff::tz::TimeZone;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::effects::dispatch::{Dispatch, Later, Tenure};
+use crate::effects::dispatch::{Dispatch, Tenure};
 use crate::effects::folders::Folders;
 use crate::effects::start::start;
 use crate::run::{Console, Message};
@@ -105,17 +105,7 @@ impl Person {
             last,
             all: Arc::clone(&all),
         };
-        let dispatch = Dispatch {
-            api: None,
-            journal: None,
-            folders: Folders::beneath(folder),
-            listener: None,
-            uploads: Later::default(),
-            upload: Later::default(),
-            tenure: Tenure::default(),
-            leaving: JoinSet::new(),
-            inbox: inbox.clone(),
-        };
+        let dispatch = Dispatch::new(Folders::beneath(folder), inbox.clone());
         let living = tokio::spawn(async move {
             let mut console = Console {
                 state: &mut state,
