@@ -6,8 +6,9 @@ use airside_common::api::bookings::{CreateBooking, RebookBooking};
 use airside_common::booking::{BookingStatus, OperationKey};
 use serde::{Deserialize, Serialize};
 
+use super::entry::{Consent, Durability, Entry, Reach};
 use super::fold::Row;
-use super::{Consent, Durability, Entry, Ledger, LedgerEffect, Reach};
+use super::{Ledger, LedgerEffect};
 use crate::store::journal::JournalRecord;
 use crate::store::moment::Moment;
 use crate::store::operation::{Operation, OperationKind, OperationState, Preview, Reference};
