@@ -429,6 +429,16 @@ async fn a_session_that_has_ended_asks_for_a_log_in_and_is_forgotten() {
     assert!(matches!(api.me().await, Err(ApiError::LoggedOut)));
 }
 
+/// The session of this token is ended, once.
+async fn expects_logout(server: &MockServer, refresh_token: &str, answer: ResponseTemplate) {
+    Mock::given(path("/v1/auth/logout"))
+        .and(body_json(json!({ "refresh_token": refresh_token })))
+        .respond_with(answer)
+        .expect(1)
+        .mount(server)
+        .await;
+}
+
 #[tokio::test]
 async fn logging_out_leaves_alone_who_has_logged_in_again() {
     let state = tempfile::tempdir().unwrap();
@@ -439,12 +449,7 @@ async fn logging_out_leaves_alone_who_has_logged_in_again() {
         .with_priority(1)
         .mount(&server)
         .await;
-    Mock::given(path("/v1/auth/logout"))
-        .and(body_json(json!({ "refresh_token": "refresh-1" })))
-        .respond_with(ResponseTemplate::new(204))
-        .expect(1)
-        .mount(&server)
-        .await;
+    expects_logout(&server, "refresh-1", ResponseTemplate::new(204)).await;
     logged_in(&server, state.path()).await;
     one.log_out().await.unwrap();
     expects_the_second_token(&server).await;
@@ -467,12 +472,7 @@ async fn logging_out_ends_a_session_that_another_console_has_renewed() {
         .respond_with(ResponseTemplate::new(200).set_body_json(tokens(2)))
         .mount(&server)
         .await;
-    Mock::given(path("/v1/auth/logout"))
-        .and(body_json(json!({ "refresh_token": "refresh-2" })))
-        .respond_with(ResponseTemplate::new(204))
-        .expect(1)
-        .mount(&server)
-        .await;
+    expects_logout(&server, "refresh-2", ResponseTemplate::new(204)).await;
     two.me().await.unwrap();
     one.log_out().await.unwrap();
     assert!(api(&server, state.path()).resume().unwrap().is_none());
@@ -496,12 +496,7 @@ fn session_file(state: &Path) -> PathBuf {
 async fn a_session_whose_file_stays_ends_all_the_same(#[case] answer: ResponseTemplate) {
     let state = tempfile::tempdir().unwrap();
     let server = server().await;
-    Mock::given(path("/v1/auth/logout"))
-        .and(body_json(json!({ "refresh_token": "refresh-1" })))
-        .respond_with(answer)
-        .expect(1)
-        .mount(&server)
-        .await;
+    expects_logout(&server, "refresh-1", answer).await;
     let api = logged_in(&server, state.path()).await;
     let file = session_file(state.path());
     // A folder is no file that can be removed.

@@ -4,7 +4,9 @@ use airside_common::api::problem::Code;
 use airside_common::user::{Role, Username};
 use rstest::rstest;
 
-use crate::store::action::{Credentials, Demo, Event};
+use crate::effects::http::ApiError;
+use crate::effects::session::SessionError;
+use crate::store::action::{Credentials, Demo, Event, Failure};
 use crate::store::effect::Effect;
 use crate::store::layer::Layer;
 use crate::store::ledger::answer::SetbackKind;
@@ -365,6 +367,22 @@ fn nothing_is_sent_while_a_session_has_ended() {
     assert_eq!(desk.state.next_due(), None);
     let effects = desk.happens(Event::LoggedIn(Ok(session("demo", Role::Agent))));
     assert_eq!(sent(&effects).map(|o| o.key), Some(operation.key));
+}
+
+/// That the server knows, and the disk does not, is another fault than the other way round.
+#[test]
+fn a_session_file_that_stays_is_told_as_such() {
+    let mut desk = Desk::agent();
+    desk.types("<ctrl-o>");
+    desk.happens(Event::LoggedOut {
+        username: "demo".parse().unwrap(),
+        result: Err(Failure::from(ApiError::Session(SessionError::Busy))),
+    });
+    let (_, words) = desk.message().unwrap();
+    assert!(
+        words.starts_with("demo is logged out here; not wholly: "),
+        "{words}"
+    );
 }
 
 #[test]
