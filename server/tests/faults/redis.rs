@@ -10,13 +10,13 @@ use crate::started::Started;
 use crate::waiting::until;
 
 /// A Redis of this test's own.
-struct PrivateRedis {
+pub(crate) struct PrivateRedis {
     started: Started,
-    url: String,
+    pub(crate) url: String,
 }
 
 impl PrivateRedis {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let started = Started::start(&["redis"]).await;
         Self {
             url: started.value("AIRSIDE_TEST_REDIS").unwrap().to_owned(),
@@ -34,7 +34,7 @@ impl PrivateRedis {
     }
 
     /// Waits until it has connections of these names, and no other.
-    async fn is_connected(&self, names: &[&str]) {
+    pub(crate) async fn is_connected(&self, names: &[&str]) {
         until(SOON, &format!("connections are {names:?}"), async || {
             connections(&self.url).await == names
         })

@@ -1,4 +1,4 @@
-//! Each service a process of its own, behind nginx, on PostgreSQL: to clients they are one server.
+//! Each service a process of its own, behind nginx, on PostgreSQL and Redis: to clients they are one server.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
@@ -18,6 +18,8 @@ use tokio::task::JoinSet;
 
 use crate::process::{Client, PASSWORD, Place, Server, Store};
 use crate::proxy::Proxy;
+use crate::redis::PrivateRedis;
+use crate::uploads;
 
 /// How often a client repeats a request that was not answered, or with 503: as the console does, for some seconds.
 const TRIES: usize = 100;
@@ -31,6 +33,7 @@ struct Fleet {
     places: BTreeMap<&'static str, Place>,
     servers: BTreeMap<&'static str, Server>,
     proxy: Proxy,
+    redis: PrivateRedis,
 }
 
 impl Fleet {
@@ -49,7 +52,11 @@ impl Fleet {
         let made = first.run(&add, &format!("{PASSWORD}\n")).await;
         assert!(made.status.success(), "{made:?}");
         // Longer than nginx thinks that a process is down which has just come back.
+        let redis = PrivateRedis::start().await;
+        let files = format!("file://{}", first.data().join("shared").display());
         let first = first
+            .with("AIRSIDE_REDIS_URL", &redis.url)
+            .with("AIRSIDE_FILES_URL", files)
             .with("AIRSIDE_HTTP_TRUSTED_PROXIES", "127.0.0.1")
             .with("AIRSIDE_HTTP_DRAIN_SECONDS", "3");
         let auth = first.with("AIRSIDE_ROLES", "auth");
@@ -88,6 +95,7 @@ impl Fleet {
             places,
             servers,
             proxy,
+            redis,
         }
     }
 
@@ -450,6 +458,16 @@ async fn to_clients_they_are_one_server() {
             .await
             .expect("an event told it");
     }
+
+    // A file that nginx passes on while it comes: it is larger than what nginx would keep in memory, and than other bodies may be.
+    let (text, right) = uploads::file(9_000, 1);
+    assert!(text.len() > 512 * 1024);
+    let id = uploads::queue(&root, "", &text).await;
+    uploads::is_whole(&root, &id, &text, 9_000, right).await;
+
+    // Those that log in and those that search share what is known, and nobody else is there.
+    let names = ["airside-cache", "airside-cache", "airside-logins"];
+    fleet.redis.is_connected(&names).await;
 
     // A session that ends at `auth` ends everywhere.
     let ended = fleet.login("eve").await;

@@ -42,7 +42,7 @@ async fn place(store: Store) -> Place {
 }
 
 /// A file of so many rows, of which each hundredth is wrong; how many are right.
-fn file(rows: u32, first_day: i8) -> (String, u64) {
+pub(crate) fn file(rows: u32, first_day: i8) -> (String, u64) {
     let mut text = String::from(
         "carrier,number,origin,destination,departure,arrival,aircraft,seats_economy,fare_economy,currency\n",
     );
@@ -89,7 +89,7 @@ async fn send(client: &Client, query: &str, text: &str) -> (StatusCode, Value) {
     (answer.status(), answer.json().await.unwrap())
 }
 
-async fn queue(client: &Client, query: &str, text: &str) -> String {
+pub(crate) async fn queue(client: &Client, query: &str, text: &str) -> String {
     let (status, body) = send(client, query, text).await;
     assert_eq!(status, 202, "{body}");
     body["id"].as_str().unwrap().to_owned()
@@ -128,7 +128,7 @@ async fn ended(client: &Client, id: &str) -> Value {
 
 /// The counts of a file that went in as a whole, its table of errors, and that the database has what the file says: the
 /// same once more changes nothing.
-async fn is_whole(client: &Client, id: &str, text: &str, rows: u64, right: u64) {
+pub(crate) async fn is_whole(client: &Client, id: &str, text: &str, rows: u64, right: u64) {
     let upload = ended(client, id).await;
     assert_eq!(upload["status"], "completed", "{upload}");
     assert_eq!(figure(&upload, "rows_created"), right, "{upload}");
