@@ -1,5 +1,8 @@
 //! RabbitMQ that is gone, frozen, started again or cut off: bookings go on, and in the end every event has had its effect
 //! once.
+//!
+//! Their order is asserted only where no connection breaks: what RabbitMQ takes back a second time it puts behind what it
+//! took back meanwhile.
 
 use std::time::Duration;
 
@@ -127,7 +130,6 @@ async fn without_the_broker_events_wait_and_bookings_do_not(
     relaying.is_drained().await;
     relaying.broker_is("ok").await;
     office.all_done(SOON, &booked).await;
-    office.in_order().await;
     relaying.tells_each_fault_once();
     clerk.stop().await;
     relaying.stop().await;
@@ -152,7 +154,6 @@ async fn what_is_in_hand_when_the_broker_starts_again_comes_again_without_effect
     bookers.make(20).await;
     let booked = bookers.end().await;
     office.all_done(LATE, &booked).await;
-    office.in_order().await;
     clerk.stop().await;
     relaying.stop().await;
 }
