@@ -66,6 +66,7 @@ use crate::files::FilesError;
 use crate::http::health::Readiness;
 use crate::http::metrics::Metrics;
 use crate::http::outermost::Outermost;
+use crate::http::rate_limit::RateLimit;
 use crate::http::router::{self, Features, Operations};
 use crate::messages::consumer::Consumer;
 use crate::messages::database::DatabaseQueues;
@@ -74,6 +75,7 @@ use crate::messages::rabbitmq::RabbitQueues;
 use crate::messages::runner::Handled;
 use crate::outbox::relay::RelayFigures;
 use crate::redis::failures::RedisFailures;
+use crate::redis::rates::RedisRates;
 use crate::redis::{AddressError, Link, Redis};
 use crate::roles;
 use crate::roles::consumers::Place;
@@ -192,7 +194,10 @@ impl App {
         let database = store::open(&settings.database, folder).await?;
         let shared = Arc::clone(&database);
         let redis = match settings.redis.address()? {
-            Some(address) => Some(Redis::open(&address, &settings.redis.prefix, &roles).await),
+            Some(address) => {
+                let prefix = &settings.redis.prefix;
+                Some(Redis::open(&address, prefix, &roles, settings.http.rate()).await)
+            }
             None => None,
         };
         let metrics = Arc::new(Metrics::of(&roles));
@@ -226,6 +231,14 @@ impl App {
             let counts = RedisFailures::new(Arc::clone(logins));
             throttle = throttle.sharing(Arc::new(counts));
         }
+        let rates = settings.http.rate().map(|rate| {
+            let mut limit = RateLimit::new(rate);
+            if let Some(link) = redis.as_ref().and_then(|redis| redis.rates.as_ref()) {
+                limit = limit.sharing(Arc::new(RedisRates::new(Arc::clone(link))));
+            }
+            metrics.register(|registry| limit.register(registry));
+            Arc::new(limit)
+        });
         let auth = signer.zip(passwords.clone()).map(|(signer, passwords)| {
             Auth::new(
                 shared.clone(),
@@ -366,6 +379,7 @@ impl App {
         let http = Outermost::new(
             routes,
             Arc::new(verifier),
+            rates,
             metrics,
             readiness.clone(),
             settings.http.trusted_proxies.clone(),

@@ -14,6 +14,7 @@ use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
 
 use crate::http::proxies::TrustedProxies;
+use crate::http::rate_limit::Rate;
 use crate::http::request_log::Logged;
 use crate::roles::set::Roles;
 
@@ -111,6 +112,8 @@ pub struct HttpSettings {
     pub drain_seconds: u64,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: TrustedProxies,
+    /// Requests of one user that are answered a second; 0: any number.
+    pub user_requests_per_second: u32,
 }
 
 impl Default for HttpSettings {
@@ -120,7 +123,15 @@ impl Default for HttpSettings {
             max_connections: NonZeroUsize::MIN.saturating_add(4095),
             drain_seconds: 1,
             trusted_proxies: TrustedProxies::default(),
+            user_requests_per_second: 0,
         }
+    }
+}
+
+impl HttpSettings {
+    /// How many requests a user may make, if there is a limit.
+    pub fn rate(&self) -> Option<Rate> {
+        NonZeroU32::new(self.user_requests_per_second).map(Rate::a_second)
     }
 }
 

@@ -15,5 +15,6 @@ pub mod metrics;
 pub mod outermost;
 pub mod problem;
 pub mod proxies;
+pub mod rate_limit;
 pub mod request_log;
 pub mod router;

@@ -61,15 +61,21 @@ fn bearer(request: &Request) -> Result<&str, ProblemAnswer> {
         })
 }
 
-/// The user behind a request, where the token was verified before and still holds.
+/// The user behind a request, where the token was verified before and still holds, and where it is certain that the user
+/// does not make too many.
 pub fn recalled(request: &Request) -> Option<Arc<Caller>> {
     let context = RequestContext::of(request).ok()?;
-    context.verifier.recall(bearer(request).ok()?)
+    let caller = context.verifier.recall(bearer(request).ok()?)?;
+    let rates = context.rates.as_deref();
+    rates
+        .is_none_or(|rates| rates.admits_at_once(caller.user_id))
+        .then_some(caller)
 }
 
-/// The user behind a request, by its access token.
+/// The user behind a request, by its access token, who does not make too many.
 async fn authenticate(request: &Request) -> Result<Arc<Caller>, ProblemAnswer> {
-    RequestContext::of(request)?
+    let context = RequestContext::of(request)?;
+    let caller = context
         .verifier
         .verify(bearer(request)?)
         .await
@@ -80,7 +86,14 @@ async fn authenticate(request: &Request) -> Result<Arc<Caller>, ProblemAnswer> {
                 Refused::Ended | Refused::NotYet | Refused::Invalid => Code::Unauthenticated,
             };
             ProblemAnswer::new(code, refused.to_string())
-        })
+        })?;
+    if let Some(rates) = &context.rates {
+        rates.admit(caller.user_id).await.map_err(|wait| {
+            let text = "this user makes too many requests; wait a moment";
+            ProblemAnswer::new(Code::TooManyRequests, text).retry_after(wait)
+        })?;
+    }
+    Ok(caller)
 }
 
 fn register_scheme(registry: &mut Registry) {

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use super::metrics::RouteLabel;
 use super::problem::ProblemAnswer;
+use super::rate_limit::RateLimit;
 use crate::features::auth::tokens::Verifier;
 use airside_common::api::problem::Code;
 
@@ -83,6 +84,8 @@ pub struct RequestContext {
     pub address: IpAddr,
     /// Checks its access token.
     pub verifier: Arc<Verifier>,
+    /// How many requests its user may make, if there is a limit.
+    pub rates: Option<Arc<RateLimit>>,
     /// When its endpoint has to have answered.
     pub deadline: Deadline,
     /// Its route, once it is found.

@@ -217,7 +217,10 @@ fn errors(path: &str, operation: &MetaOperation) -> Vec<Code> {
         (has_body, Code::UnsupportedMediaType),
         (true, Code::InvalidRequest),
         (takes("If-Match"), Code::PreconditionRequired),
-        (logs_in || path == "/v1/events", Code::TooManyRequests),
+        (
+            logs_in || !operation.security.is_empty(),
+            Code::TooManyRequests,
+        ),
         (true, Code::Internal),
         (true, Code::Unavailable),
         (writes, Code::StorageFull),

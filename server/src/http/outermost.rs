@@ -21,6 +21,7 @@ use super::limits;
 use super::metrics::{Metrics, RouteLabel};
 use super::problem::ProblemAnswer;
 use super::proxies::TrustedProxies;
+use super::rate_limit::RateLimit;
 use super::request_log::{self, Logged};
 use crate::consistency;
 use crate::features::auth::tokens::Verifier;
@@ -32,6 +33,7 @@ pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub struct Outermost {
     routes: Route,
     verifier: Arc<Verifier>,
+    rates: Option<Arc<RateLimit>>,
     metrics: Arc<Metrics>,
     readiness: Readiness,
     proxies: TrustedProxies,
@@ -45,6 +47,7 @@ impl Outermost {
     pub fn new(
         routes: Route,
         verifier: Arc<Verifier>,
+        rates: Option<Arc<RateLimit>>,
         metrics: Arc<Metrics>,
         readiness: Readiness,
         proxies: TrustedProxies,
@@ -53,6 +56,7 @@ impl Outermost {
         Self {
             routes,
             verifier,
+            rates,
             metrics,
             readiness,
             proxies,
@@ -81,6 +85,7 @@ impl Outermost {
             id,
             address,
             verifier: Arc::clone(&self.verifier),
+            rates: self.rates.clone(),
             deadline: deadline.clone(),
             route: Arc::clone(&route),
         });
@@ -197,6 +202,7 @@ mod tests {
         Outermost::new(
             routes,
             Arc::new(verifier),
+            None,
             Arc::new(Metrics::default()),
             readiness,
             TrustedProxies::default(),

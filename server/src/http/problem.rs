@@ -92,7 +92,9 @@ impl ResponseError for ProblemAnswer {
             .status(self.status())
             .header(header::CONTENT_TYPE, "application/problem+json");
         if let Some(wait) = self.retry_after {
-            response = response.header(header::RETRY_AFTER, wait.as_secs().max(1));
+            // Whole seconds, so that who waits for them is not early.
+            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+            response = response.header(header::RETRY_AFTER, seconds.max(1));
         }
         // A problem is made of texts and numbers, which always serialise.
         response.body(match &self.kept {

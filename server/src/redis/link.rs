@@ -34,6 +34,8 @@ pub(super) enum Use {
     Cache,
     /// Failed logins.
     Logins,
+    /// Requests of users.
+    Rates,
 }
 
 impl Use {
@@ -41,6 +43,7 @@ impl Use {
         match self {
             Self::Cache => "cache",
             Self::Logins => "logins",
+            Self::Rates => "rates",
         }
     }
 
@@ -48,6 +51,7 @@ impl Use {
         match self {
             Self::Cache => "Redis does not answer: this process looks up seats without it",
             Self::Logins => "Redis does not answer: this process counts failed logins by itself",
+            Self::Rates => "Redis does not answer: this process counts requests by itself",
         }
     }
 }
@@ -326,9 +330,9 @@ impl Link {
         within(patience, write.exec_async(connection)).await
     }
 
-    /// Makes everything void that is under the epoch of before. Failed logins are not forgotten.
+    /// Makes everything void that is under the epoch of before. What is counted is not forgotten.
     async fn forget(&self, connection: &mut Connection) -> Result<(), Fault> {
-        if self.purpose == Use::Logins {
+        if self.purpose != Use::Cache {
             return Ok(());
         }
         let mut write = redis::cmd("SET");

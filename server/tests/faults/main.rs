@@ -31,6 +31,7 @@ mod migration;
 mod preload;
 mod process;
 mod proxy;
+mod rate_limits;
 mod redis;
 mod redis_cluster;
 mod redis_pair;

@@ -41,8 +41,12 @@ impl PrivateRedis {
         .await;
     }
 
+    pub(crate) fn kill(&self) {
+        self.signal(Signal::SIGKILL);
+    }
+
     /// Starts it on the port that it had, with what was saved.
-    async fn again(&self) {
+    pub(crate) async fn again(&self) {
         self.started.again("redis").await;
     }
 }

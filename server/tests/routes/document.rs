@@ -48,23 +48,23 @@ async fn every_operation_has_a_name_of_its_own_a_group_and_all_its_answers() {
     };
     assert_eq!(
         of("/v1/bookings", "post"),
-        "201 400 401 408 409 413 415 422 500 503 507"
+        "201 400 401 408 409 413 415 422 429 500 503 507"
     );
     assert_eq!(
         of("/v1/bookings/{locator}/cancel", "post"),
-        "200 401 404 409 412 422 428 500 503 507"
+        "200 401 404 409 412 422 428 429 500 503 507"
     );
     assert_eq!(
         of("/v1/bookings/{locator}/rebook", "post"),
-        "200 400 401 404 408 409 412 413 415 422 428 500 503 507"
+        "200 400 401 404 408 409 412 413 415 422 428 429 500 503 507"
     );
     assert_eq!(
         of("/v1/queues/{queue}/take", "post"),
-        "200 204 401 404 409 422 500 503 507"
+        "200 204 401 404 409 422 429 500 503 507"
     );
     assert_eq!(
         of("/v1/bookings/{locator}/confirm", "post"),
-        "200 401 404 409 412 422 428 500 503 507"
+        "200 401 404 409 412 422 428 429 500 503 507"
     );
     assert_eq!(
         of("/v1/auth/login", "post"),
@@ -74,10 +74,10 @@ async fn every_operation_has_a_name_of_its_own_a_group_and_all_its_answers() {
     let stream = &served["paths"]["/v1/events"]["get"]["responses"]["200"]["content"];
     let told = &stream["text/event-stream"]["schema"]["$ref"];
     assert_eq!(*told, json!("#/components/schemas/LiveEvent"));
-    assert_eq!(of("/v1/admin/audit", "get"), "200 401 403 422 500 503");
+    assert_eq!(of("/v1/admin/audit", "get"), "200 401 403 422 429 500 503");
     assert_eq!(
         of("/v1/admin/uploads", "post"),
-        "200 202 400 401 403 408 409 413 415 422 500 503 507"
+        "200 202 400 401 403 408 409 413 415 422 429 500 503 507"
     );
 }
 

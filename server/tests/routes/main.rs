@@ -21,6 +21,7 @@ mod flights;
 mod ingest;
 mod itineraries;
 mod queues;
+mod rate_limit;
 mod roles;
 mod seats;
 mod security;

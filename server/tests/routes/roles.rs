@@ -15,7 +15,7 @@ use serde_json::json;
 use crate::app::{DOCUMENT, TestApp};
 
 /// Settings as a file says them.
-fn settings(file: &str) -> Settings {
+pub(crate) fn settings(file: &str) -> Settings {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("server.toml");
     std::fs::write(&path, file).unwrap();

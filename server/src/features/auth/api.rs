@@ -29,20 +29,13 @@ impl From<AuthError> for ProblemAnswer {
         let text = error.to_string();
         match error {
             AuthError::Wrong | AuthError::Ended => Self::new(Code::Unauthenticated, text),
-            AuthError::Throttled(wait) => {
-                Self::new(Code::TooManyRequests, text).retry_after(rounded_up(wait))
-            }
+            AuthError::Throttled(wait) => Self::new(Code::TooManyRequests, text).retry_after(wait),
             AuthError::Store(error) => error.into(),
             AuthError::Hash(_) | AuthError::Key(_) => {
                 Self::new(Code::Internal, "the login failed by a fault of the server").because(text)
             }
         }
     }
-}
-
-/// Whole seconds, so that who waits for them is not early.
-fn rounded_up(wait: std::time::Duration) -> std::time::Duration {
-    std::time::Duration::from_millis(999).saturating_add(wait)
 }
 
 /// The session has ended.

@@ -47,9 +47,9 @@ impl SearchApi {
 /// need not be read again.
 impl Kept for SearchApi {
     fn answer(&self, request: &Request) -> Option<Response> {
-        // Every caller may search; the endpoint refuses whoever is none.
-        recalled(request)?;
         let answer = self.search.kept(request.uri().query()?)?;
+        // Every caller may search; the endpoint refuses whoever is none. Counted as a request only where it is answered here.
+        recalled(request)?;
         Some(self.told(&answer).into_response())
     }
 }
