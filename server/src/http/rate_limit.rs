@@ -6,14 +6,14 @@
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use airside_common::user::UserId;
 use async_trait::async_trait;
 use governor::clock::Clock;
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use moka::sync::Cache;
+use parking_lot::Mutex;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::registry::Registry;
 
@@ -21,7 +21,7 @@ use prometheus_client::registry::Registry;
 const REST: u32 = 10;
 /// Leave is taken for this part of a second.
 const LEAVE: u32 = 10;
-/// Users whose leave is kept; of others it is asked for anew.
+/// Users of whom something is known; for others it is asked for anew.
 const WATCHED: u64 = 100_000;
 
 /// Requests of one user.
@@ -66,14 +66,22 @@ pub trait SharedCounts: Send + Sync + 'static {
     async fn take(&self, user: UserId, most: NonZeroU32, rate: Rate) -> Option<Leave>;
 }
 
+/// What needs not be asked for of a user.
+enum Known {
+    /// So many requests are counted already.
+    Leave(u32),
+    /// There is none before.
+    Until(Instant),
+}
+
 /// Refuses the requests of a user that are too many.
 pub struct RateLimit {
     rate: Rate,
     /// This process's own counts: one entry for each user who was ever here.
     own: DefaultKeyedRateLimiter<UserId>,
     shared: Option<Arc<dyn SharedCounts>>,
-    /// Requests that are counted already. Nobody's leave is kept longer than a rest, or it would be a second one.
-    leave: Cache<UserId, Arc<AtomicU32>>,
+    /// What the shared counts said. Nobody's leave is kept longer than a rest, or it would be a second one.
+    known: Cache<UserId, Arc<Mutex<Known>>>,
     refused: Counter,
 }
 
@@ -84,7 +92,7 @@ impl RateLimit {
             rate,
             own: RateLimiter::keyed(Quota::per_second(rate.0).allow_burst(rate.burst())),
             shared: None,
-            leave: Cache::builder()
+            known: Cache::builder()
                 .max_capacity(WATCHED)
                 .time_to_live(Duration::from_secs(REST.into()))
                 .build(),
@@ -109,22 +117,14 @@ impl RateLimit {
     }
 
     async fn count(&self, user: UserId) -> Result<(), Duration> {
-        if self.shared.is_some() && self.use_leave(user) {
-            return Ok(());
-        }
-        let asked = match &self.shared {
-            Some(counts) => counts.take(user, self.rate.leave(), self.rate).await,
-            None => None,
+        let Some(counts) = &self.shared else {
+            return self.count_alone(user);
         };
-        match asked {
-            Some(Leave::Wait(wait)) => Err(wait),
-            Some(Leave::For(requests)) => {
-                if requests > NonZeroU32::MIN {
-                    let left = self.leave.get_with(user, Arc::default);
-                    left.fetch_add(requests.get() - 1, Ordering::Relaxed);
-                }
-                Ok(())
-            }
+        if let Some(known) = self.use_known(user) {
+            return known;
+        }
+        match counts.take(user, self.rate.leave(), self.rate).await {
+            Some(leave) => self.learn(user, leave),
             None => self.count_alone(user),
         }
     }
@@ -132,7 +132,7 @@ impl RateLimit {
     /// Counts a request where nobody need be asked; `false` where it was not counted, and may still be admitted.
     pub fn admits_at_once(&self, user: UserId) -> bool {
         match &self.shared {
-            Some(_) => self.use_leave(user),
+            Some(_) => self.use_known(user) == Some(Ok(())),
             None => self.count_alone(user).is_ok(),
         }
     }
@@ -143,12 +143,38 @@ impl RateLimit {
             .map_err(|not_until| not_until.wait_time_from(self.own.clock().now()))
     }
 
-    fn use_leave(&self, user: UserId) -> bool {
-        self.leave.get(&user).is_some_and(|left| {
-            let one_less = |left: u32| left.checked_sub(1);
-            left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less)
-                .is_ok()
-        })
+    fn use_known(&self, user: UserId) -> Option<Result<(), Duration>> {
+        let known = self.known.get(&user)?;
+        match &mut *known.lock() {
+            Known::Leave(0) => None,
+            Known::Leave(left) => {
+                *left -= 1;
+                Some(Ok(()))
+            }
+            // So a user who makes far too many costs Redis no more than others do.
+            Known::Until(until) => {
+                let wait = until.saturating_duration_since(Instant::now());
+                (!wait.is_zero()).then_some(Err(wait))
+            }
+        }
+    }
+
+    /// Uses leave for one request, and keeps what is left of it with what others got meanwhile.
+    fn learn(&self, user: UserId, leave: Leave) -> Result<(), Duration> {
+        let known = self
+            .known
+            .get_with(user, || Arc::new(Mutex::new(Known::Leave(0))));
+        let mut known = known.lock();
+        match (leave, &mut *known) {
+            (Leave::For(requests), Known::Leave(left)) => *left += requests.get() - 1,
+            (Leave::For(requests), until) => *until = Known::Leave(requests.get() - 1),
+            (Leave::Wait(wait), Known::Leave(1..)) => return Err(wait),
+            (Leave::Wait(wait), nothing) => {
+                *nothing = Known::Until(Instant::now() + wait);
+                return Err(wait);
+            }
+        }
+        Ok(())
     }
 
     /// Adds its figure.
@@ -164,8 +190,6 @@ impl RateLimit {
 /// What holds however requests are counted.
 #[cfg(test)]
 pub(crate) mod contract {
-    use std::time::Instant;
-
     use super::*;
 
     /// Slow enough that next to nothing comes back while a test goes on.
@@ -218,6 +242,8 @@ pub(crate) mod contract {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
     use super::*;
 
     #[tokio::test]
@@ -234,30 +260,37 @@ mod tests {
         assert!((burst..burst + 10).contains(&at_once), "{at_once}");
     }
 
-    /// The second is to be asked for anew, and the first is all that there is.
+    /// Gives leave once, and counts who asks.
+    #[derive(Default)]
     struct Once(AtomicU32);
 
     #[async_trait]
     impl SharedCounts for Once {
-        async fn take(&self, _: UserId, most: NonZeroU32, rate: Rate) -> Option<Leave> {
+        async fn take(&self, _: UserId, most: NonZeroU32, _: Rate) -> Option<Leave> {
             Some(match self.0.fetch_add(1, Ordering::Relaxed) {
                 0 => Leave::For(most),
-                _ => Leave::Wait(rate.interval()),
+                _ => Leave::Wait(Duration::from_hours(1)),
             })
         }
     }
 
     #[tokio::test]
-    async fn leave_is_used_before_more_is_asked_for() {
-        let limit = RateLimit::new(contract::FAST).sharing(Arc::new(Once(AtomicU32::new(0))));
+    async fn nothing_is_asked_that_is_known() {
+        let once = Arc::new(Once::default());
+        let limit = RateLimit::new(contract::FAST).sharing(Arc::clone(&once) as _);
         let user = UserId::new();
         assert!(!limit.admits_at_once(user), "nothing is known");
         assert_eq!(limit.admit(user).await, Ok(()));
         assert!(!limit.admits_at_once(UserId::new()), "it is another's");
         assert!(limit.admits_at_once(user));
         assert_eq!(limit.admit(user).await, Ok(()));
-        assert!(!limit.admits_at_once(user));
-        assert_eq!(limit.admit(user).await, Err(contract::FAST.interval()));
-        assert_eq!(limit.refused.get(), 1);
+        assert_eq!(once.0.load(Ordering::Relaxed), 1);
+        for refused in 1..=3 {
+            assert!(!limit.admits_at_once(user));
+            let wait = limit.admit(user).await.unwrap_err();
+            assert!(wait <= Duration::from_hours(1) && wait > Duration::from_mins(59));
+            assert_eq!(limit.refused.get(), refused);
+        }
+        assert_eq!(once.0.load(Ordering::Relaxed), 2);
     }
 }
