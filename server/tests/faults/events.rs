@@ -26,6 +26,8 @@ impl Stream {
         let mut request = client
             .http
             .get(format!("{}/v1/events{query}", client.base))
+            // It is heard for longer than any answer takes.
+            .timeout(Duration::from_mins(10))
             .bearer_auth(&client.token);
         if let Some(last) = last {
             request = request.header("Last-Event-ID", last);
