@@ -12,8 +12,10 @@ use super::place::Folder;
 use super::postgres;
 use super::report::{Aim, Report};
 
-/// Numbers of flights, rising, with commas between them; the last is the number of bookings, too.
+/// Numbers of flights, rising, with commas between them; the last is the number of bookings, too, where no other is set.
 pub(crate) const SIZES: &str = "AIRSIDE_BENCH_GROWTH";
+/// The number of bookings; 0: what grows with them is left out.
+pub(crate) const BOOKINGS: &str = "AIRSIDE_BENCH_GROWTH_BOOKINGS";
 const USUAL_SIZES: &str = "50000,1000000,5000000";
 /// What is not told by itself.
 const SMALL: i64 = 1 << 20;
@@ -24,6 +26,10 @@ pub(crate) fn measure(report: &mut Report) {
         .split(',')
         .map(|size| size.trim().parse().unwrap())
         .collect();
+    let bookings = match std::env::var(BOOKINGS) {
+        Ok(bookings) => bookings.trim().parse().unwrap(),
+        Err(_) => *sizes.last().unwrap(),
+    };
     let mut engines = vec![Engine::Sqlite];
     match std::env::var(postgres::ADDRESS) {
         Ok(address) => engines.push(Engine::Postgres(address)),
@@ -35,7 +41,9 @@ pub(crate) fn measure(report: &mut Report) {
     for engine in engines {
         let folder = Folder::new("growth");
         flights::measure(report, &engine, &folder, &sizes);
-        bookings::measure(report, &engine, &folder, *sizes.last().unwrap());
+        if bookings > 0 {
+            bookings::measure(report, &engine, &folder, bookings);
+        }
     }
 }
 

@@ -131,6 +131,7 @@ pub(crate) fn on(data: &Path) -> Command {
         .arg(data)
         // A setting that it does not know keeps it from starting.
         .env_remove(growth::SIZES)
+        .env_remove(growth::BOOKINGS)
         .env_remove(postgres_import::FEWER);
     command
 }
