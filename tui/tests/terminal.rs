@@ -28,9 +28,15 @@ fn on(address: std::net::SocketAddr) -> [String; 2] {
     ["--server".to_owned(), format!("http://{address}")]
 }
 
+fn airside(home: &Path, arguments: &[&str]) -> Terminal {
+    let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_airside"));
+    command.args(arguments);
+    Terminal::run(home, command, &[])
+}
+
 fn console(home: &Path, address: std::net::SocketAddr) -> Terminal {
     let arguments = on(address);
-    Terminal::airside(home, &arguments.each_ref().map(String::as_str))
+    airside(home, &arguments.each_ref().map(String::as_str))
 }
 
 /// Logs Ada in.
@@ -66,7 +72,7 @@ fn demonstration(home: &Path) -> (Terminal, i32) {
         "scripts/test builds {}",
         program.display()
     );
-    let terminal = Terminal::airside(home, &["--demo"]);
+    let terminal = airside(home, &["--demo"]);
     terminal.waits_for("A I R S I D E");
     terminal.waits_while("A I R S I D E");
     terminal.waits_for("JFK");

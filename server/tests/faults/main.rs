@@ -17,6 +17,8 @@ mod database_tls;
 mod disk_full;
 mod events;
 mod failover;
+mod fleet;
+mod fleet_flows;
 mod holds;
 mod ingest;
 mod log;
@@ -31,6 +33,12 @@ mod migration;
 mod preload;
 mod process;
 mod proxy;
+#[path = "../../../tui/tests/support/pty.rs"]
+#[expect(
+    dead_code,
+    reason = "the console's own tests look at more of a terminal"
+)]
+mod pty;
 mod rate_limits;
 mod redis;
 mod redis_cluster;

@@ -1,202 +1,20 @@
-//! Each service a process of its own, behind nginx, on PostgreSQL and Redis: to clients they are one server.
+//! Each service a process of its own, behind nginx, on PostgreSQL with a replica and Redis: to clients they are one server.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::net::IpAddr;
-use std::path::PathBuf;
-use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use reqwest::{Method, StatusCode};
+use reqwest::Method;
 use serde_json::{Value, json};
-use tokio::io::AsyncWriteExt;
-use tokio::process::Command;
 use tokio::task::JoinSet;
 
-use crate::process::{Client, PASSWORD, Place, Server, Store};
-use crate::proxy::Proxy;
-use crate::redis::PrivateRedis;
+use crate::fleet::{Answered, Fleet, airside, patiently};
+use crate::process::{Client, PASSWORD, Place, Store};
 use crate::uploads;
-
-/// How often a client repeats a request that was not answered, or with 503: as the console does, for some seconds.
-const TRIES: usize = 100;
-const PAUSE: Duration = Duration::from_millis(100);
-
-/// What works behind the services.
-const WORK: &str = "worker,ingest,relay,notifier,analytics";
-
-/// The processes by their names in `upstreams.conf`, and nginx in front; `work` is behind them all.
-struct Fleet {
-    places: BTreeMap<&'static str, Place>,
-    servers: BTreeMap<&'static str, Server>,
-    proxy: Proxy,
-    redis: PrivateRedis,
-}
-
-impl Fleet {
-    /// `auth`, two of `search` and of `bookings`, `admin`, and `work`.
-    async fn start(flights: u16, capacity: u32) -> Self {
-        let first = Place::on(Store::Postgres, flights, capacity).await;
-        let add = [
-            "user",
-            "add",
-            "root",
-            "--role",
-            "admin",
-            "--office",
-            "NYC1A0001",
-        ];
-        let made = first.run(&add, &format!("{PASSWORD}\n")).await;
-        assert!(made.status.success(), "{made:?}");
-        // Longer than nginx thinks that a process is down which has just come back.
-        let redis = PrivateRedis::start().await;
-        let files = format!("file://{}", first.data().join("shared").display());
-        let first = first
-            .with("AIRSIDE_REDIS_URL", &redis.url)
-            .with("AIRSIDE_FILES_URL", files)
-            .with("AIRSIDE_HTTP_TRUSTED_PROXIES", "127.0.0.1")
-            .with("AIRSIDE_HTTP_DRAIN_SECONDS", "3");
-        let auth = first.with("AIRSIDE_ROLES", "auth");
-        let server = auth.start().await;
-        let keys = format!("http://{}/.well-known/jwks.json", server.address);
-        let mut places = BTreeMap::from([("auth", auth)]);
-        let mut servers = BTreeMap::from([("auth", server)]);
-        for name in [
-            "search-1",
-            "search-2",
-            "bookings-1",
-            "bookings-2",
-            "admin",
-            "work",
-        ] {
-            let role = match name.split('-').next().unwrap() {
-                "work" => WORK,
-                role => role,
-            };
-            let place = places["auth"].beside();
-            // Those that sign no tokens need no keys that do.
-            std::fs::remove_dir_all(place.data().join("signing-keys")).unwrap();
-            let place = place
-                .with("AIRSIDE_ROLES", role)
-                .with("AIRSIDE_AUTH_JWKS_URL", &keys);
-            servers.insert(name, place.start().await);
-            places.insert(name, place);
-        }
-        let addresses: Vec<_> = servers
-            .iter()
-            .filter(|(name, _)| **name != "work")
-            .map(|(name, server)| (*name, server.address.as_str()))
-            .collect();
-        let proxy = Proxy::start(&addresses).await;
-        Self {
-            places,
-            servers,
-            proxy,
-            redis,
-        }
-    }
-
-    /// A user at the proxy.
-    async fn login(&self, name: &str) -> Client {
-        Client::login(&self.proxy.address, name, self.places["auth"].date).await
-    }
-
-    /// `kill -9`; answers where it was.
-    async fn kill(&mut self, name: &'static str) -> String {
-        let server = self.servers.remove(name).unwrap();
-        let address = server.address.clone();
-        server.kill().await;
-        address
-    }
-
-    /// Ends a process as an update does, and starts it again where it was.
-    async fn restart(&mut self, name: &'static str) {
-        let server = self.servers.remove(name).unwrap();
-        let address = server.address.clone();
-        server.stop().await;
-        self.start_again(name, &address).await;
-    }
-
-    async fn start_again(&mut self, name: &'static str, address: &str) {
-        let server = self.places[name].start_at(address, &[]).await;
-        self.servers.insert(name, server);
-    }
-
-    /// All bookings of the office, by locator.
-    async fn bookings(&self, client: &Client) -> HashMap<String, Value> {
-        let mut all = HashMap::new();
-        let mut cursor = String::new();
-        loop {
-            let (status, page) = client.get(&format!("/v1/bookings?limit=100{cursor}")).await;
-            assert_eq!(status, 200, "{page}");
-            for booking in page["items"].as_array().unwrap() {
-                let locator = booking["locator"].as_str().unwrap().to_owned();
-                assert!(all.insert(locator, booking.clone()).is_none());
-            }
-            match page["next_cursor"].as_str() {
-                Some(next) => cursor = format!("&cursor={next}"),
-                None => return all,
-            }
-        }
-    }
-}
-
-/// What a request was answered at last, and how often it was repeated.
-struct Answered {
-    status: StatusCode,
-    body: Value,
-    /// For whatever reason.
-    repeated: usize,
-    /// Because nobody answered.
-    unanswered: usize,
-}
-
-/// Sends a request until it is answered, as the console does: with the same key.
-async fn patiently(
-    client: &Client,
-    method: Method,
-    path: &str,
-    key: &str,
-    body: &Value,
-) -> Answered {
-    let mut unanswered = 0;
-    for repeated in 0..TRIES {
-        let request = client
-            .http
-            .request(method.clone(), format!("{}{path}", client.base))
-            .bearer_auth(&client.token)
-            .header("Idempotency-Key", key);
-        let request = if body.is_null() {
-            request
-        } else {
-            request.json(body)
-        };
-        match answer_of(request).await {
-            Some((status, body)) if body["code"] != "idempotency_in_progress" => {
-                return Answered {
-                    status,
-                    body,
-                    repeated,
-                    unanswered,
-                };
-            }
-            Some(_) => {}
-            None => unanswered += 1,
-        }
-        tokio::time::sleep(PAUSE).await;
-    }
-    panic!("{method} {path} was not answered");
-}
-
-/// What a request was answered; `None` where nobody was there to answer it, as nginx says with 503.
-async fn answer_of(request: reqwest::RequestBuilder) -> Option<(StatusCode, Value)> {
-    let answer = request.send().await.ok()?;
-    let status = answer.status();
-    (status != 503).then_some((status, answer.json().await.ok()?))
-}
 
 /// Clients that book and search all the time.
 struct Storm {
@@ -288,11 +106,6 @@ impl Storm {
     }
 }
 
-fn search_of(fleet: &Fleet) -> String {
-    let date = fleet.places["auth"].date;
-    format!("/v1/itineraries?origin=JFK&destination=ORD&date={date}&max_stops=0&limit=100")
-}
-
 /// Fails unless each key has one booking, and what was sold is what was booked.
 async fn nothing_lost_or_doubled(fleet: &Fleet, client: &Client, keys: &HashMap<String, Answered>) {
     let all = fleet.bookings(client).await;
@@ -310,7 +123,7 @@ async fn a_storm_of_bookings_survives_killed_processes_and_restarts() {
     let client = fleet.login("ada").await;
     assert_eq!(client.flights.len(), 20);
     let root = fleet.login("root").await;
-    let search = search_of(&fleet);
+    let search = fleet.search();
 
     // Without admin, booking and search do not even notice.
     let storm = Storm::start(&client, "admin", &search);
@@ -375,35 +188,6 @@ async fn a_storm_of_bookings_survives_killed_processes_and_restarts() {
     assert_eq!(again.get("/v1/admin/users").await.0, 200);
 }
 
-/// The console's program beside the server's; `cargo build --bins` makes both.
-fn console() -> PathBuf {
-    let program = PathBuf::from(env!("CARGO_BIN_EXE_airside-server")).with_file_name("airside");
-    assert!(program.exists(), "cargo build --bins");
-    program
-}
-
-/// Runs a command of the console; answers the JSON that it prints.
-async fn airside(state: &std::path::Path, server: &str, arguments: &[&str], input: &str) -> Value {
-    let mut child = Command::new(console())
-        .args(arguments)
-        .arg("--json")
-        .env("HOME", state)
-        .env("AIRSIDE_STATE_DIR", state)
-        .env("AIRSIDE_SERVER", format!("http://{server}"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    let _ = stdin.write_all(input.as_bytes()).await;
-    drop(stdin);
-    let output = child.wait_with_output().await.unwrap();
-    assert!(output.status.success(), "{arguments:?} {output:?}");
-    serde_json::from_slice(&output.stdout).unwrap()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn to_clients_they_are_one_server() {
     let fleet = Fleet::start(1, 9).await;
@@ -444,7 +228,7 @@ async fn to_clients_they_are_one_server() {
     for name in ["search-1", "search-2"] {
         let here = client.at(&fleet.servers[name]);
         let both = async {
-            while here.get(&search_of(&fleet)).await.1["items"]
+            while here.get(&fleet.search()).await.1["items"]
                 .as_array()
                 .unwrap()
                 .len()

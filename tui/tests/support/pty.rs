@@ -46,14 +46,7 @@ fn size(columns: u16, rows: u16) -> PtySize {
 }
 
 impl Terminal {
-    /// Runs the console with arguments; its folders are below one.
-    pub(crate) fn airside(home: &Path, arguments: &[&str]) -> Self {
-        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_airside"));
-        command.args(arguments);
-        Self::run(home, command, &[])
-    }
-
-    /// Runs a program with more in its environment.
+    /// Runs a program with more in its environment; its folders are below one.
     pub(crate) fn run(home: &Path, mut command: CommandBuilder, more: &[(&str, &str)]) -> Self {
         command.env_clear();
         for (name, folder) in [
