@@ -20,7 +20,7 @@ use crate::cache::layered::LayeredCache;
 use crate::cache::memory::MemoryCache;
 use crate::cache::redis::RedisCache;
 use crate::clock::SharedClock;
-use crate::config::{CertificateError, DatabaseSettings, MailError, Settings};
+use crate::config::{CertificateError, DatabaseSettings, MailError, RedisError, Settings};
 use crate::data_folder::DataFolder;
 use crate::features::analytics::api::AnalyticsApi;
 use crate::features::analytics::consumers::Analyst;
@@ -76,7 +76,7 @@ use crate::messages::runner::Handled;
 use crate::outbox::relay::RelayFigures;
 use crate::redis::failures::RedisFailures;
 use crate::redis::rates::RedisRates;
-use crate::redis::{AddressError, Link, Redis};
+use crate::redis::{Link, Redis};
 use crate::roles;
 use crate::roles::consumers::Place;
 use crate::roles::set::{Roles, ServiceRole};
@@ -102,9 +102,9 @@ pub enum BuildError {
     /// The public keys cannot be had over HTTP at all.
     #[error("auth.jwks_url: {0}")]
     Source(#[from] SourceError),
-    /// The address of Redis cannot be used.
+    /// Redis cannot be used by its address, or verified.
     #[error(transparent)]
-    Redis(#[from] AddressError),
+    Redis(#[from] RedisError),
     /// The message broker cannot be used.
     #[error(transparent)]
     Broker(#[from] CertificateError),
@@ -191,9 +191,10 @@ impl App {
         // Before the database is opened: what is missing in the settings is said first.
         let (signer, source) = keys(settings, folder, &clock)?;
         let mailing = settings.mail.mailing()?;
+        let redis = settings.redis.address()?;
         let database = store::open(&settings.database, folder).await?;
         let shared = Arc::clone(&database);
-        let redis = match settings.redis.address()? {
+        let redis = match redis {
             Some(address) => {
                 let prefix = &settings.redis.prefix;
                 Some(Redis::open(&address, prefix, &roles, settings.http.rate()).await)

@@ -18,7 +18,7 @@ use crate::http::rate_limit::Rate;
 use crate::http::request_log::Logged;
 use crate::roles::set::Roles;
 
-pub use self::redis::RedisSettings;
+pub use self::redis::{RedisError, RedisSettings};
 pub use amqp::{AmqpSettings, CertificateError};
 pub use auth::{AuthSettings, JwksUrl};
 pub use bookings::BookingSettings;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use prometheus_client::registry::Registry;
 
 pub use address::{Address, AddressError};
+pub use authorities::{Authorities, AuthoritiesError};
 pub(crate) use link::EPOCH;
 pub use link::Link;
 
@@ -14,6 +15,7 @@ use crate::http::rate_limit::Rate;
 use crate::roles::set::{Roles, ServiceRole};
 
 mod address;
+mod authorities;
 pub mod failures;
 mod link;
 pub mod rates;

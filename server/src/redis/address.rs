@@ -9,6 +9,7 @@ use redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType}
 use redis::{AsyncConnectionConfig, Client, ConnectionInfo, RedisResult, TlsMode};
 use tokio::sync::Mutex;
 
+use super::authorities::Authorities;
 use super::link::Connection;
 
 /// How an address is written.
@@ -19,8 +20,14 @@ const FORMS: &str = "write it as redis://user:password@host:6379/0, rediss://…
 
 /// Why an address is not taken. It is not repeated, since it may hold a password.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
-#[error("{FORMS}")]
-pub struct AddressError;
+pub enum AddressError {
+    /// It is written otherwise.
+    #[error("{FORMS}")]
+    Form,
+    /// There is nothing to verify.
+    #[error("where redis.ca_file is set it begins with rediss")]
+    NoTls,
+}
 
 /// Where Redis is.
 #[derive(Clone)]
@@ -59,7 +66,15 @@ impl Address {
             .await
     }
 
-    fn parse(text: &str) -> Option<Self> {
+    /// An address with TLS, at which servers prove who they are by the word of these authorities and not of those of the web.
+    pub fn trusting(text: &str, authorities: &Authorities) -> Result<Self, AddressError> {
+        if !text.starts_with("rediss") {
+            return Err(AddressError::NoTls);
+        }
+        Self::parse(text, Some(authorities)).ok_or(AddressError::Form)
+    }
+
+    fn parse(text: &str, authorities: Option<&Authorities>) -> Option<Self> {
         let (scheme, rest) = text.split_once("://")?;
         let (scheme, kind) = scheme.split_once('+').unwrap_or((scheme, ""));
         if !["redis", "rediss"].contains(&scheme) || rest.contains('#') {
@@ -100,10 +115,15 @@ impl Address {
                 .collect()
         };
         let tls = (scheme == "rediss").then_some(TlsMode::Secure);
+        let certificates = authorities.map(Authorities::certificates);
         let servers = match kind {
             "" => {
                 let [server] = <[ConnectionInfo; 1]>::try_from(servers(6379, path)?).ok()?;
-                Servers::One(Box::new(Client::open(server).ok()?))
+                let client = match certificates {
+                    Some(certificates) => Client::build_with_tls(server, certificates),
+                    None => Client::open(server),
+                };
+                Servers::One(Box::new(client.ok()?))
             }
             "sentinel" => {
                 let (service, database) = path.split_once('/').unwrap_or((path, ""));
@@ -133,6 +153,11 @@ impl Address {
                         .set_client_to_redis_tls_mode(tls)
                         .set_client_to_sentinel_tls_mode(tls);
                 }
+                if let Some(certificates) = certificates {
+                    builder = builder
+                        .set_client_to_redis_certificates(certificates.clone())
+                        .set_client_to_sentinel_certificates(certificates);
+                }
                 let client = builder.build().ok()?;
                 Servers::Sentinels(Arc::new(Mutex::new(client)))
             }
@@ -141,6 +166,9 @@ impl Address {
                 let mut builder = ClusterClientBuilder::new(servers(6379, "")?).retries(0);
                 if let Some(tls) = tls {
                     builder = builder.tls(tls);
+                }
+                if let Some(certificates) = certificates {
+                    builder = builder.certs(certificates);
                 }
                 Servers::Cluster(Box::new(builder.build().ok()?))
             }
@@ -159,7 +187,7 @@ impl FromStr for Address {
     type Err = AddressError;
 
     fn from_str(text: &str) -> Result<Self, AddressError> {
-        Self::parse(text).ok_or(AddressError)
+        Self::parse(text, None).ok_or(AddressError::Form)
     }
 }
 

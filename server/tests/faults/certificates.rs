@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use tempfile::TempDir;
 
 /// Files in PEM, gone with this value.
@@ -44,6 +44,9 @@ fn authority() -> (String, Issuer<'static, KeyPair>) {
     let key = KeyPair::generate().unwrap();
     let mut parameters = CertificateParams::new(Vec::new()).unwrap();
     parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    // Where a server's certificate has the same name as its authority's, OpenSSL looks for no authority.
+    let name = &mut parameters.distinguished_name;
+    name.push(DnType::CommonName, "an authority of tests");
     let certificate = parameters.self_signed(&key).unwrap().pem();
     (certificate, Issuer::new(parameters, key))
 }

@@ -45,6 +45,7 @@ mod redis_cluster;
 mod redis_pair;
 mod redis_process;
 mod redis_sentinel;
+mod redis_tls;
 mod reimport;
 mod replicas;
 mod roles;

@@ -30,13 +30,13 @@ impl PrivateRedis {
 
     /// Has it write all that it holds to the disk, from where it starts again.
     async fn save(&self) {
-        ask::<()>(&self.url, &["SAVE"]).await.unwrap();
+        ask::<()>(self.url.as_str(), &["SAVE"]).await.unwrap();
     }
 
     /// Waits until it has connections of these names, and no other.
     pub(crate) async fn is_connected(&self, names: &[&str]) {
         until(SOON, &format!("connections are {names:?}"), async || {
-            connections(&self.url).await == names
+            connections(self.url.as_str()).await == names
         })
         .await;
     }

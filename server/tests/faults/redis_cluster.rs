@@ -6,19 +6,23 @@ use rstest::rstest;
 use tokio::process::Command;
 
 use crate::redis_pair::{Pair, SEATS};
-use crate::redis_process::{Fault, PASSWORD, RedisProcess};
+use crate::redis_process::{Fault, PASSWORD, RedisProcess, Transport};
 use crate::waiting::until;
 
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Three nodes that have a third of all keys each.
-async fn cluster() -> Vec<RedisProcess> {
+pub(crate) async fn cluster(transport: &Transport) -> Vec<RedisProcess> {
     let mut nodes = Vec::new();
     for _ in 0..3 {
-        let node = RedisProcess::start("cluster-enabled yes\ncluster-node-timeout 1000");
-        nodes.push(node.await);
+        let lines = "cluster-enabled yes\ncluster-node-timeout 1000";
+        nodes.push(RedisProcess::start(lines, transport).await);
     }
-    let made = Command::new("redis-cli")
+    let mut create = Command::new("redis-cli");
+    if let Transport::Tls(certificates) = transport {
+        create.args(["--tls", "--cacert"]).arg(&certificates.ours);
+    }
+    let made = create
         .args(["--cluster", "create"])
         .args(addresses(&nodes))
         .arg("--cluster-yes")
@@ -45,8 +49,9 @@ fn addresses(nodes: &[RedisProcess]) -> Vec<String> {
     addresses.collect()
 }
 
-fn url(nodes: &[RedisProcess]) -> String {
-    format!("redis+cluster://:{PASSWORD}@{}", addresses(nodes).join(","))
+pub(crate) fn url(nodes: &[RedisProcess], transport: &Transport) -> String {
+    let (scheme, nodes) = (transport.scheme(), addresses(nodes).join(","));
+    format!("{scheme}+cluster://:{PASSWORD}@{nodes}")
 }
 
 /// The node that has the keys: all of them, since they have one hash tag.
@@ -67,9 +72,10 @@ async fn owner(nodes: &[RedisProcess]) -> usize {
 #[tokio::test(flavor = "multi_thread")]
 async fn servers_go_on_without_the_node_that_has_their_keys_and_with_it_again(
     #[values(Fault::Killed, Fault::Frozen)] fault: Fault,
+    #[values(Transport::Plain, Transport::tls())] transport: Transport,
 ) {
-    let mut nodes = cluster().await;
-    let mut pair = Pair::start(&url(&nodes)).await;
+    let mut nodes = cluster(&transport).await;
+    let mut pair = Pair::trusting(&url(&nodes, &transport), transport.authorities()).await;
     pair.redis_is("ok").await;
     pair.share().await;
     assert_eq!(pair.failures("nobody").await, 5);
@@ -97,8 +103,8 @@ async fn servers_go_on_without_the_node_that_has_their_keys_and_with_it_again(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_forgotten_stays_so_when_the_node_starts_from_old_data() {
-    let mut nodes = cluster().await;
-    let mut pair = Pair::start(&url(&nodes)).await;
+    let mut nodes = cluster(&Transport::Plain).await;
+    let mut pair = Pair::start(&url(&nodes, &Transport::Plain)).await;
     pair.redis_is("ok").await;
     // One that looks for nothing until the end, and so asks Redis first then.
     let third = pair.place.beside();

@@ -1,5 +1,6 @@
 //! Two servers that share Redis, and what must hold of them whatever becomes of it.
 
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::json;
@@ -27,8 +28,15 @@ pub(crate) const SEATS: u64 = 100;
 
 impl Pair {
     pub(crate) async fn start(redis: &str) -> Self {
+        Self::trusting(redis, Path::new("")).await
+    }
+
+    /// The same where a file has the certificates by which Redis is verified.
+    pub(crate) async fn trusting(redis: &str, authorities: &Path) -> Self {
         let place = Place::on(Store::Postgres, 2, u32::try_from(SEATS).unwrap()).await;
-        let place = place.with("AIRSIDE_REDIS_URL", redis);
+        let place = place
+            .with("AIRSIDE_REDIS_URL", redis)
+            .with("AIRSIDE_REDIS_CA_FILE", authorities.to_str().unwrap());
         // It makes the key that the other takes over.
         let log = NamedTempFile::new().unwrap();
         let to_log = format!("exec \"$0\" \"$@\" 2>>'{}'", log.path().display());

@@ -1,13 +1,17 @@
 //! Redis processes that a test puts together itself: a primary with a replica and a Sentinel, or a Cluster.
 
 use std::fs;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ::redis::{FromRedisValue, RedisResult};
+use ::redis::{ConnectionInfo, FromRedisValue, IntoConnectionInfo, RedisResult, TlsCertificates};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
+
+use crate::certificates::Certificates;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) const PASSWORD: &str = "redis-of-tests";
@@ -19,19 +23,66 @@ pub(crate) enum Fault {
     Frozen,
 }
 
+/// How processes of Redis are spoken to, and speak to each other.
+#[derive(Clone)]
+pub(crate) enum Transport {
+    Plain,
+    Tls(Arc<Certificates>),
+}
+
+impl Transport {
+    /// By TLS alone, with certificates of its own.
+    pub(crate) fn tls() -> Self {
+        // What asks in this process is not what `main` has chosen for.
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        Self::Tls(Arc::new(Certificates::new()))
+    }
+
+    /// What addresses begin with.
+    pub(crate) fn scheme(&self) -> &'static str {
+        match self {
+            Self::Plain => "redis",
+            Self::Tls(_) => "rediss",
+        }
+    }
+
+    /// The file of those by whose word processes are believed; none where nothing is to be proven.
+    pub(crate) fn authorities(&self) -> &Path {
+        match self {
+            Self::Plain => Path::new(""),
+            Self::Tls(certificates) => &certificates.ours,
+        }
+    }
+
+    /// The lines of configuration by which a process is at a port.
+    fn at(&self, port: u16) -> String {
+        match self {
+            Self::Plain => format!("port {port}\n"),
+            Self::Tls(certificates) => format!(
+                "port 0\ntls-port {port}\ntls-auth-clients no\ntls-replication yes\ntls-cluster yes\n\
+                 tls-cert-file {}\ntls-key-file {}\ntls-ca-cert-file {}\n",
+                certificates.server.display(),
+                certificates.key.display(),
+                certificates.ours.display(),
+            ),
+        }
+    }
+}
+
 /// A running `redis-server`; killed when it is dropped.
 pub(crate) struct RedisProcess {
     child: Child,
     folder: TempDir,
     sentinel: bool,
+    transport: Transport,
     pub(crate) port: u16,
 }
 
 impl RedisProcess {
     /// A server with some more lines of configuration, on a free port.
-    pub(crate) async fn start(lines: &str) -> Self {
+    pub(crate) async fn start(lines: &str, transport: &Transport) -> Self {
         let lines = format!("requirepass {PASSWORD}\nmasterauth {PASSWORD}\nsave \"\"\n{lines}\n");
-        Self::anywhere(&lines, false).await
+        Self::anywhere(&lines, false, transport).await
     }
 
     /// A Sentinel that by itself declares a primary dead, named `main`.
@@ -44,16 +95,17 @@ impl RedisProcess {
              sentinel failover-timeout main 5000\n",
             primary.port
         );
-        Self::anywhere(&lines, true).await
+        Self::anywhere(&lines, true, &primary.transport).await
     }
 
-    async fn anywhere(lines: &str, sentinel: bool) -> Self {
+    async fn anywhere(lines: &str, sentinel: bool, transport: &Transport) -> Self {
         loop {
             let folder = tempfile::tempdir().unwrap();
             // Below the ports that systems give to clients. The nodes of a Cluster talk on one that is 10,000 higher.
             let port = rand::random_range(20_000..32_000);
             let configuration = format!(
-                "bind 127.0.0.1\nport {port}\ndir {}\n{lines}",
+                "bind 127.0.0.1\n{}dir {}\n{lines}",
+                transport.at(port),
                 folder.path().display()
             );
             fs::write(folder.path().join("redis.conf"), configuration).unwrap();
@@ -62,6 +114,7 @@ impl RedisProcess {
                 child,
                 folder,
                 sentinel,
+                transport: transport.clone(),
                 port,
             };
             if process.answers().await {
@@ -110,12 +163,33 @@ impl RedisProcess {
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("redis://:{PASSWORD}@127.0.0.1:{}", self.port)
+        let scheme = self.transport.scheme();
+        format!("{scheme}://:{PASSWORD}@127.0.0.1:{}", self.port)
+    }
+
+    /// What asks it.
+    fn information(&self) -> ConnectionInfo {
+        match &self.transport {
+            Transport::Plain => self.url().into_connection_info().unwrap(),
+            Transport::Tls(certificates) => {
+                let trusted = TlsCertificates {
+                    client_tls: None,
+                    root_cert: Some(fs::read(&certificates.ours).unwrap()),
+                };
+                let client = ::redis::Client::build_with_tls(self.url(), trusted).unwrap();
+                client.get_connection_info().clone()
+            }
+        }
     }
 
     /// A command, by its words.
     pub(crate) async fn ask<T: FromRedisValue>(&self, words: &[&str]) -> RedisResult<T> {
-        ask(&self.url(), words).await
+        ask(self.information(), words).await
+    }
+
+    /// The names of the connections to it.
+    pub(crate) async fn connections(&self) -> Vec<String> {
+        connections(self.information()).await
     }
 }
 
@@ -139,8 +213,11 @@ fn spawn(folder: &TempDir, sentinel: bool) -> Child {
 }
 
 /// A command to the Redis of an address, by its words.
-pub(crate) async fn ask<T: FromRedisValue>(url: &str, words: &[&str]) -> RedisResult<T> {
-    let client = ::redis::Client::open(url)?;
+pub(crate) async fn ask<T: FromRedisValue>(
+    server: impl IntoConnectionInfo,
+    words: &[&str],
+) -> RedisResult<T> {
+    let client = ::redis::Client::open(server)?;
     let mut connection = client.get_multiplexed_async_connection().await?;
     ::redis::cmd(words[0])
         .arg(&words[1..])
@@ -150,8 +227,8 @@ pub(crate) async fn ask<T: FromRedisValue>(url: &str, words: &[&str]) -> RedisRe
 
 /// The names of the connections to the Redis of an address, in order. A Sentinel's do not count, nor those without a name:
 /// this one, and other Redis's.
-pub(crate) async fn connections(url: &str) -> Vec<String> {
-    let list: String = ask(url, &["CLIENT", "LIST"]).await.unwrap();
+pub(crate) async fn connections(server: impl IntoConnectionInfo) -> Vec<String> {
+    let list: String = ask(server, &["CLIENT", "LIST"]).await.unwrap();
     let fields = list.split_whitespace();
     let names = fields.filter_map(|field| field.strip_prefix("name="));
     let counts = |name: &&str| !name.is_empty() && !name.starts_with("sentinel-");

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rstest::rstest;
 
 use crate::redis_pair::Pair;
-use crate::redis_process::{Fault, PASSWORD, RedisProcess, connections};
+use crate::redis_process::{Fault, PASSWORD, RedisProcess, Transport};
 use crate::waiting::until;
 
 /// A Sentinel on a busy machine distrusts its clock, and then does nothing for 30 seconds.
@@ -17,13 +17,11 @@ async fn is(server: &RedisProcess, line: &str) -> bool {
     said.is_ok_and(|said| said.lines().any(|said| said == line))
 }
 
-#[rstest]
-#[tokio::test(flavor = "multi_thread")]
-async fn servers_go_over_to_the_replica_that_is_promoted(
-    #[values(Fault::Killed, Fault::Frozen)] fault: Fault,
-) {
-    let mut primary = RedisProcess::start("").await;
-    let replica = RedisProcess::start(&format!("replicaof 127.0.0.1 {}", primary.port)).await;
+/// A primary, its replica, and the Sentinel that knows them.
+pub(crate) async fn watched(transport: &Transport) -> [RedisProcess; 3] {
+    let primary = RedisProcess::start("", transport).await;
+    let follow = format!("replicaof 127.0.0.1 {}", primary.port);
+    let replica = RedisProcess::start(&follow, transport).await;
     until(PATIENCE, "the replica follows", async || {
         is(&replica, "master_link_status:up").await
     })
@@ -37,12 +35,22 @@ async fn servers_go_over_to_the_replica_that_is_promoted(
         !known.is_empty()
     })
     .await;
+    [primary, replica, sentinel]
+}
 
-    let mut pair = Pair::start(&format!(
-        "redis+sentinel://:{PASSWORD}@127.0.0.1:{}/main?sentinel_password={PASSWORD}",
-        sentinel.port
-    ))
-    .await;
+pub(crate) fn url(sentinel: &RedisProcess, transport: &Transport) -> String {
+    let (scheme, port) = (transport.scheme(), sentinel.port);
+    format!("{scheme}+sentinel://:{PASSWORD}@127.0.0.1:{port}/main?sentinel_password={PASSWORD}")
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn servers_go_over_to_the_replica_that_is_promoted(
+    #[values(Fault::Killed, Fault::Frozen)] fault: Fault,
+    #[values(Transport::Plain, Transport::tls())] transport: Transport,
+) {
+    let [mut primary, replica, sentinel] = watched(&transport).await;
+    let mut pair = Pair::trusting(&url(&sentinel, &transport), transport.authorities()).await;
     pair.redis_is("ok").await;
     pair.share().await;
     assert_eq!(pair.failures("nobody").await, 5);
@@ -65,7 +73,7 @@ async fn servers_go_over_to_the_replica_that_is_promoted(
         "airside-logins",
     ];
     until(PATIENCE, "both servers are there", async || {
-        connections(&replica.url()).await == all
+        replica.connections().await == all
     })
     .await;
     pair.redis_is("ok").await;
