@@ -192,7 +192,7 @@ impl App {
         let (signer, source) = keys(settings, folder, &clock)?;
         let mailing = settings.mail.mailing()?;
         let redis = settings.redis.address()?;
-        let database = store::open(&settings.database, folder).await?;
+        let database = store::open(&servers(settings), folder).await?;
         let shared = Arc::clone(&database);
         let redis = match redis {
             Some(address) => {
@@ -424,6 +424,15 @@ fn consumers(database: &SharedDatabase, notifier: &Notifier) -> Vec<Place> {
         consumer: Arc::new(Analyst::new(database.clone())),
     });
     places
+}
+
+/// The servers of the database that a process of these roles speaks to: replicas only where something is read from them.
+fn servers(settings: &Settings) -> DatabaseSettings {
+    let mut servers = settings.database.clone();
+    if !settings.roles.read_replicas() {
+        servers.replica_urls.clear();
+    }
+    servers
 }
 
 /// Seats and fares in memory, before those that processes share.

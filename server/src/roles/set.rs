@@ -58,6 +58,15 @@ impl ServiceRole {
             Self::Analytics => "analytics",
         }
     }
+
+    /// Whether it reads what may be a little old, and so from replicas. The reads are those of `MayBeOld` in
+    /// `store/postgres/replicas.rs`.
+    pub fn reads_replicas(self) -> bool {
+        match self {
+            Self::Search | Self::Bookings | Self::Admin | Self::Worker => true,
+            Self::Auth | Self::Ingest | Self::Relay | Self::Notifier | Self::Analytics => false,
+        }
+    }
 }
 
 /// Which services a process is: one at least.
@@ -79,6 +88,11 @@ impl Roles {
     /// Whether a process of these is a service.
     pub fn contains(&self, role: ServiceRole) -> bool {
         self.0.contains(&role)
+    }
+
+    /// Whether one of them reads from replicas.
+    pub fn read_replicas(&self) -> bool {
+        self.0.iter().any(|role| role.reads_replicas())
     }
 
     /// Whether it is all of them.

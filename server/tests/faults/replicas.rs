@@ -1,14 +1,18 @@
-//! Replicas that are late, frozen, killed, or behind a migration.
+//! Replicas that are late, frozen, killed, behind a migration, or of no use to a process.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use reqwest::StatusCode;
 use serde_json::Value;
+use tokio::net::TcpListener;
 use tokio::time::timeout;
 
 use crate::cluster::Cluster;
-use crate::process::{Client, Place};
+use crate::process::{Client, Place, Store};
+use crate::waiting::until;
 
 const PATIENCE: Duration = Duration::from_mins(1);
 const REPLICAS: &str = "AIRSIDE_DATABASE_REPLICA_URLS";
@@ -251,4 +255,71 @@ async fn a_replica_that_lacks_a_migration_is_left_out_until_it_has_it() {
     becomes(&client, 0, "serving").await;
     assert!(lists(&client.get("/v1/bookings").await, &locator));
     server.stop().await;
+}
+
+/// A place where a replica could be, at which it is only counted who comes.
+struct Visited {
+    address: String,
+    visits: Arc<AtomicUsize>,
+}
+
+impl Visited {
+    async fn new() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let visited = Self {
+            address: listener.local_addr().unwrap().to_string(),
+            visits: Arc::default(),
+        };
+        let visits = Arc::clone(&visited.visits);
+        tokio::spawn(async move {
+            while listener.accept().await.is_ok() {
+                visits.fetch_add(1, Ordering::SeqCst);
+            }
+        });
+        visited
+    }
+
+    fn url(&self) -> String {
+        format!("postgres://airside@{}/airside", self.address)
+    }
+
+    fn visits(&self) -> usize {
+        self.visits.load(Ordering::SeqCst)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_reads_nothing_old_is_connected_to_no_replica() {
+    let (by_others, by_search) = (Visited::new().await, Visited::new().await);
+    let place = Place::on(Store::Postgres, 1, 1).await;
+    let auth = place.with("AIRSIDE_ROLES", "auth");
+    let auth = auth.with(REPLICAS, by_others.url());
+    let first = auth.start().await;
+    let keys = format!("http://{}/.well-known/jwks.json", first.address);
+    let behind = auth.beside().with("AIRSIDE_AUTH_JWKS_URL", keys);
+    let behind = behind.with("AIRSIDE_ROLES", "ingest,relay,notifier,analytics");
+    let second = behind.start().await;
+    let search = behind.beside().with("AIRSIDE_ROLES", "search");
+    let search = search.with(REPLICAS, by_search.url());
+    let third = search.start().await;
+    // The others would have been there as often.
+    until(PATIENCE, "search looks for its replica", async || {
+        by_search.visits() > 3
+    })
+    .await;
+    assert_eq!(by_others.visits(), 0);
+    for (server, asks) in [(&first, false), (&second, false), (&third, true)] {
+        let said = async |path: &str| {
+            let url = format!("http://{}{path}", server.address);
+            let answer = reqwest::get(url).await.unwrap();
+            answer.text().await.unwrap()
+        };
+        let ready: Value = serde_json::from_str(&said("/readyz").await).unwrap();
+        assert_eq!(ready["replicas"].is_array(), asks, "{ready}");
+        let figures = said("/metrics").await;
+        assert_eq!(figures.contains("replica"), asks, "{figures}");
+    }
+    for server in [first, second, third] {
+        server.stop().await;
+    }
 }
