@@ -70,6 +70,8 @@ fn extent(received: &[u8]) -> io::Result<Option<(usize, usize)>> {
         .split(|byte| *byte == b'\n')
         .find_map(|line| line.strip_prefix(b"content-length: "))
         .and_then(|value| number(value.trim_ascii()))
+        // 204 has none (RFC 9110, section 8.6).
+        .or_else(|| received.starts_with(b"HTTP/1.1 204").then_some(0))
         .ok_or_else(|| io::Error::other("an answer without its length"))?;
     Ok(Some((head + 4, head + 4 + length)))
 }

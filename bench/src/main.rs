@@ -21,6 +21,7 @@ mod place;
 mod postgres;
 mod postgres_import;
 mod process;
+mod processes;
 mod redis;
 mod replicas;
 mod report;
@@ -37,7 +38,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 type Measure = (&'static str, fn(&mut Report));
 
 /// The measures by name.
-const MEASURES: [Measure; 13] = [
+const MEASURES: [Measure; 14] = [
     ("search", search::measure),
     ("bookings", bookings::measure),
     ("import", import::measure),
@@ -45,6 +46,7 @@ const MEASURES: [Measure; 13] = [
     ("postgres", postgres::measure),
     ("postgres-import", postgres_import::measure),
     ("redis", redis::measure),
+    ("processes", processes::measure),
     ("uploads", uploads::measure),
     ("messages", messages::measure),
     ("replicas", replicas::measure),

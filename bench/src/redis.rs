@@ -8,7 +8,7 @@ use super::report::{Aim, Report};
 use super::search::Searches;
 
 /// Where Redis is: `scripts/services` starts one.
-const REDIS: &str = "AIRSIDE_TEST_REDIS";
+pub(crate) const REDIS: &str = "AIRSIDE_TEST_REDIS";
 
 pub(crate) fn measure(report: &mut Report) {
     let (Ok(address), Ok(redis)) = (std::env::var(ADDRESS), std::env::var(REDIS)) else {
