@@ -1,13 +1,17 @@
 //! A client that is gone before its answer comes.
 
+use rstest::rstest;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-use crate::process::Place;
+use crate::process::{Place, Store};
 
+#[rstest]
 #[tokio::test(flavor = "multi_thread")]
-async fn the_same_key_gives_the_booking_whose_answer_was_lost() {
-    let place = Place::new(1, 100).await;
+async fn the_same_key_gives_the_booking_whose_answer_was_lost(
+    #[values(Store::Sqlite, Store::Postgres)] store: Store,
+) {
+    let place = Place::on(store, 1, 100).await;
     let server = place.start().await;
     let client = server.login("ada").await;
     let body = client.body(0);

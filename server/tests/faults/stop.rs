@@ -5,16 +5,25 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use nix::sys::signal::{Signal, kill};
-
+use rstest::rstest;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::process::{Client, Place};
+use crate::process::{Client, PASSWORD, Place, Store};
+use crate::redis::PrivateRedis;
+use crate::waiting::until;
 
+const PATIENCE: Duration = Duration::from_mins(1);
+
+#[rstest]
 #[tokio::test]
-async fn what_was_begun_is_answered_and_the_server_ends_well() {
-    let place = Place::new(1, 100).await;
+async fn what_was_begun_is_answered_and_the_server_ends_well(
+    #[values(Store::Sqlite, Store::Postgres)] store: Store,
+) {
+    let place = Place::on(store, 1, 100).await;
     let mut server = place.start().await;
     let base = format!("http://{}", server.address);
     let stopping = Arc::new(AtomicBool::new(false));
@@ -87,10 +96,25 @@ async fn book_until_refused(client: Client, name: usize) -> HashMap<String, Opti
     keys
 }
 
+#[rstest]
 #[tokio::test(flavor = "multi_thread")]
-async fn bookings_in_flight_are_answered_or_never_made_twice_and_a_silent_client_holds_nothing_up()
-{
-    let place = Place::new(20, 900).await;
+async fn bookings_in_flight_are_answered_or_never_made_twice_and_a_silent_client_holds_nothing_up(
+    #[values(Store::Sqlite, Store::Postgres)] store: Store,
+) {
+    let place = Place::on(store, 20, 900).await;
+    let add = ["user", "add", "root", "--role", "admin", "--office"];
+    let add = [&add[..], &["HDQ1A0001"]].concat();
+    let added = place.run(&add, &format!("{PASSWORD}\n")).await;
+    assert!(added.status.success(), "{added:?}");
+    let began = Timestamp::now().to_zoned(TimeZone::UTC).date();
+    let redis = match store {
+        Store::Sqlite => None,
+        Store::Postgres => Some(PrivateRedis::start().await),
+    };
+    let place = match &redis {
+        None => place,
+        Some(redis) => place.with("AIRSIDE_REDIS_URL", &redis.url),
+    };
     let mut server = place.start().await;
     let client = server.login("ada").await;
     // One says nothing, one stops in its head, one in its body.
@@ -133,6 +157,18 @@ async fn bookings_in_flight_are_answered_or_never_made_twice_and_a_silent_client
             assert_eq!(body["locator"], locator.as_str(), "{key}");
         }
     }
+    // Its consumer stopped behind its message: each booking is counted, and none twice.
+    let root = server.login("root").await;
+    let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
+    let sales = format!("/v1/admin/analytics/sales?from={began}&to={today}&group_by=route");
+    let counted = async || root.get(&sales).await.1["items"][0]["booked"].as_u64();
+    until(PATIENCE, "all bookings are counted", async || {
+        counted()
+            .await
+            .is_some_and(|counted| counted >= all.len() as u64)
+    })
+    .await;
+    assert_eq!(counted().await, Some(all.len() as u64));
     server.stop().await;
     place.check().await;
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use nix::sys::signal::{Signal, kill};
 use parking_lot::Mutex;
 use poem::http::StatusCode;
 use poem::listener::{Acceptor, Listener, TcpListener};
@@ -16,24 +17,40 @@ use crate::waiting::until;
 
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// A program that is called: what it was told, and with which status it answers now.
+/// A program that is called.
 #[derive(Clone)]
-struct Receiver(Arc<Mutex<(Vec<Value>, StatusCode)>>);
+struct Receiver(Arc<Mutex<State>>);
+
+struct State {
+    told: Vec<Value>,
+    /// What it answers now.
+    status: StatusCode,
+    /// How long it thinks about that.
+    thinks: Duration,
+}
 
 impl Endpoint for Receiver {
     type Output = StatusCode;
 
     async fn call(&self, mut request: Request) -> poem::Result<StatusCode> {
         let told = request.take_body().into_json().await?;
-        let mut state = self.0.lock();
-        state.0.push(told);
-        Ok(state.1)
+        let (status, thinks) = {
+            let mut state = self.0.lock();
+            state.told.push(told);
+            (state.status, state.thinks)
+        };
+        tokio::time::sleep(thinks).await;
+        Ok(status)
     }
 }
 
 impl Receiver {
     async fn listen() -> (Self, String) {
-        let receiver = Self(Arc::new(Mutex::new((Vec::new(), StatusCode::OK))));
+        let receiver = Self(Arc::new(Mutex::new(State {
+            told: Vec::new(),
+            status: StatusCode::OK,
+            thinks: Duration::ZERO,
+        })));
         let acceptor = TcpListener::bind("127.0.0.1:0")
             .into_acceptor()
             .await
@@ -44,11 +61,15 @@ impl Receiver {
     }
 
     fn answer(&self, status: StatusCode) {
-        self.0.lock().1 = status;
+        self.0.lock().status = status;
+    }
+
+    fn thinks_for(&self, time: Duration) {
+        self.0.lock().thinks = time;
     }
 
     fn told(&self) -> Vec<Value> {
-        self.0.lock().0.clone()
+        self.0.lock().told.clone()
     }
 }
 
@@ -132,6 +153,43 @@ async fn programs_are_told_what_happened_also_after_a_kill(#[case] store: Store)
         webhook["enabled"] == false && webhook["disabled_reason"] == "it answered 410"
     })
     .await;
+    server.stop().await;
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_told_to_stop_ends_behind_the_call_that_it_makes(
+    #[values(Store::Sqlite, Store::Postgres)] store: Store,
+) {
+    let (receiver, url) = Receiver::listen().await;
+    let place = place(store, "true").await;
+    let mut server = place.start().await;
+    let admin = server.login("root").await;
+    let body = json!({"url": url, "events": ["booking.created"]});
+    let (status, made) = admin.answer("/v1/admin/webhooks", &body).await;
+    assert_eq!(status, 201, "{made}");
+    let made: Value = serde_json::from_str(&made).unwrap();
+    let id = made["webhook"]["id"].as_str().unwrap();
+
+    receiver.thinks_for(Duration::from_secs(3));
+    let ada = server.login("ada").await;
+    let (_, one) = ada.book("one", &ada.body(0)).await.unwrap();
+    until(PATIENCE, "a call", async || receiver.told().len() == 1).await;
+    kill(server.pid(), Signal::SIGTERM).unwrap();
+    let ended = tokio::time::timeout(Duration::from_secs(30), server.ended()).await;
+    let status = ended.expect("within 30 seconds");
+    assert!(status.success(), "{status}");
+
+    receiver.thinks_for(Duration::ZERO);
+    let server = place.start().await;
+    let admin = server.login("root").await;
+    let delivered = &log(&admin, id).await[0];
+    assert_eq!(delivered["state"], "delivered", "{delivered}");
+    let (_, two) = ada.at(&server).book("two", &ada.body(1)).await.unwrap();
+    until(PATIENCE, "another call", async || receiver.told().len() > 1).await;
+    let told = receiver.told();
+    let subjects: Vec<_> = told.iter().map(|told| &told["subject"]).collect();
+    assert_eq!(subjects, [&one["locator"], &two["locator"]], "each once");
     server.stop().await;
 }
 
