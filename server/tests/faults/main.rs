@@ -21,6 +21,7 @@ mod fleet;
 mod fleet_flows;
 mod holds;
 mod ingest;
+mod line;
 mod log;
 mod lost_answer;
 mod mail;

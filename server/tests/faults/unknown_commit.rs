@@ -1,12 +1,18 @@
-//! A disk that takes the commit and does not say whether it will keep it.
+//! A disk that takes the commit and does not say whether it will keep it; a database that is not heard of after it.
 
 use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
+use rstest::rstest;
+use sqlx::{Connection, PgConnection};
 use tempfile::TempDir;
 
+use crate::line::{Line, Lost};
 use crate::preload;
-use crate::process::{Client, Place};
+use crate::process::{Client, Place, Store};
+
+/// What whoever books is told.
+const SAID: &str = "the outcome is not known; send the same key again";
 
 /// A disk whose `fsync` fails on demand.
 struct Disk {
@@ -71,8 +77,7 @@ async fn nobody_is_told_a_wrong_outcome_and_the_same_keys_have_one() {
 
     // The server lives on.
     disk.fail();
-    let said = "the outcome is not known; send the same key again";
-    let unknown = (503, said.to_owned());
+    let unknown = (503, SAID.to_owned());
     let failed = book(&client, "first").await;
     assert!(failed.iter().all(|answer| *answer == unknown), "{failed:?}");
     let (status, _) = client.get("/v1/bookings").await;
@@ -113,4 +118,88 @@ async fn nobody_is_told_a_wrong_outcome_and_the_same_keys_have_one() {
     assert_eq!(all.len(), 60, "a booking for each key");
     server.stop().await;
     place.check().await;
+}
+
+/// The bookings of 20 keys of a name, as the database has them.
+async fn kept(database: &str, name: &str) -> Vec<Option<String>> {
+    let mut connection = PgConnection::connect(database).await.unwrap();
+    let kept = sqlx::query_scalar(
+        "SELECT (SELECT locator FROM bookings WHERE operation = $1 || '-' || n)
+         FROM generate_series(0, 19) AS n ORDER BY n",
+    )
+    .bind(name)
+    .fetch_all(&mut connection)
+    .await
+    .unwrap();
+    connection.close().await.unwrap();
+    kept
+}
+
+/// Sends 20 keys of a name until none is held by a transaction any more that the database was ending.
+async fn book_in_the_end(client: &Client, name: &str) -> Vec<(u16, String)> {
+    loop {
+        let answers = book(client, name).await;
+        if answers.iter().all(|(status, _)| *status != 409) {
+            return answers;
+        }
+    }
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_that_is_cut_at_the_commit_doubles_nothing_and_the_same_keys_have_one_outcome(
+    #[values(Lost::Commit, Lost::Answer)] lost: Lost,
+) {
+    let place = Place::on(Store::Postgres, 1, 900).await;
+    let database = place.database();
+    let line = Line::to(&database).await;
+    let place = place.with("AIRSIDE_DATABASE_URL", &line.url);
+    let server = place.start().await;
+    let client = server.login("ada").await;
+    let unknown = (503, SAID.to_owned());
+
+    // The server lives on.
+    line.cut(lost);
+    let failed = book(&client, "first").await;
+    assert!(failed.iter().all(|answer| *answer == unknown), "{failed:?}");
+    let (status, _) = client.get("/v1/bookings").await;
+    assert_eq!(status, 200, "reads work");
+    let first = kept(&database, "first").await;
+    line.mend();
+    let again = book_in_the_end(&client, "first").await;
+    are_those(&first, &again, lost);
+    assert_eq!(book(&client, "first").await, again, "one outcome a key");
+
+    // The server dies before it knows, and the next one is asked.
+    line.cut(lost);
+    let failed = book(&client, "second").await;
+    assert!(failed.iter().all(|answer| *answer == unknown), "{failed:?}");
+    server.kill().await;
+    line.mend();
+    let second = kept(&database, "second").await;
+    let server = place.start().await;
+    let client = server.login("ada").await;
+    let again = book_in_the_end(&client, "second").await;
+    are_those(&second, &again, lost);
+
+    let mut connection = PgConnection::connect(&database).await.unwrap();
+    let bookings: i64 = sqlx::query_scalar("SELECT count(*) FROM bookings")
+        .fetch_one(&mut connection)
+        .await
+        .unwrap();
+    connection.close().await.unwrap();
+    assert_eq!(bookings, 40, "a booking for each key");
+    server.stop().await;
+    place.check().await;
+}
+
+/// Fails where keys are not answered with what their lost transactions had made; nothing, if the commit itself was lost.
+fn are_those(kept: &[Option<String>], answers: &[(u16, String)], lost: Lost) {
+    for (kept, (status, locator)) in kept.iter().zip(answers) {
+        assert_eq!(*status, 201, "{locator}");
+        match lost {
+            Lost::Commit => assert_eq!(*kept, None),
+            Lost::Answer => assert_eq!(kept.as_ref(), Some(locator)),
+        }
+    }
 }
