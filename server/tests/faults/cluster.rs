@@ -12,6 +12,9 @@ use crate::started::Started;
 
 const PATIENCE: Duration = Duration::from_mins(1);
 
+/// No process of Linux has so high a number.
+const NOBODY: u32 = i32::MAX.cast_unsigned();
+
 /// Servers by the names that `scripts/services` gives them: `postgres`, `replica-1`, `replica-2`.
 pub(crate) struct Cluster {
     started: Started,
@@ -22,8 +25,13 @@ pub(crate) struct Cluster {
 impl Cluster {
     /// A primary with so many replicas.
     pub(crate) async fn start(replicas: usize) -> Self {
+        Self::start_in(&[], replicas).await
+    }
+
+    /// The same in an environment, which stays that of each server until it ends.
+    pub(crate) async fn start_in(environment: &[(&str, String)], replicas: usize) -> Self {
         let names = ["postgres", "replica-1", "replica-2"];
-        let started = Started::start(&names[..=replicas]).await;
+        let started = Started::start_in(environment, &names[..=replicas]).await;
         let replicas = started.value("AIRSIDE_TEST_REPLICAS").unwrap_or_default();
         Self {
             primary: started.value("AIRSIDE_TEST_POSTGRES").unwrap().to_owned(),
@@ -54,14 +62,34 @@ impl Cluster {
 
     /// Sends a signal to a server, and waits until it has ended.
     pub(crate) async fn end(&self, name: &str, signal: Signal) {
-        let pid = self.started.pid(name);
-        kill(pid, signal).unwrap();
-        let ended = async {
-            while is_alive(pid) {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        };
-        timeout(PATIENCE, ended).await.unwrap();
+        kill(self.started.pid(name), signal).unwrap();
+        self.ended(name).await;
+    }
+
+    /// Waits until a server has ended.
+    pub(crate) async fn ended(&self, name: &str) {
+        gone(self.started.pid(name)).await;
+    }
+
+    /// `kill -9` of a server and of all its processes, none of which hears of it before; waits until they are gone.
+    pub(crate) async fn kill(&self, name: &str) {
+        let server = self.started.pid(name);
+        // It would start anew what it sees die.
+        kill(server, Signal::SIGSTOP).unwrap();
+        let processes = children(server);
+        for process in &processes {
+            // One may have ended by itself.
+            let _ = kill(*process, Signal::SIGKILL);
+        }
+        kill(server, Signal::SIGKILL).unwrap();
+        for process in processes.into_iter().chain([server]) {
+            gone(process).await;
+        }
+        // The next one would take it for alive until somebody has waited for it, which not every first process does.
+        let lock = self.folder().join(name).join("postmaster.pid");
+        let text = std::fs::read_to_string(&lock).unwrap();
+        let (_, rest) = text.split_once('\n').unwrap();
+        std::fs::write(&lock, format!("{NOBODY}\n{rest}")).unwrap();
     }
 
     /// Starts a server that has ended on the port that it had.
@@ -103,6 +131,16 @@ impl Cluster {
             .unwrap();
         connection.close().await.unwrap();
     }
+}
+
+/// Waits until a process has ended.
+async fn gone(pid: Pid) {
+    let gone = async {
+        while is_alive(pid) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(PATIENCE, gone).await.unwrap();
 }
 
 /// The state and the parent of a process.

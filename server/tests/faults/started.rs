@@ -17,8 +17,14 @@ pub(crate) struct Started {
 impl Started {
     /// Services by the names that the script gives them.
     pub(crate) async fn start(names: &[&str]) -> Self {
+        Self::start_in(&[], names).await
+    }
+
+    /// The same in an environment, which stays theirs until they end.
+    pub(crate) async fn start_in(environment: &[(&str, String)], names: &[&str]) -> Self {
         let mut command = Command::new(script());
         command.arg("start").args(names);
+        command.envs(environment.iter().map(|(name, value)| (name, value)));
         let said = carry_out(command).await;
         let folder = value(&said, "AIRSIDE_SERVICES").unwrap().into();
         Self { folder, said }
