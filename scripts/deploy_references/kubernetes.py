@@ -177,7 +177,7 @@ def processes(objects, pods):
         for container in containers(pod):
             if ":" not in container["image"]:
                 yield f"deploy/kustomization.yaml: says no release of the image {container['image']} ({name})"
-            mine = container["image"].startswith("airside-server:")
+            mine = container["image"].rsplit("/", 1)[-1].split(":")[0] == "airside-server"
             for port in container.get("ports", []):
                 if port["containerPort"] != (image.PORT if mine else nginx.LISTEN):
                     yield f"{WHERE}: {name} listens on another port than {port['containerPort']}"

@@ -1,12 +1,11 @@
-"""The steps of deploy/README.md."""
+"""The steps of README.md and deploy/README.md."""
 
 import pathlib
 import re
 
-README = pathlib.Path("deploy/README.md").read_text()
 
-
-def of(heading):
+def of(heading, readme="deploy/README.md"):
     """The commands of the first block under a heading, each on one line."""
-    block = re.search(rf"^## {heading}\n.*?```sh\n(.*?)```", README, re.M | re.S)[1]
+    text = pathlib.Path(readme).read_text()
+    block = re.search(rf"^#+ {heading}\n.*?```sh\n(.*?)```", text, re.M | re.S)[1]
     return block.replace("\\\n", "").splitlines()

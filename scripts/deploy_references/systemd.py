@@ -27,6 +27,21 @@ def environments(commands):
         }
 
 
+def first_steps(listens):
+    """Whether README.md starts by hand what the units start: all roles, each where nginx looks for it."""
+    where, text = "README.md, Production", "\n".join(steps.of("Production", "README.md"))
+    each = re.search(r"for each in (.*?); do .*--listen (\S+)\$\{each#\*:\} &", text)
+    processes = dict(process.split(":") for process in each[1].split())
+    yield from server.roles(where, [(words, words) for words in processes])
+    for roles, port in processes.items():
+        name = "work" if "worker" in roles else roles
+        if each[2] + port != listens.get(name):
+            yield f"{where}: {roles} listens on {each[2]}{port}, and nginx looks for it on {listens.get(name)}"
+    for file in re.findall(r"\bdeploy/[\w./-]+", text):
+        if not pathlib.Path(file).is_file():
+            yield f"{where}: {file} is not there"
+
+
 def wrong():
     """Where steps, units and settings do not fit each other."""
     commands, where = steps.of("With systemd"), "deploy/README.md, With systemd"
@@ -49,6 +64,7 @@ def wrong():
     if urllib.parse.urlsplit(settings["auth"]["jwks_url"]).netloc != listens.get("auth"):
         yield f"deploy/systemd/server.toml: auth.jwks_url is not of {listens.get('auth')}, where auth listens"
 
+    yield from first_steps(listens)
     if re.findall(r"systemctl start (\S+)", text) != [unit.removesuffix(".service") for unit in UNITS if "@" not in unit]:
         yield f"{where}: not all units are started"
     shared = urllib.parse.urlsplit(settings["files"]["url"]).path
