@@ -81,11 +81,14 @@ def named_parts(composed):
     for name, config in composed["configs"].items():
         if not pathlib.Path("deploy", config["file"]).is_file():
             yield f"{FILE}: the settings {name} are {config['file']}, which is not there"
-    subnet = ipaddress.ip_network(composed["networks"]["proxy"]["ipam"]["config"][0]["subnet"])
+    pool = composed["networks"]["proxy"]["ipam"]["config"][0]
+    subnet, given = ipaddress.ip_network(pool["subnet"]), ipaddress.ip_network(pool.get("ip_range", pool["subnet"]))
     taken = {}
     for name, address in fixed(composed["services"]).items():
         if address in taken.values() or ipaddress.ip_address(address) not in subnet:
             yield f"{FILE}: {name} cannot have {address}: another has it, or it is not in {subnet}"
+        if ipaddress.ip_address(address) in given:
+            yield f"{FILE}: {name} cannot be sure of {address}: services without an address get those of {given}"
         taken[name] = address
 
 
