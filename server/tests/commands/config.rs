@@ -85,7 +85,7 @@ fn every_setting_can_be_set_by_the_file_and_by_the_environment() {
         assert_eq!(by_environment.out, expected, "{name}");
         settings += 1;
     }
-    assert_eq!(settings, 43);
+    assert_eq!(settings, 44);
 }
 
 #[test]
