@@ -19,6 +19,7 @@ use crate::store::fault::{self, Fault};
 use crate::store::postgres::tests::{OnServer, until_alone};
 
 mod processes;
+mod statements;
 mod waiting;
 
 struct Bookings(OnServer);
