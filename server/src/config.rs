@@ -113,6 +113,7 @@ pub struct HttpSettings {
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: TrustedProxies,
     /// Requests of one user that are answered a second; 0: any number.
+    #[serde(deserialize_with = "requests")]
     pub user_requests_per_second: u32,
 }
 
@@ -126,6 +127,17 @@ impl Default for HttpSettings {
             user_requests_per_second: 0,
         }
     }
+}
+
+/// More than a process answers, and few enough to be told apart by microseconds.
+const MOST_REQUESTS: u32 = 100_000;
+
+fn requests<'de, D: Deserializer<'de>>(number: D) -> Result<u32, D::Error> {
+    let requests = u32::deserialize(number)?;
+    if requests > MOST_REQUESTS {
+        return Err(D::Error::custom(format_args!("is at most {MOST_REQUESTS}")));
+    }
+    Ok(requests)
 }
 
 impl HttpSettings {

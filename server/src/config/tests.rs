@@ -53,6 +53,8 @@ fn the_environment_wins_over_the_file_over_the_defaults() {
 #[case("[http]\nlisen = \"x\"", &[], "http.lisen: unknown field")]
 #[case("[htp]\nlisten = \"x\"", &[], "htp: unknown field")]
 #[case("[http]\nlisten = \"here\"", &[], "http.listen: invalid socket address syntax (from FILE)")]
+#[case("[http]\nuser_requests_per_second = 100001", &[], "http.user_requests_per_second: is at most 100000")]
+#[case("", &[("AIRSIDE_HTTP_USER_REQUESTS_PER_SECOND", "many")], "http.user_requests_per_second: is a number")]
 #[case("[auth]\nhashes_at_once = -1", &[], "auth.hashes_at_once: invalid value")]
 #[case("[auth]\naccount_failures_per_minute = 0", &[], "auth.account_failures_per_minute: invalid value")]
 #[case("[log]\nformat = \"xml\"", &[], "log.format: unknown variant `xml`")]

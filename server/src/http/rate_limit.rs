@@ -66,12 +66,53 @@ pub trait SharedCounts: Send + Sync + 'static {
     async fn take(&self, user: UserId, most: NonZeroU32, rate: Rate) -> Option<Leave>;
 }
 
-/// What needs not be asked for of a user.
+/// A user of whom the shared counts were asked.
+#[derive(Default)]
+struct User {
+    known: Mutex<Known>,
+    /// One request asks for all that wait: each would take leave of its own.
+    asking: tokio::sync::Mutex<()>,
+}
+
+/// What need not be asked.
 enum Known {
     /// So many requests are counted already.
     Leave(u32),
     /// There is none before.
     Until(Instant),
+}
+
+impl Default for Known {
+    fn default() -> Self {
+        Self::Leave(0)
+    }
+}
+
+impl User {
+    fn use_known(&self) -> Option<Result<(), Duration>> {
+        match &mut *self.known.lock() {
+            Known::Leave(0) => None,
+            Known::Leave(left) => {
+                *left -= 1;
+                Some(Ok(()))
+            }
+            // So a user who makes far too many costs Redis no more than others do.
+            Known::Until(until) => {
+                let wait = until.saturating_duration_since(Instant::now());
+                (!wait.is_zero()).then_some(Err(wait))
+            }
+        }
+    }
+
+    /// Uses leave for one request, and keeps what is left of it.
+    fn learn(&self, leave: Leave) -> Result<(), Duration> {
+        let (known, admitted) = match leave {
+            Leave::For(requests) => (Known::Leave(requests.get() - 1), Ok(())),
+            Leave::Wait(wait) => (Known::Until(Instant::now() + wait), Err(wait)),
+        };
+        *self.known.lock() = known;
+        admitted
+    }
 }
 
 /// Refuses the requests of a user that are too many.
@@ -81,7 +122,7 @@ pub struct RateLimit {
     own: DefaultKeyedRateLimiter<UserId>,
     shared: Option<Arc<dyn SharedCounts>>,
     /// What the shared counts said. Nobody's leave is kept longer than a rest, or it would be a second one.
-    known: Cache<UserId, Arc<Mutex<Known>>>,
+    users: Cache<UserId, Arc<User>>,
     refused: Counter,
 }
 
@@ -92,7 +133,7 @@ impl RateLimit {
             rate,
             own: RateLimiter::keyed(Quota::per_second(rate.0).allow_burst(rate.burst())),
             shared: None,
-            known: Cache::builder()
+            users: Cache::builder()
                 .max_capacity(WATCHED)
                 .time_to_live(Duration::from_secs(REST.into()))
                 .build(),
@@ -120,11 +161,16 @@ impl RateLimit {
         let Some(counts) = &self.shared else {
             return self.count_alone(user);
         };
-        if let Some(known) = self.use_known(user) {
+        let asked = self.users.get_with(user, Arc::default);
+        if let Some(known) = asked.use_known() {
+            return known;
+        }
+        let _asking = asked.asking.lock().await;
+        if let Some(known) = asked.use_known() {
             return known;
         }
         match counts.take(user, self.rate.leave(), self.rate).await {
-            Some(leave) => self.learn(user, leave),
+            Some(leave) => asked.learn(leave),
             None => self.count_alone(user),
         }
     }
@@ -132,7 +178,10 @@ impl RateLimit {
     /// Counts a request where nobody need be asked; `false` where it was not counted, and may still be admitted.
     pub fn admits_at_once(&self, user: UserId) -> bool {
         match &self.shared {
-            Some(_) => self.use_known(user) == Some(Ok(())),
+            Some(_) => {
+                let asked = self.users.get(&user);
+                asked.and_then(|asked| asked.use_known()) == Some(Ok(()))
+            }
             None => self.count_alone(user).is_ok(),
         }
     }
@@ -141,40 +190,6 @@ impl RateLimit {
         self.own
             .check_key(&user)
             .map_err(|not_until| not_until.wait_time_from(self.own.clock().now()))
-    }
-
-    fn use_known(&self, user: UserId) -> Option<Result<(), Duration>> {
-        let known = self.known.get(&user)?;
-        match &mut *known.lock() {
-            Known::Leave(0) => None,
-            Known::Leave(left) => {
-                *left -= 1;
-                Some(Ok(()))
-            }
-            // So a user who makes far too many costs Redis no more than others do.
-            Known::Until(until) => {
-                let wait = until.saturating_duration_since(Instant::now());
-                (!wait.is_zero()).then_some(Err(wait))
-            }
-        }
-    }
-
-    /// Uses leave for one request, and keeps what is left of it with what others got meanwhile.
-    fn learn(&self, user: UserId, leave: Leave) -> Result<(), Duration> {
-        let known = self
-            .known
-            .get_with(user, || Arc::new(Mutex::new(Known::Leave(0))));
-        let mut known = known.lock();
-        match (leave, &mut *known) {
-            (Leave::For(requests), Known::Leave(left)) => *left += requests.get() - 1,
-            (Leave::For(requests), until) => *until = Known::Leave(requests.get() - 1),
-            (Leave::Wait(wait), Known::Leave(1..)) => return Err(wait),
-            (Leave::Wait(wait), nothing) => {
-                *nothing = Known::Until(Instant::now() + wait);
-                return Err(wait);
-            }
-        }
-        Ok(())
     }
 
     /// Adds its figure.
@@ -194,8 +209,8 @@ pub(crate) mod contract {
 
     /// Slow enough that next to nothing comes back while a test goes on.
     pub(crate) const SLOW: Rate = Rate::a_second(NonZeroU32::new(2).unwrap());
-    /// Leave is taken for three of them.
-    pub(crate) const FAST: Rate = Rate::a_second(NonZeroU32::new(30).unwrap());
+    /// Leave is taken for two of them.
+    pub(crate) const FAST: Rate = Rate::a_second(NonZeroU32::new(20).unwrap());
 
     /// Asks limits in turn until each refuses; fails where they let too few or too many through.
     pub(crate) async fn hold_together(limits: &[&RateLimit], rate: Rate) {
@@ -260,6 +275,32 @@ mod tests {
         assert!((burst..burst + 10).contains(&at_once), "{at_once}");
     }
 
+    /// Gives leave always, and counts who asks.
+    #[derive(Default)]
+    struct Always(AtomicU32);
+
+    #[async_trait]
+    impl SharedCounts for Always {
+        async fn take(&self, _: UserId, most: NonZeroU32, _: Rate) -> Option<Leave> {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            tokio::task::yield_now().await;
+            Some(Leave::For(most))
+        }
+    }
+
+    #[tokio::test]
+    async fn one_request_asks_for_all_that_wait() {
+        let always = Arc::new(Always::default());
+        let limit = RateLimit::new(contract::FAST).sharing(Arc::clone(&always) as _);
+        let user = UserId::new();
+        let admitted = futures_util::future::join_all((0..30).map(|_| limit.admit(user))).await;
+        assert!(admitted.iter().all(Result::is_ok));
+        assert_eq!(
+            always.0.load(Ordering::Relaxed),
+            30 / contract::FAST.leave()
+        );
+    }
+
     /// Gives leave once, and counts who asks.
     #[derive(Default)]
     struct Once(AtomicU32);
@@ -283,7 +324,6 @@ mod tests {
         assert_eq!(limit.admit(user).await, Ok(()));
         assert!(!limit.admits_at_once(UserId::new()), "it is another's");
         assert!(limit.admits_at_once(user));
-        assert_eq!(limit.admit(user).await, Ok(()));
         assert_eq!(once.0.load(Ordering::Relaxed), 1);
         for refused in 1..=3 {
             assert!(!limit.admits_at_once(user));

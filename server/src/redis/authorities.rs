@@ -18,7 +18,7 @@ pub enum AuthoritiesError {
     /// It is no PEM.
     #[error(transparent)]
     Pem(#[from] rustls::pki_types::pem::Error),
-    /// What it has is not that of an authority.
+    /// One in it cannot be read.
     #[error(transparent)]
     Certificate(#[from] rustls::Error),
 }

@@ -19,7 +19,8 @@ static TAKE: LazyLock<Script> = LazyLock::new(|| {
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local interval, burst, most = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local paid = math.max(now, tonumber(redis.call('GET', KEYS[1]) or 0))
+-- No later than a burst from now: the clock may have gone back, and a replica's may be behind.
+local paid = math.min(now + burst * interval, math.max(now, tonumber(redis.call('GET', KEYS[1]) or 0)))
 local room = math.floor((now - paid) / interval) + burst
 if room < 1 then
   return math.min(-1, now - paid + (burst - 1) * interval)
@@ -84,6 +85,24 @@ mod tests {
             let other = over(open(&prefix).await.rates, rate);
             contract::hold_together(&[&one, &other], rate).await;
         }
+    }
+
+    /// As after a step of its clock.
+    #[tokio::test]
+    async fn what_was_paid_for_a_far_later_time_holds_nobody_up() {
+        let link = fresh().await.rates;
+        let user = UserId::new();
+        let set = Script::new("return redis.call('SET', KEYS[1], ARGV[1])");
+        let mut later = set.prepare_invoke();
+        later.key(link.key(user)).arg(i64::MAX / 1000);
+        let _: String = link.run(&later).await.unwrap();
+        let rate = contract::SLOW;
+        let counts = RedisRates::new(link);
+        let asked = counts.take(user, NonZeroU32::MIN, rate).await.unwrap();
+        let Leave::Wait(wait) = asked else {
+            panic!("{asked:?}")
+        };
+        assert!(wait <= rate.interval(), "{wait:?}");
     }
 
     #[tokio::test]

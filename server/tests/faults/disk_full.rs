@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
-use std::time::Duration;
 
 use nix::sys::resource::{Resource, getrlimit};
 use sqlx::{Connection, PgConnection};
@@ -15,9 +14,6 @@ use crate::cluster::Cluster;
 use crate::preload;
 use crate::process::{Client, Place};
 use crate::storm::Storm;
-
-/// How soon it works again.
-const SOON: Duration = Duration::from_secs(5);
 
 /// Room for the database and some bookings; SQLite's log reaches it before it is folded back.
 const ROOM: u64 = 2 * 1024 * 1024;
@@ -216,7 +212,6 @@ async fn a_log_of_postgresql_without_room_loses_nothing() {
 
     disk.has_room();
     postgres.again("postgres").await;
-    storm.recovers_within(SOON).await;
     storm.makes(100).await;
     storm.ends_with_nothing_lost(&client).await;
     server.stop().await;

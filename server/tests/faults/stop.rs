@@ -132,7 +132,12 @@ async fn bookings_in_flight_are_answered_or_never_made_twice_and_a_silent_client
     for name in 0..16 {
         storms.spawn(book_until_refused(client.clone(), name));
     }
-    while client.get("/v1/bookings?limit=100").await.1["next_cursor"].is_null() {}
+    until(Duration::from_mins(1), "the storm goes on", async || {
+        let (status, list) = client.get("/v1/bookings?limit=100").await;
+        assert_eq!(status, 200, "{list}");
+        !list["next_cursor"].is_null()
+    })
+    .await;
     kill(server.pid(), Signal::SIGTERM).unwrap();
     let ended = tokio::time::timeout(Duration::from_secs(30), server.ended()).await;
     let status = ended.expect("within 30 seconds");

@@ -1,6 +1,7 @@
 //! A disk that takes the commit and does not say whether it will keep it; a database that is not heard of after it.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use rstest::rstest;
@@ -137,12 +138,18 @@ async fn kept(database: &str, name: &str) -> Vec<Option<String>> {
 
 /// Sends 20 keys of a name until none is held by a transaction any more that the database was ending.
 async fn book_in_the_end(client: &Client, name: &str) -> Vec<(u16, String)> {
-    loop {
-        let answers = book(client, name).await;
-        if answers.iter().all(|(status, _)| *status != 409) {
-            return answers;
+    let ended = async {
+        loop {
+            let answers = book(client, name).await;
+            if answers.iter().all(|(status, _)| *status != 409) {
+                return answers;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
         }
-    }
+    };
+    tokio::time::timeout(Duration::from_mins(1), ended)
+        .await
+        .expect("no key is in progress for ever")
 }
 
 #[rstest]
