@@ -48,7 +48,7 @@ pub(crate) fn measure(report: &mut Report) {
         agent(&database).await;
         database.close().await;
     });
-    for (name, redis) in [("without Redis", ""), ("with Redis", redis.as_str())] {
+    for (day, name, redis) in [(3, "without Redis", ""), (4, "with Redis", redis.as_str())] {
         let settings = [
             ("AIRSIDE_REDIS_URL", redis.as_ref()),
             ("AIRSIDE_AUTH_KEYS", keys.as_ref()),
@@ -63,7 +63,7 @@ pub(crate) fn measure(report: &mut Report) {
             report.alone(&what, "ms", median(times), Aim::None);
             report.alone("  the longest", "ms", longest, PROMISED);
         };
-        let sales = runtime.block_on(sales(&one, &other));
+        let sales = runtime.block_on(sales(&one, &other, day));
         told("a seat is sold, until the other process shows it", sales);
         let ends = runtime.block_on(ends(&one, &other));
         told("a session ends, until the other process refuses it", ends);
@@ -136,7 +136,8 @@ async fn until(since: Instant, mut holds: impl AsyncFnMut() -> bool) -> f64 {
     since.elapsed().as_secs_f64() * 1e3
 }
 
-async fn sales(one: &Server, other: &Server) -> Vec<f64> {
+/// Sells seats of a flight so many days from now.
+async fn sales(one: &Server, other: &Server, day: i64) -> Vec<f64> {
     let Both {
         token,
         mut one,
@@ -144,7 +145,7 @@ async fn sales(one: &Server, other: &Server) -> Vec<f64> {
         ..
     } = Both::log_in(one, other).await;
     let today = jiff::Timestamp::now().to_zoned(TimeZone::UTC).date();
-    let date = today + Span::new().days(3);
+    let date = today + Span::new().days(day);
     let search =
         format!("GET /v1/itineraries?origin=JFK&destination=LAX&date={date}&max_stops=0&limit=1");
     let (status, found) = other.ask(&search, &token, "-", &Value::Null).await;
